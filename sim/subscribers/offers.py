@@ -1,0 +1,114 @@
+"""What is offered, and how people feel about it: the part of a study that the platform never sees.
+
+Logits add: a contact at an ordinary moment is taken up with odds exp(logit), and every weight multiplies the
+odds by exp(weight). The equations are in `sim.subscribers.response`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sim.scenario import PlaceKind
+
+CHANNELS: Final = ("sms", "mms", "wap")
+"""Channels by which a message reaches a handset; contact records hold an index into it."""
+
+SegmentName = Literal[
+    "business_travellers", "urban_women", "office_staff", "civil_servants", "students",
+    "home_makers", "migrant_workers", "farmers", "elderly",
+]  # fmt: skip
+Logit = Annotated[float, Field(ge=-20.0, le=20.0)]
+Word = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Since(_Part):
+    """A moment that fades: the full weight right after an event, falling in a straight line to nothing."""
+
+    within_min: float = Field(
+        description="Minutes after the event at which the weight has faded to zero.", gt=0, le=1440
+    )
+    weight: Logit = Field(description="Weight right after the event (logit).")
+
+
+class At(_Part):
+    """Being at a kind of place for some time."""
+
+    kind: PlaceKind = Field(description="Kind of place.")
+    dwell_min: float = Field(
+        0.0, description="Minutes that the subscriber must have been there already.", ge=0, le=1440
+    )
+    weight: Logit = Field(description="Weight while there (logit).")
+
+
+class Hours(_Part):
+    """A part of the day."""
+
+    from_h: int = Field(description="First hour, 0-23, local time.", ge=0, le=23)
+    to_h: int = Field(description="Hour at which it ends, 1-24, local time; above `from_h`.", ge=1, le=24)
+    weight: Logit = Field(description="Weight during these hours (logit); negative for bad hours.")
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Self:
+        if self.to_h <= self.from_h:
+            raise ValueError("to_h: an hour above from_h")
+        return self
+
+
+class Moments(_Part):
+    """What makes a moment right or wrong for an offer; weights that sum to nothing make a bad one."""
+
+    since_power_on: Since | None = Field(None, description="Shortly after the handset was switched on.")
+    since_service_call: Since | None = Field(
+        None, description="Shortly after a call to a service line has ended."
+    )
+    at_place: At | None = Field(None, description="During a stay at a kind of place.")
+    hours: list[Hours] = Field([], description="Parts of the day with a weight of their own.", max_length=8)
+
+
+class Offer(_Part):
+    """One offer and the people's side of it."""
+
+    name: str = Field(description="Name, as campaigns write it.", pattern=r"^[a-z][a-z0-9-]*$")
+    logit: Logit = Field(
+        -3.7, description="Logit of taking up after a contact at an ordinary moment, at mean affinity."
+    )
+    spread: float = Field(0.7, description="Standard deviation of personal affinity (logit).", ge=0, le=4)
+    segments: dict[SegmentName, Logit] = Field({}, description="Shifts of affinity by segment (logit).")
+    often_off: Logit = Field(0.0, description="Shift of affinity for those who are often off (logit).")
+    often_rejects: Logit = Field(
+        0.0, description="Shift of affinity for those who often reject calls (logit)."
+    )
+    moments: Moments = Field(Moments(), description="What makes a moment right for this offer.")
+    channels: dict[Literal["sms", "mms", "wap"], Logit] = Field(
+        {}, description="Weights of channels (logit)."
+    )
+    fatigue: float = Field(0.5, description="Logit lost for every recent marketing contact.", ge=0, le=10)
+    organic_per_day: float = Field(
+        0.0033,
+        description="Rate of taking up without any contact, per day, averaged over people.",
+        ge=0,
+        le=1,
+    )
+    reply_median_s: int = Field(
+        150, description="Median time from receipt to the reply, seconds (log-normal).", ge=1, le=86400
+    )
+    order_words: list[Word] = Field(
+        ["1", "Y", "y"], description="Replies that order, likeliest first.", min_length=1, max_length=8
+    )
+    stop_word: Word = Field("TD", description="Reply that asks for no more messages.")
+    complaint_logit: Logit = Field(
+        -6.0, description="Logit of complaining about a contact at a right moment."
+    )
+    complaint_fatigue: float = Field(
+        0.8, description="Added to it for every recent marketing contact.", ge=0, le=10
+    )
+    complaint_bad_moment: float = Field(1.0, description="Added to it at a bad moment.", ge=0, le=10)
+    stop_logit: Logit = Field(
+        -5.5, description="Logit of replying with the stop word; grows like complaints."
+    )
