@@ -1,0 +1,48 @@
+"""BSSAP: what tells BSSMAP from DTAP and carries the DLCI. TS 48.006 9.3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.bssap.errors import DecodeError, EncodeError
+from sim.bssap.octets import Reader, push_lv
+
+#: TS 48.006 9.3.2: discrimination bit.
+BSSMAP = 0
+DTAP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bssap:
+    """The user data of an SCCP message."""
+
+    discrimination: int
+    """BSSMAP or DTAP."""
+    payload: bytes
+    dlci: int = 0
+    """Data link connection identification: SAPI in bits 3-1, control channel in bits 8-7. DTAP only."""
+
+    @property
+    def sapi(self) -> int:
+        return self.dlci & 7
+
+
+def decode(data: bytes) -> Bssap:
+    reader = Reader(data)
+    discrimination = reader.pull_u8()
+    if discrimination not in (BSSMAP, DTAP):
+        raise DecodeError(f"BSSAP discrimination 0x{discrimination:02x} is unknown")
+    dlci = reader.pull_u8() if discrimination == DTAP else 0
+    payload = reader.pull_lv()
+    if reader.remaining:
+        raise DecodeError(f"BSSAP: {reader.remaining} octets behind the indicated length")
+    if not payload:
+        raise DecodeError("BSSAP: empty")
+    return Bssap(discrimination, payload, dlci)
+
+
+def encode(value: Bssap) -> bytes:
+    if value.discrimination not in (BSSMAP, DTAP):
+        raise EncodeError(f"BSSAP discrimination {value.discrimination}")
+    head = bytes([DTAP, value.dlci]) if value.discrimination == DTAP else bytes([BSSMAP])
+    return head + push_lv(value.payload, "BSSAP")

@@ -1,0 +1,144 @@
+"""Elements of call control: TS 24.008 10.5.4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.bssap.elements import Codec
+from sim.bssap.errors import EncodeError
+from sim.bssap.octets import Reader, pull_bcd, push_bcd
+
+#: Type of number, TS 24.008 table 10.5.118.
+UNKNOWN_NUMBER = 0
+INTERNATIONAL = 1
+NATIONAL = 2
+#: Numbering plan identification: ISDN/telephony.
+ISDN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartyNumber:
+    """Called (10.5.4.7), calling (10.5.4.9), connected (10.5.4.13) or redirecting party BCD number."""
+
+    digits: str
+    """0-9, * # a b c."""
+    type: int = UNKNOWN_NUMBER
+    """Type of number, 3 bits."""
+    plan: int = ISDN
+    """Numbering plan, 4 bits."""
+    indicators: int | None = None
+    """Octet 3a as it stands without bit 8: presentation in bits 7-6, screening in 2-1; None: no octet 3a."""
+
+    @property
+    def presentation(self) -> int:
+        return (self.indicators or 0) >> 5 & 3
+
+
+def decode_number(data: bytes) -> PartyNumber:
+    reader = Reader(data)
+    octet = reader.pull_u8()
+    indicators = None
+    if not octet & 0x80:
+        indicators = reader.pull_u8() & 0x7F
+    return PartyNumber(pull_bcd(reader.pull_rest(), "digits"), octet >> 4 & 7, octet & 15, indicators)
+
+
+def encode_number(value: PartyNumber) -> bytes:
+    if not (0 <= value.type < 8 and 0 <= value.plan < 16):
+        raise EncodeError(f"type of number {value.type}, plan {value.plan}")
+    octet = value.type << 4 | value.plan
+    if value.indicators is None:
+        head = bytes([0x80 | octet])
+    elif 0 <= value.indicators < 128:
+        head = bytes([octet, 0x80 | value.indicators])
+    else:
+        raise EncodeError(f"octet 3a {value.indicators}")
+    return head + push_bcd(value.digits, "digits")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Cause, TS 24.008 10.5.4.11."""
+
+    value: int
+    """7 bits, table 10.5.123."""
+    location: int = 0
+    """4 bits: 0 user, 2 public network serving the local user."""
+    coding: int = 3
+    """Coding standard, 2 bits: 3 is GSM."""
+    recommendation: int | None = None
+    """Octet 3a, 7 bits."""
+    diagnostics: bytes = b""
+    spare: int = 0
+    """Bit 5 of octet 3."""
+
+
+def decode_cause(data: bytes) -> Cause:
+    reader = Reader(data)
+    octet = reader.pull_u8()
+    recommendation = None if octet & 0x80 else reader.pull_u8() & 0x7F
+    value = reader.pull_u8() & 0x7F
+    return Cause(value, octet & 15, octet >> 5 & 3, recommendation, reader.pull_rest(), octet >> 4 & 1)
+
+
+def encode_cause(value: Cause) -> bytes:
+    if not (0 <= value.value < 128 and 0 <= value.location < 16 and 0 <= value.coding < 4):
+        raise EncodeError(f"cause {value.value}, location {value.location}, coding {value.coding}")
+    octet = value.coding << 5 | value.spare << 4 | value.location
+    if value.recommendation is None:
+        head = bytes([0x80 | octet])
+    else:
+        head = bytes([octet, 0x80 | value.recommendation])
+    return head + bytes([0x80 | value.value]) + value.diagnostics
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Progress indicator, TS 24.008 10.5.4.21."""
+
+    description: int
+    """7 bits: 1 not end-to-end PLMN/ISDN, 8 in-band information available."""
+    location: int = 2
+    coding: int = 3
+
+
+def decode_progress(data: bytes) -> Progress:
+    reader = Reader(data)
+    octet, description = reader.pull_u8(), reader.pull_u8()
+    return Progress(description & 0x7F, octet & 15, octet >> 5 & 3)
+
+
+def encode_progress(value: Progress) -> bytes:
+    return bytes([0x80 | value.coding << 5 | value.location, 0x80 | value.description])
+
+
+@dataclass(frozen=True, slots=True)
+class BearerCapability:
+    """Bearer capability, TS 24.008 10.5.4.5."""
+
+    octets: bytes
+    """From octet 3 on, as they stand."""
+
+    @property
+    def transfer_capability(self) -> int:
+        """0 speech, 1 unrestricted digital, 2 audio, 3 facsimile."""
+        return self.octets[0] & 7
+
+    @property
+    def speech_versions(self) -> tuple[int, ...]:
+        """Versions that octets 3a and following name; () when octet 3 stands alone or it is not speech."""
+        if self.transfer_capability or self.octets[0] & 0x80:
+            return ()
+        found = []
+        for octet in self.octets[1:]:
+            if not octet & 0x40:
+                found.append(octet & 15)
+            if octet & 0x80:
+                break
+        return tuple(found)
+
+
+BEARER = Codec(BearerCapability, lambda value: bytes(value.octets))
+NUMBER = Codec(decode_number, encode_number)
+CAUSE = Codec(decode_cause, encode_cause)
+PROGRESS = Codec(decode_progress, encode_progress)

@@ -1,0 +1,86 @@
+"""Location updating, IMSI detach: TS 24.008 4.3.4, 4.4; TS 48.008 3.1.16."""
+
+from __future__ import annotations
+
+from sim.bssap import dtap, mm
+from sim.bssap.elements import message
+from sim.bssap.identity import Lai, MobileIdentity, tmsi
+from sim.bssap.procedures.dialogue import ASK_IMEI, CLASSMARK_1, Dialogue
+from sim.bssap.procedures.params import Params, Step
+
+#: MM reject causes, TS 24.008 10.5.3.6.
+IMSI_UNKNOWN_IN_HLR = 2
+PLMN_NOT_ALLOWED = 11
+
+
+def _request(d: Dialogue, updating_type: int) -> None:
+    p = d.p
+    request = message(
+        "LOCATION UPDATING REQUEST",
+        {
+            "Location updating type": updating_type,
+            "Ciphering key sequence number": p.cksn,
+            "Location area identification": Lai(p.mcc, p.mnc, p.old_lac),
+            "Mobile station classmark 1": CLASSMARK_1,
+            "Mobile identity": d.identity,
+        },
+    )
+    d.open(dtap.Dtap(dtap.PD_MM, request), mark="started")
+
+
+def updating(p: Params, updating_type: int) -> tuple[Step, ...]:
+    """Request, security, accept with or without a new TMSI."""
+    d = Dialogue(p)
+    _request(d, updating_type)
+    d.secure()
+    if p.ask_imei:
+        d.mm(False, "IDENTITY REQUEST", {"Identity type": ASK_IMEI, "Spare half octet": 0})
+        d.mm(True, "IDENTITY RESPONSE", {"Mobile identity": MobileIdentity("IMEI", p.imei)}, after_ms=200)
+    new = p.new_tmsi if p.reallocate else None
+    d.mm(
+        False,
+        "LOCATION UPDATING ACCEPT",
+        {
+            "Location area identification": d.lai,
+            "Mobile identity": tmsi(new) if new is not None else ...,
+        },
+        after_ms=60,
+        mark="accepted",
+    )
+    if new is not None:
+        d.mm(True, "TMSI REALLOCATION COMPLETE", after_ms=120)
+    d.clear()
+    return d.done()
+
+
+def lu_normal(p: Params) -> tuple[Step, ...]:
+    return updating(p, mm.UPDATING_NORMAL)
+
+
+def lu_periodic(p: Params) -> tuple[Step, ...]:
+    return updating(p, mm.UPDATING_PERIODIC)
+
+
+def lu_attach(p: Params) -> tuple[Step, ...]:
+    return updating(p, mm.UPDATING_IMSI_ATTACH)
+
+
+def lu_reject(p: Params) -> tuple[Step, ...]:
+    d = Dialogue(p)
+    _request(d, mm.UPDATING_NORMAL)
+    d.secure()
+    cause = PLMN_NOT_ALLOWED if p.cause is None else p.cause
+    d.mm(False, "LOCATION UPDATING REJECT", {"Reject cause": cause}, after_ms=60, mark="rejected")
+    d.clear()
+    return d.done()
+
+
+def detach(p: Params) -> tuple[Step, ...]:
+    """The station switches off and waits for no answer: TS 24.008 4.3.4."""
+    d = Dialogue(p)
+    indication = message(
+        "IMSI DETACH INDICATION", {"Mobile station classmark 1": CLASSMARK_1, "Mobile identity": d.identity}
+    )
+    d.open(dtap.Dtap(dtap.PD_MM, indication), mark="detached")
+    d.clear()
+    return d.done()

@@ -1,0 +1,134 @@
+"""What goes into a ladder and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.bssap.errors import EncodeError
+
+#: Slots of `Step.wait`.
+WAITS = ("", "alert", "ring", "talk", "talk2", "page")
+#: Values of `Step.mark`.
+MARKS = (
+    "", "started", "alerting", "connected", "ended", "accepted", "rejected", "detached",
+    "sms_ok", "sms_failed", "handover",
+)  # fmt: skip
+IDENTITIES = ("tmsi", "imsi")
+RELEASED_BY = ("caller", "callee", "network")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of a ladder."""
+
+    leg: int
+    """0: first SCCP connection, or connectionless; 1: the connection to the handover target."""
+    uplink: bool
+    """True: BSS to MSC (OPC is the BSC); False: MSC to BSS."""
+    after_us: int
+    """Base delay since the previous step, microseconds; scaled by the pace of the instance."""
+    wait: str
+    """Duration slot added before this step: one of WAITS."""
+    name: str
+    """Specification name of the innermost message; for a bare SCCP message its short name (CC, RLSD, RLC)."""
+    payload: bytes
+    """The whole SCCP message."""
+    mark: str = ""
+    """What this step means: one of MARKS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Values and options of one instance of a procedure.
+
+    Options, which decide the steps: identity, ask_identity, auth, cipher, reallocate, ask_imei, released_by,
+    handover, page_by_tmsi. All else are values, which never change the steps.
+    """
+
+    imsi: str = "001010000000001"
+    """15 digits."""
+    tmsi: int | None = 0x1A2B3C4D
+    """TMSI that the station holds."""
+    new_tmsi: int | None = 0x5E6F7081
+    """TMSI given out when `reallocate`."""
+    imei: str = "490154203237518"
+    """15 digits."""
+    mcc: str = "001"
+    mnc: str = "01"
+    lac: int = 0x1001
+    """Location area of the serving cell."""
+    ci: int = 0x0065
+    old_lac: int = 0x1002
+    """Location area in the old LAI of a location updating request."""
+    lac2: int = 0x1003
+    """Location area of the handover target."""
+    ci2: int = 0x00C9
+    paging_lacs: tuple[int, ...] = ()
+    """Location areas paged; () is `lac` alone."""
+    bss_ref: int = 0x010203
+    """SCCP local reference of the BSS on leg 0, 24 bits as on the wire."""
+    msc_ref: int = 0x040506
+    """SCCP local reference of the MSC on leg 0."""
+    bss_ref2: int = 0x0708A9
+    """SCCP local reference of the BSS on leg 1."""
+    msc_ref2: int = 0x0A0B0C
+    """SCCP local reference of the MSC on leg 1."""
+    ti: int = 0
+    """Transaction identifier value, 0-6."""
+    called: str = "8613900012345"
+    """Called number, 0-9 * # a b c; 12 digits and more are sent as international numbers."""
+    calling: str = "8613900054321"
+    """Calling number; "" leaves the element out."""
+    cic: int = 0x0021
+    """Circuit of leg 0: 11 bits multiplex, 5 bits time slot."""
+    cic2: int = 0x0041
+    """Circuit of leg 1."""
+    cause: int | None = None
+    """Cause of rejection, release or RP error; None: the one usual for the kind."""
+    rand: bytes = bytes(range(0x10, 0x20))
+    sres: bytes = b"\xa1\xb2\xc3\xd4"
+    kc: bytes = b"\xc0\xc1\xc2\xc3\xc4\xc5\xc6\xc7"
+    cksn: int = 0
+    """Ciphering key sequence number, 0-6; 7: the station has no key."""
+    tpdu: bytes = b""
+    """SMS TPDU carried; b"" is a short default made of `called` or `calling`."""
+    smsc: str = "8613800100500"
+    """Service centre address, sent as an international number."""
+    rp_ref: int = 0x2A
+    """RP message reference."""
+    handover_reference: int = 0x5C
+    """RR handover reference, one octet; with `handover_cell` it makes the HANDOVER COMMAND one of a kind."""
+    handover_cell: bytes = b"\x2d\x4b"
+    """RR cell description of the target: BSIC and ARFCN, 2 octets."""
+    identity: str = "tmsi"
+    """How the station names itself: "tmsi" or "imsi"."""
+    ask_identity: bool = False
+    """The network does not know the TMSI and asks for the IMSI."""
+    auth: bool = True
+    """AUTHENTICATION REQUEST and RESPONSE."""
+    cipher: bool | None = None
+    """CIPHER MODE COMMAND and COMPLETE; None: as `auth`."""
+    reallocate: bool = True
+    """A location updating gives a new TMSI."""
+    ask_imei: bool = False
+    """The network asks for the IMEI (location updating)."""
+    released_by: str = "caller"
+    """Who ends the call: "caller", "callee" or "network"."""
+    handover: bool = False
+    """An answered call is handed over to another BSS while it lasts."""
+    page_by_tmsi: bool = True
+    """PAGING carries the TMSI beside the IMSI."""
+
+    def __post_init__(self) -> None:
+        if self.identity not in IDENTITIES:
+            raise EncodeError(f"identity {self.identity!r}: one of {', '.join(IDENTITIES)}")
+        if self.released_by not in RELEASED_BY:
+            raise EncodeError(f"released_by {self.released_by!r}: one of {', '.join(RELEASED_BY)}")
+        if self.identity == "tmsi" and self.tmsi is None:
+            raise EncodeError("identity 'tmsi' without a TMSI")
+        if not 0 <= self.ti <= 6:
+            raise EncodeError(f"transaction identifier {self.ti}: 0 to 6")
+
+    @property
+    def ciphered(self) -> bool:
+        return self.auth if self.cipher is None else self.cipher

@@ -1,0 +1,79 @@
+"""Fixtures of the codec tests: Wireshark's decoder, field vectors, the variants of every ladder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from sim.bssap.procedures import LADDERS, Params, ladder
+
+#: Values tried for the options that are not plain switches.
+CHOICES = {
+    "identity": ("tmsi", "imsi"),
+    "released_by": ("caller", "callee", "network"),
+    "cipher": (None, True, False),
+}
+
+
+def _exported_pdus(messages, protocol):
+    """A capture of link type 252: each packet names its dissector (tag 12) and holds one message."""
+    name = protocol.encode()
+    name += bytes(-len(name) % 4)
+    head = struct.pack(">HH", 12, len(name)) + name + bytes(4)
+    out = bytearray(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 252))
+    for index, data in enumerate(messages):
+        packet = head + data
+        out += struct.pack("<IIII", index, 0, len(packet), len(packet)) + packet
+    return bytes(out)
+
+
+@pytest.fixture(scope="session")
+def tshark(tmp_path_factory):
+    """decode(messages, dissector, fields) -> one list of strings a message."""
+    program = shutil.which("tshark")
+    if program is None:
+        pytest.skip("tshark is not installed")
+
+    def decode(messages, protocol, fields):
+        path = tmp_path_factory.mktemp("tshark") / "messages.pcap"
+        path.write_bytes(_exported_pdus(messages, protocol))
+        command = [program, "-n", "-r", str(path), "-T", "fields", "-E", "separator=/t"]
+        for field in fields:
+            command += ["-e", field]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        rows = [line.split("\t") for line in run.stdout.splitlines()]
+        assert len(rows) == len(messages)
+        return rows
+
+    return decode
+
+
+@pytest.fixture(scope="session")
+def vectors():
+    """The corpus of field vectors, without the layers that are not this package's."""
+    folder = os.environ.get("KAIROS_VECTORS")
+    path = Path(folder) if folder else Path(__file__).parents[3].parent / "shared" / "vectors"
+    corpus = path / "corpus.jsonl" if path.is_dir() else path
+    if not corpus.is_file():
+        pytest.skip("no field vectors at ../shared/vectors or KAIROS_VECTORS")
+    rows = [json.loads(line) for line in corpus.read_text().splitlines()]
+    return [row for row in rows if row["layer"] != "m3ua"]
+
+
+@pytest.fixture(scope="session")
+def variants():
+    """(kind, params, steps) for every procedure under every combination of its options."""
+    found = []
+    for kind, row in LADDERS.items():
+        values = [CHOICES.get(option, (False, True)) for option in row.options]
+        for chosen in product(*values):
+            params = Params(**dict(zip(row.options, chosen, strict=True)))
+            found.append((kind, params, ladder(kind, params)))
+    return found

@@ -1,0 +1,269 @@
+"""Every procedure under every combination of its options: fields in place, marks, names, positions."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from sim.bssap import EncodeError, bssap, bssmap, dtap, sccp, sms, tpdu, view
+from sim.bssap.procedures import LADDERS, Params, Step, ladder
+from sim.bssap.procedures.params import MARKS, WAITS
+from sim.bssap.user_data import text_user_data
+
+#: Kind -> the marks of its steps, in order (without a handover).
+MARKED = {
+    "lu_normal": ["started", "accepted"],
+    "lu_periodic": ["started", "accepted"],
+    "lu_attach": ["started", "accepted"],
+    "lu_reject": ["started", "rejected"],
+    "detach": ["detached"],
+    "mo_call_answered": ["started", "alerting", "connected", "ended"],
+    "mo_call_busy": ["started", "ended"],
+    "mo_call_rejected": ["started", "alerting", "ended"],
+    "mo_call_no_answer": ["started", "alerting", "ended"],
+    "mo_call_vacant": ["started", "ended"],
+    "mo_call_unreachable": ["started", "ended"],
+    "mo_call_abandoned": ["started", "ended"],
+    "mt_call_answered": ["started", "alerting", "connected", "ended"],
+    "mt_call_rejected": ["started", "alerting", "ended"],
+    "mt_call_no_answer": ["started", "alerting", "ended"],
+    "paging_only": ["started"],
+    "mo_sms": ["started", "sms_ok"],
+    "mo_sms_failed": ["started", "sms_failed"],
+    "mt_sms": ["started", "sms_ok"],
+    "mt_sms_failed": ["started", "sms_failed"],
+}
+
+#: Kind -> (goes up, cause) of the first message that ends the call.
+ENDINGS = {
+    "mo_call_answered": (True, 16),
+    "mo_call_busy": (False, 17),
+    "mo_call_rejected": (False, 21),
+    "mo_call_no_answer": (True, 16),
+    "mo_call_vacant": (False, 1),
+    "mo_call_unreachable": (False, 20),
+    "mo_call_abandoned": (True, 16),
+    "mt_call_answered": (False, 16),
+    "mt_call_rejected": (True, 21),
+    "mt_call_no_answer": (False, 16),
+}
+
+
+def test_every_kind_is_described_and_marked():
+    assert set(MARKED) == set(LADDERS)
+    options = {field.name for field in fields(Params)}
+    assert all(row.description and set(row.options) <= options for row in LADDERS.values())
+
+
+@pytest.mark.parametrize("kind", LADDERS)
+def test_marks(kind):
+    steps = ladder(kind, Params())
+    assert [step.mark for step in steps if step.mark] == MARKED[kind]
+    assert {step.mark for step in steps} <= set(MARKS)
+    assert {step.wait for step in steps} <= set(WAITS)
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_who_hears_what(kind):
+    (ended,) = [step for step in ladder(kind, Params()) if step.mark == "ended"]
+    assert (ended.uplink, view("sccp", ended.payload)["cause"]) == ENDINGS[kind]
+    (ended,) = [step for step in ladder(kind, Params(cause=31)) if step.mark == "ended"]
+    assert view("sccp", ended.payload)["cause"] == 31
+
+
+@pytest.mark.parametrize(("released_by", "ending"), [("caller", (True, 16)), ("callee", (False, 19)),
+                                                     ("network", (False, 19))])  # fmt: skip
+def test_no_answer_ends_by_caller_or_network(released_by, ending):
+    steps = ladder("mo_call_no_answer", Params(released_by=released_by))
+    (ended,) = [step for step in steps if step.mark == "ended"]
+    assert (ended.uplink, view("sccp", ended.payload)["cause"]) == ending
+
+
+@pytest.mark.parametrize(
+    ("kind", "released_by", "uplink"),
+    [
+        ("mo_call_answered", "caller", True), ("mo_call_answered", "callee", False),
+        ("mo_call_answered", "network", False), ("mt_call_answered", "caller", False),
+        ("mt_call_answered", "callee", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("handover", [False, True])
+def test_who_hangs_up(kind, released_by, uplink, handover):
+    steps = ladder(kind, Params(released_by=released_by, handover=handover))
+    (ended,) = [step for step in steps if step.mark == "ended"]
+    assert ended.uplink is uplink
+    assert ended.leg == handover
+
+
+def test_names_are_those_inside(variants):
+    seen = {}
+    for _, _, steps in variants:
+        for step in steps:
+            seen.setdefault(step.payload, step.name)
+    short = {"CC", "RLSD", "RLC"}
+    for payload, name in seen.items():
+        shown = view("sccp", payload)
+        assert name == (shown["sccp"] if name in short else shown["message"])
+
+
+def test_step_payloads_are_canonical(variants):
+    for payload in {step.payload for _, _, steps in variants for step in steps}:
+        outer = sccp.decode(payload)
+        assert sccp.encode(outer) == payload
+        if outer.data is None:
+            continue
+        user = bssap.decode(outer.data)
+        assert bssap.encode(user) == outer.data
+        if user.discrimination == bssap.BSSMAP:
+            assert bssmap.encode(bssmap.decode(user.payload)) == user.payload
+        else:
+            assert dtap.encode(dtap.decode(user.payload)) == user.payload
+
+
+def test_the_values_come_out_again():
+    p = Params()
+    seen = {}
+    for kind in LADDERS:
+        for step in ladder(kind, replace(p, ask_identity=True, ask_imei=True)):
+            for key, value in view("sccp", step.payload).items():
+                seen.setdefault(key, set()).add(str(value))
+    assert seen["imsi"] == {p.imsi}
+    assert seen["imei"] == {p.imei}
+    assert seen["tmsi"] == {f"{p.tmsi:08x}", f"{p.new_tmsi:08x}"}
+    assert {p.called, p.calling} <= seen["called"] | seen["calling"]
+    assert seen["lac"] == {str(p.lac)}
+    assert seen["mcc"] == {p.mcc}
+    assert seen["text"] == {"Hello"}
+    assert {f"{p.bss_ref:06x}", f"{p.msc_ref:06x}"} == seen["slr"] == seen["dlr"]
+
+
+def test_old_location_area():
+    p = Params()
+    request, *_ = ladder("lu_normal", p)
+    assert view("sccp", request.payload)["ies"]["Location area identification"]["lac"] == p.old_lac
+
+
+def test_handover_legs():
+    p = Params(handover=True)
+    steps = ladder("mo_call_answered", p)
+    assert [step.mark for step in steps if step.mark] == [
+        *MARKED["mo_call_answered"][:3],
+        "handover",
+        "ended",
+    ]
+    (done,) = [step for step in steps if step.mark == "handover"]
+    assert (done.leg, done.uplink, done.name) == (1, True, "HANDOVER COMPLETE")
+    references = {view("sccp", step.payload).get("slr") for step in steps if step.leg == 1}
+    assert {f"{p.bss_ref2:06x}", f"{p.msc_ref2:06x}"} <= references
+    # Equal RR HANDOVER COMMAND octets tie the legs: a tap has nothing else but COMMON ID.
+    carried = [
+        bssmap.decode(bssap.decode(sccp.decode(step.payload).data).payload)["Layer 3 Information"]
+        for step in steps
+        if step.name in ("HANDOVER REQUEST ACKNOWLEDGE", "HANDOVER COMMAND")
+    ]
+    assert len(carried) == 2
+    assert carried[0] == carried[1]
+    assert sum(step.name == "COMMON ID" for step in steps) == 2
+    request = next(step for step in steps if step.name == "HANDOVER REQUEST")
+    cells = [
+        value.cell
+        for name, value in bssmap.decode(bssap.decode(sccp.decode(request.payload).data).payload).elements
+        if name == "Cell Identifier"
+    ]
+    assert [(cell.lac, cell.ci) for cell in cells] == [(p.lac, p.ci), (p.lac2, p.ci2)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LADDERS if kind.startswith("mt_")])
+def test_terminating_procedures_are_paged(kind):
+    page, response, *_ = ladder(kind, Params(paging_lacs=(1, 2, 3)))
+    assert (page.name, page.uplink, response.name, response.wait) == (
+        "PAGING",
+        False,
+        "PAGING RESPONSE",
+        "page",
+    )
+    shown = view("sccp", page.payload)
+    assert shown["sccp"] == "UDT"
+    assert [cell["lac"] for cell in shown["ies"]["Cell Identifier List"]["cells"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", LADDERS)
+def test_common_id_on_every_connection_but_detach(kind):
+    steps = ladder(kind, Params())
+    legs = {step.leg for step in steps if sccp.decode(step.payload).type == "CR"}
+    assert sum(step.name == "COMMON ID" for step in steps) == (0 if kind == "detach" else len(legs))
+
+
+CHANGES = {
+    "imsi": "001019999999999", "tmsi": 0xF0F1F2F3, "new_tmsi": 0xE0E1E2E3, "imei": "359999999999995",
+    "lac": 0x7FFE, "ci": 0x7FFD, "old_lac": 0x7FFC, "lac2": 0x7FFB, "ci2": 0x7FFA, "bss_ref": 0xABCDE1,
+    "msc_ref": 0xABCDE2, "bss_ref2": 0xABCDE3, "msc_ref2": 0xABCDE4, "ti": 5, "called": "8615999999999",
+    "calling": "8615888888888", "cic": 0xFFFE, "cic2": 0xFFFD, "cause": 47, "rand": b"\x55" * 16,
+    "sres": b"\x66" * 4, "kc": b"\x77" * 8, "smsc": "8613999999999", "rp_ref": 0xEE, "cksn": 6,
+    "handover_reference": 0xDD, "handover_cell": b"\xcc\xcc",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_a_value_changes_octets_in_place_only(field):
+    """The batch encoder fills templates by position: lengths and steps never depend on a value."""
+    changed_anywhere = False
+    for kind in LADDERS:
+        options = {"handover": "answered" in kind, "ask_identity": True, "ask_imei": True}
+        before = ladder(kind, Params(**options))
+        after = ladder(kind, Params(**options, **{field: CHANGES[field]}))
+        assert [(s.leg, s.uplink, s.after_us, s.wait, s.name, s.mark, len(s.payload)) for s in before] == [
+            (s.leg, s.uplink, s.after_us, s.wait, s.name, s.mark, len(s.payload)) for s in after
+        ]
+        changed_anywhere |= before != after
+    assert changed_anywhere
+
+
+def test_short_numbers_are_not_international():
+    steps = ladder("mo_call_answered", Params(called="10086"))
+    setup = next(step for step in steps if step.name == "SETUP")
+    number = view("sccp", setup.payload)["ies"]["Called party BCD number"]
+    assert (number["digits"], number["type"]) == ("10086", 0)
+
+
+def test_a_given_tpdu_is_carried():
+    data = tpdu.encode(tpdu.Submit(tpdu.TpAddress("10086", 0), text_user_data("短信", 8)))
+    steps = ladder("mo_sms", Params(tpdu=data))
+    (sent,) = [step for step in steps if step.name == "SMS-SUBMIT"]
+    shown = view("sccp", sent.payload)
+    assert (shown["text"], shown["called"], shown["rp"]) == ("短信", "10086", "RP-DATA")
+
+
+def test_sms_failure_cause():
+    steps = ladder("mt_sms_failed", Params(cause=22))
+    (failed,) = [step for step in steps if step.mark == "sms_failed"]
+    assert failed.uplink
+    relay = sms.decode_rp(
+        dtap.decode(bssap.decode(sccp.decode(failed.payload).data).payload).message["CP-User data"]
+    )
+    assert relay.message["RP-Cause"].value == 22
+
+
+@pytest.mark.parametrize(
+    ("keywords", "why"),
+    [({"identity": "imei"}, "one of"), ({"released_by": "nobody"}, "one of"), ({"tmsi": None}, "without"),
+     ({"ti": 7}, "0 to 6")],
+)  # fmt: skip
+def test_wrong_params(keywords, why):
+    with pytest.raises(EncodeError, match=why):
+        Params(**keywords)
+
+
+def test_unknown_kind_and_values_that_do_not_fit():
+    with pytest.raises(EncodeError, match="mo_call_busy"):
+        ladder("mo_call_buzy", Params())
+    with pytest.raises(EncodeError):
+        ladder("lu_normal", Params(bss_ref=1 << 24))
+    with pytest.raises(EncodeError):
+        ladder("lu_normal", Params(imsi="0010100000"[:5]))
+
+
+def test_steps_are_values():
+    assert ladder("lu_normal", Params()) == ladder("lu_normal", Params())
+    assert isinstance(ladder("lu_normal", Params())[0], Step)
