@@ -43,7 +43,7 @@ _SCTP_DELAYED_SACK: Final = 16
 @functools.cache
 def _pysctp() -> ModuleType:
     try:
-        import sctp  # type: ignore[import-untyped]  # pysctp has no annotations
+        import sctp
 
         from sigtran import _kernel  # noqa: F401  # the compiled part must be there too
     except ImportError as error:

@@ -1,0 +1,364 @@
+"""One arm of an end-to-end study, in a process of its own.
+
+    python -m experiments.arm RUN_DIR ARM
+
+Builds the world, starts the platform, drives both in lockstep to the end of the last day, and turns what is
+left into the arm's records. Whatever happens, what was recorded until then is written.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+import sigtran
+from experiments.arm_records import CaptureWindow, Recorder
+from experiments.arm_results import ArmFacts, results
+from experiments.folder import write_json
+from experiments.hosts import Host, host
+from experiments.inputs import (
+    ArmFiles,
+    BlanketTarget,
+    ListDraw,
+    append_opt_outs,
+    arm_files,
+    blanket_targets,
+    draw_lists,
+    eligible_set,
+    world_files,
+)
+from experiments.link import SignallingLink
+from experiments.lockstep import Lockstep
+from experiments.platform_records import take_over
+from experiments.problems import RunInvalid
+from experiments.study import Study, load_study
+from experiments.worker import Stopped, say, wait_for_word, work
+from marketing.campaigns import load as load_campaign
+from reports.records import read
+from sigtran import Association, MessageBatch
+from sigtran.capture import PcapngWriter
+from sigtran.transport import Kind
+from sim.backoffice.boss import Boss, BossDoor, Customer, asgi_app
+from sim.backoffice.smsc_door import SmscDoor
+from sim.run import Run, build
+from sim.scenario import DAY_US, WorldScenario, load_world
+from sim.subscribers.response import ResponseModel
+from smpp.text import decode_text
+
+__all__ = [
+    "HOST",
+    "Job",
+    "Simulation",
+    "boss_of",
+    "connect",
+    "load_job",
+    "memory_doors",
+    "of_day_us",
+    "smsc_door",
+]
+
+HOST: Final = "127.0.0.1"
+SYSTEM_ID: Final = "kairos"
+PASSWORD: Final = "kairos"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is told: the run's folder and the study with its settings."""
+
+    run_dir: Path
+    study: Study
+    transport: Kind
+
+
+def load_job(run_dir: Path) -> Job:
+    """Reads the job that the parent left in the run's folder."""
+    job = json.loads((run_dir / "job.json").read_text(encoding="utf-8"))
+    loaded = load_study(Path(job["study"]), job["overrides"])
+    return Job(run_dir, loaded.keys, job["transport"])
+
+
+def boss_of(extract: dict[str, list[Any]]) -> Boss:
+    """BOSS with the customers of the extract."""
+    rows = zip(*(extract[name] for name in ("msisdn", "imsi", "brand", "language", "often_off")), strict=True)
+    return Boss(Customer(msisdn, imsi, brand, language, off) for msisdn, imsi, brand, language, off in rows)
+
+
+def connect(ready: dict[str, Any], streams: int) -> Association:
+    """The signalling association to a platform that has said where it listens.
+
+    Raises:
+        RunInvalid: nobody answers there.
+    """
+    at = ready["collector"]
+    try:
+        return sigtran.connect(
+            at["transport"], at["host"], at["port"], encap_port=at["encap_port"], streams=streams
+        )
+    except sigtran.TransportError as error:
+        raise RunInvalid(f"no association to the platform: {error}") from None
+
+
+class Simulation:
+    """`sim.run.Run` as the lockstep driver wants it, its sink the recorder."""
+
+    def __init__(self, run: Run, recorder: Recorder) -> None:
+        self._run = run
+        self._recorder = recorder
+
+    def step(self) -> int:
+        return self._run.step()
+
+    def drain(self) -> Sequence[Any]:
+        return self._recorder.drain()
+
+    def outgoing(self) -> Sequence[Any]:
+        return self._run.outgoing()
+
+    def inject(self, submits: Sequence[Any], cancels: Sequence[Any], t_us: int) -> None:
+        self._run.inject(submits, cancels, t_us)
+
+
+def run_arm(arguments: list[str]) -> dict[str, Any]:
+    """The worker's job: RUN_DIR ARM."""
+    return _Arm(load_job(Path(arguments[0])), arguments[1]).run()
+
+
+class _Arm:
+    """One arm from its world to its records."""
+
+    def __init__(self, job: Job, arm: str) -> None:
+        self.began = time.monotonic()
+        self.job, self.study, self.arm = job, job.study, arm
+        self.folder = job.run_dir / "arms" / arm
+        self.scenario = load_world(self.study.world)
+        self.world = build(self.scenario, self.study.seed)
+        self.extract = world_files(self.world, self.folder / "inputs")
+        self.drawn: ListDraw = draw_lists(self.study.lists, self.world.draws, self.world.n)
+        self.eligible = eligible_set(self.study.eligible, self.extract, self.drawn)
+        self.end_us = self.study.days * DAY_US
+        self.boss = boss_of(self.extract)
+        self.campaigns = [load_campaign(path) for path in self.study.campaigns]
+        self.opt_outs: list[tuple[str, int]] = []
+
+    def run(self) -> dict[str, Any]:
+        if self.arm == "blanket":
+            wait_for_word()  # that the precise arm's pattern of contacts is there
+        study, memory = self.study, self.job.transport == "memory"
+        failure: RunInvalid | Stopped | None = None
+        with ExitStack() as stack:
+            recorder = Recorder(self._capture(stack))
+            centre = stack.enter_context(smsc_door(self.scenario, memory))
+            url = "http://boss" if memory else stack.enter_context(BossDoor(self.boss, HOST)).url
+            files = self._files(centre, url)
+            doors = memory_doors(centre, self.boss) if memory else None
+            platform = stack.enter_context(host(files.config, self.folder / "platform.log", doors))
+            ready = platform.wait_ready(study.limits.start_s)
+            link = SignallingLink(
+                connect(ready, study.streams), tick_us=study.tick_s * 1_000_000, on_wait=platform.check
+            )
+            stack.callback(link.close)
+            link.bring_up()
+            if not centre.wait_bound(study.limits.start_s):
+                raise RunInvalid("the platform did not bind to the SMSC")
+            lockstep = Lockstep(
+                Simulation(self._simulation(recorder), recorder),
+                link,
+                centre,
+                self.end_us,
+                barrier_s=study.limits.barrier_s,
+                limit_s=study.limits.arm_s,
+                on_progress=self._progress,
+                on_tick=self._note_opt_outs,
+            )
+            try:
+                lockstep.run()
+            except (RunInvalid, Stopped) as error:
+                failure = error
+            # The platform first: the end of the association would be a loss to it.
+            failure = _end(platform, failure)
+        platform_records = take_over(files.records, self.folder)
+        say("stage", name="triggers")
+        append_opt_outs(files.do_not_disturb, self.opt_outs, ZoneInfo(self.scenario.timezone))
+        facts = ArmFacts(
+            study=study,
+            world=self.world,
+            folder=self.folder,
+            platform=platform_records,
+            policy=files.policy,
+            extract=self.extract,
+            eligible=self.eligible,
+            boss=self.boss,
+            end_us=self.end_us,
+            costs={c.campaign: c.cost for c in self.campaigns},
+            offers={c.campaign: c.offer for c in self.campaigns},
+        )
+        found = results(facts, recorder, lockstep.spent)
+        found["wall_s"] = round(time.monotonic() - self.began, 2)
+        found["cpu_s"] = cpu_s()
+        write_json(self.folder / "result.json", found)
+        if failure is not None:
+            raise failure
+        return found
+
+    def _simulation(self, recorder: Recorder) -> Run:
+        return Run(
+            self.world,
+            sink=recorder,
+            tick_us=self.study.tick_s * 1_000_000,
+            end_us=self.end_us,
+            responses=ResponseModel(self.world, self.study.offers),
+            originators={c.originator: c.offer for c in self.campaigns},
+            boss=self._organic,
+        )
+
+    def _organic(self, sub: int, offer: str, t_us: int) -> None:
+        """Somebody orders at a hall or a desk, without having been asked."""
+        self.boss.organic(self.extract["msisdn"][sub], offer, self.scenario.epoch_unix_us + t_us)
+
+    def _files(self, centre: SmscDoor, boss_url: str) -> ArmFiles:
+        study = self.study
+        campaigns, group = study.campaigns, None
+        if self.arm == "control":
+            campaigns = []
+        elif self.arm == "blanket":
+            group = self._blanket()
+        return arm_files(
+            self.folder,
+            self.folder / "inputs",
+            study,
+            self.scenario,
+            self.drawn,
+            self.extract,
+            campaigns,
+            clock={"mode": "lockstep", "tick_s": study.tick_s},
+            collector={
+                "transport": self.job.transport,
+                "host": HOST,
+                "port": 0,
+                "encap_port": 0,
+                "streams": study.streams,
+            },
+            smpp={"host": HOST, "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD},
+            boss_url=boss_url,
+            group=group,
+        )
+
+    def _blanket(self) -> list[BlanketTarget]:
+        """The precise arm's pattern, on others."""
+        path = self.job.run_dir / "arms" / "precise" / "triggers.parquet"
+        table = read(path, ["campaign", "msisdn", "decided_us", "state"])
+        sent = [
+            (row["campaign"], row["msisdn"], (row["decided_us"] - self.scenario.epoch_unix_us) // DAY_US + 1)
+            for row in table.to_pylist()
+            if row["state"] == "sent"
+        ]
+        return blanket_targets(sent, self.eligible, self.extract, self.world.draws)
+
+    def _capture(self, stack: ExitStack) -> CaptureWindow | None:
+        keys = self.study.capture
+        if keys is None or self.arm != captured_arm(self.study):
+            return None
+        topology = self.world.topology
+        names = {topology.msc_point_code: "MSC"}
+        names |= {code: f"BSC{i + 1}" for i, code in enumerate(topology.bsc_point_codes)}
+        writer = stack.enter_context(
+            PcapngWriter(self.job.run_dir / "capture.pcapng", servers={topology.msc_point_code}, names=names)
+        )
+        epoch_us, streams = self.scenario.epoch_unix_us, self.study.streams
+
+        def write(batch: Any, part: slice) -> None:
+            first, last = batch.offsets[part.start], batch.offsets[part.stop]
+            stream = (1 + batch.sls[part].astype(np.uint16) % (streams - 1)).astype(np.uint16)
+            offsets = batch.offsets[part.start : part.stop + 1] - first
+            writer.write(batch.t_us[part] + epoch_us, MessageBatch(batch.data[first:last], offsets, stream))
+
+        day_us = (keys.day - 1) * DAY_US
+        return CaptureWindow(write, day_us + of_day_us(keys.from_), day_us + of_day_us(keys.to))
+
+    def _progress(self, t_us: int, messages: int) -> None:
+        say("progress", t_us=t_us, start_us=0, end_us=self.end_us, messages=messages)
+
+    def _note_opt_outs(self, t_us: int, delivered: Sequence[Any]) -> None:
+        """Stop codes count from the moment at which the platform has confirmed them."""
+        for message in delivered:
+            if message.kind == "reply":
+                text = decode_text(message.data, message.data_coding).strip().upper()
+                words = {
+                    w.upper()
+                    for c in self.campaigns
+                    if c.originator == message.destination
+                    for w in c.reply.stop
+                }
+                if text in words:
+                    self.opt_outs.append((message.source, self.scenario.epoch_unix_us + t_us))
+
+
+def cpu_s() -> dict[str, float]:
+    """Processor time of this process and of its children that have ended, seconds."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "simulator": round(own.ru_utime + own.ru_stime, 2),
+        "platform": round(children.ru_utime + children.ru_stime, 2),
+    }
+
+
+def captured_arm(study: Study) -> str:
+    """The arm whose signalling is captured: the one with the marketing messages in it, where there is one."""
+    return "precise" if "precise" in study.arms else study.arms[0]
+
+
+def of_day_us(text: str) -> int:
+    """Microseconds of the day at a local time."""
+    hours, minutes = text.split(":")
+    return (int(hours) * 60 + int(minutes)) * 60_000_000
+
+
+def smsc_door(scenario: WorldScenario, memory: bool) -> SmscDoor:
+    """The SMSC's door; with `memory` it listens nowhere."""
+    offset = datetime(
+        scenario.epoch.year, scenario.epoch.month, 1, tzinfo=ZoneInfo(scenario.timezone)
+    ).utcoffset()
+    return SmscDoor(
+        None if memory else HOST,
+        0,
+        SYSTEM_ID,
+        PASSWORD,
+        time.monotonic_ns,
+        epoch_unix_us=scenario.epoch_unix_us,
+        utc_offset_quarters=0 if offset is None else offset // timedelta(minutes=15),
+    )
+
+
+def memory_doors(centre: SmscDoor, boss: Boss) -> Any:
+    """Ends of both doors to hand to a platform in this process."""
+    import httpx
+
+    from marketing.server import Doors
+
+    return Doors(smpp_socket=centre.socket(), boss_transport=httpx.ASGITransport(asgi_app(boss)))
+
+
+def _end(platform: Host, failure: RunInvalid | Stopped | None) -> RunInvalid | Stopped | None:
+    """Stops the platform; why the arm is not valid, where it is not."""
+    try:
+        code = platform.stop()
+    except RunInvalid as error:
+        return failure or error
+    if code and failure is None:
+        return RunInvalid(f"the platform ended with exit code {code}")
+    return failure
+
+
+if __name__ == "__main__":
+    work(run_arm)

@@ -1,0 +1,213 @@
+"""The `kairos` command. Each subcommand imports what it needs when it runs, so `--help` answers at once.
+
+Exit codes: 0 done; 1 anything unexpected; 2 bad input; 3 the run is invalid; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+from experiments.problems import BadInput, RunInvalid
+
+__all__ = ["main"]
+
+EXIT_CODES: Final = """\b
+Exit codes:
+  0  done
+  1  something unexpected went wrong
+  2  bad input: every problem is printed with file, line, key and remedy
+  3  the run is invalid: the reasons are printed and kept in its manifest
+  130  stopped by Ctrl-C
+"""
+
+KINDS: Final = ("world", "campaign", "study", "platform", "policy")
+
+
+class _Commands(click.Group):
+    """Lists the commands in the order of use and turns mistakes into messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["run", "report", "audit", "validate", "schema", "serve"]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BadInput as error:
+            for line in error.lines:
+                click.echo(line, err=True)
+            sys.exit(2)
+        except RunInvalid as error:
+            click.echo(f"The run is invalid: {error}", err=True)
+            sys.exit(3)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            sys.exit(130)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(package_name="kairos-testbed", prog_name="kairos")
+def cli() -> None:
+    r"""Kairos: a simulated GSM network, a marketing platform that listens to it, and honest experiments.
+
+    \b
+    A first run (under two minutes on two cores):
+      kairos run scenarios/studies/demo.yaml
+
+    Scenarios are YAML files; every key is explained in scenarios/README.md. Results go to
+    ./experiments/runs/STUDY/RUN-ID/ with a report.html to open in a browser.
+    """
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(0), help="Seed of everything drawn, in place of the study's.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("experiments/runs"),
+    show_default=True,
+    help="Folder that keeps the runs.",
+)
+@click.option(
+    "--transport",
+    type=click.Choice(["auto", "kernel", "usrsctp", "memory"]),
+    help="How signalling reaches the platform. auto: the kernel's SCTP where it works, else libusrsctp; "
+    "memory: both programs in one process, over the same bytes.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Sets one key of the study, such as live.seconds=10 or days=1. May be given many times.",
+)
+def run(study: Path, seed: int | None, out: Path, transport: str | None, settings: tuple[str, ...]) -> None:
+    r"""Run a study and write its report.
+
+    \b
+    Examples:
+      kairos run scenarios/studies/demo.yaml --seed 7
+      kairos run scenarios/studies/demo.yaml --transport memory --set days=1 --set live=null
+
+    The arms run in lockstep with the platform, which makes them repeatable: same study, same seed, same
+    records. The live phase is paced by the clock and measures latency. A run that lags, loses messages or
+    loses the platform is invalid: it keeps what it has, says why, and exits with 3.
+    """
+    from experiments.study import load_study
+    from experiments.validate import check_study_files
+
+    overrides = list(settings)
+    if seed is not None:
+        overrides.append(f"seed={seed}")
+    if transport is not None:
+        overrides.append(f"transport={transport}")
+    loaded = load_study(study, overrides)
+    check_study_files(loaded)
+    from experiments.endtoend import run_study
+
+    sys.exit(run_study(loaded, out, sys.argv[1:]))
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path))
+def serve(config: Path) -> None:
+    """Start the platform by itself.
+
+    CONFIG is a platform configuration file (see `kairos schema platform`). The platform listens for
+    signalling, connects to its short-message centre and BOSS, answers /healthz and /metrics, and stops
+    cleanly on SIGTERM or Ctrl-C.
+    """
+    import os
+
+    if not config.is_file():
+        raise BadInput(f"{config}: no such file")
+    os.execv(sys.executable, [sys.executable, "-m", "marketing", str(config)])
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+def validate(files: tuple[Path, ...]) -> None:
+    """Check scenario files and print every mistake at once.
+
+    The kind of each file (world, campaign, study, platform, policy) is recognised by its keys. Each mistake
+    is one
+    line: file:line: key = value: what was expected, with a suggestion for a misspelt key.
+    """
+    from experiments.validate import check_file
+
+    problems: list[str] = []
+    for file in files:
+        kind, found = check_file(file)
+        problems += found
+        if not found:
+            click.echo(f"{file}: a correct {kind} file")
+    if problems:
+        raise BadInput(problems)
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(KINDS))
+def schema(kind: str) -> None:
+    r"""Print the JSON Schema of a kind of file, for editors.
+
+    \b
+    With the YAML extension of VS Code, for example:
+      kairos schema study > study.schema.json
+      # yaml-language-server: $schema=study.schema.json     (first line of the study file)
+    """
+    import json
+
+    from experiments.validate import json_schema
+
+    click.echo(json.dumps(json_schema(kind), ensure_ascii=False, indent=2))
+
+
+@cli.command()
+@click.argument("run_dir", type=click.Path(path_type=Path, file_okay=False))
+def audit(run_dir: Path) -> None:
+    """Judge a run's contacts by its policy, from handset records alone.
+
+    Reads what handsets received and the policy file with its dated lists, nothing of the platform. Exits with
+    3 where a violation is found.
+    """
+    from experiments.audit_run import audit_run, table
+
+    results = audit_run(run_dir)
+    click.echo(table(results))
+    if any(sum(result.by_rule.values()) for result in results.values()):
+        raise RunInvalid("the policy was violated")
+
+
+@cli.command()
+@click.argument("run_dir", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; RUN_DIR/report.html."
+)
+def report(run_dir: Path, out: Path | None) -> None:
+    """Rebuild report.html from a run folder alone."""
+    from experiments.folder import open_run
+    from reports.page import NotReportable, write_report
+
+    open_run(run_dir)
+    try:
+        click.echo(write_report(run_dir, out))
+    except NotReportable as error:
+        raise BadInput(str(error)) from None
+
+
+def main() -> NoReturn:
+    """Entry point."""
+    cli.main(prog_name="kairos", standalone_mode=True)
+    raise AssertionError("click exits by itself")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Studies of kind end-to-end: arms in lockstep, a live phase, the audit, the comparison, one report.
+
+Control and precise arm run side by side, each with a platform of its own; the blanket arm follows, since it
+repeats the precise arm's pattern of contacts on people drawn at random. The live phase has the machine to
+itself.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from experiments.folder import RunFolder, write_json
+from experiments.outcome import Outcome
+from experiments.problems import BadInput, RunInvalid, relative
+from experiments.progress import Display
+from experiments.study import LoadedStudy
+from experiments.worker import Crew, Worker
+
+__all__ = ["run_study"]
+
+BUDGET: Final = {"arms": 70.0, "live": 20.0, "start and report": 20.0}
+"""What each part of the demo may take on two cores, seconds; printed as used."""
+
+
+class _Stopwatch:
+    """Wall time by part."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, float] = dict.fromkeys(BUDGET, 0.0)
+        self._part = "start and report"
+        self._since = time.monotonic()
+
+    def part(self, name: str) -> None:
+        now = time.monotonic()
+        self.used[self._part] += now - self._since
+        self._part, self._since = name, now
+
+    def budget(self, with_allowance: bool) -> list[dict[str, Any]]:
+        self.part(self._part)
+        return [
+            {"phase": name, "allowed_s": BUDGET[name] if with_allowance else None, "used_s": round(used, 1)}
+            for name, used in self.used.items()
+        ]
+
+
+def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
+    """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
+    import sigtran
+
+    try:
+        choice = sigtran.choose(loaded.keys.transport)
+    except sigtran.TransportUnavailable as error:
+        print(f"No transport for the signalling: {error}", file=sys.stderr)  # noqa: T201 - the command line
+        return 1
+    watch = _Stopwatch()
+    study = loaded.keys
+    files = {"study": loaded.path, "world": study.world, "policy": study.policy}
+    files |= {f"campaign {path.stem}": path for path in study.campaigns}
+    files |= {"live world": study.live.world} if study.live else {}
+    folder = RunFolder.create(out, study.study, study.seed, ["kairos", *arguments], files)
+    job = {"study": str(loaded.path.resolve()), "overrides": list(loaded.overrides), "transport": choice.kind}
+    write_json(folder.path / "job.json", job)
+    outcome = Outcome(study, folder.path, {"kind": choice.kind, "why": choice.why}, _rerun(loaded))
+    code = 0
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with Display() as display:
+        display.note(
+            f"{study.study}: {relative(folder.path)}, seed {study.seed}, signalling over {choice.kind}"
+        )
+        try:
+            _phases(study, folder.path, outcome, display, watch)
+        except RunInvalid as error:
+            outcome.reasons.append(str(error))
+        except KeyboardInterrupt:
+            outcome.reasons.append("stopped by Ctrl-C")
+            code = 130
+        except BadInput:
+            folder.finish(["the input was refused after the start"])
+            raise
+        except BaseException as error:
+            folder.finish([f"{type(error).__name__}: {error}"])
+            raise
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was measured is written now, in a moment
+        watch.part("start and report")
+        text = outcome.close(folder, lambda: watch.budget(with_allowance=True))
+    sys.stdout.write(text + "\n")
+    return code or (3 if outcome.reasons else 0)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _rerun(loaded: LoadedStudy) -> str:
+    words = ["kairos", "run", relative(loaded.path)]
+    for setting in loaded.overrides:
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+def _phases(study: Any, run_dir: Path, outcome: Outcome, display: Display, watch: _Stopwatch) -> None:
+    def on_event(name: str, said: Mapping[str, Any]) -> None:
+        display.event(name, said)
+
+    with Crew(on_event) as crew:
+
+        def start(name: str, *arguments: str) -> Worker:
+            return crew.start(Worker(name, [*arguments], run_dir / "logs" / f"{name}.log"))
+
+        def finish(*workers: Worker) -> None:
+            for worker, result in zip(workers, crew.finish(*workers), strict=True):
+                outcome.add(worker.name, result)
+                display.close(worker.name)
+
+        watch.part("arms")
+        arms = {
+            arm: start(arm, "experiments.arm", str(run_dir), arm) for arm in sorted(study.arms, reverse=True)
+        }
+        if "blanket" in arms:
+            # It has prepared itself meanwhile; all it needs of the precise arm is who was contacted when.
+            crew.until(lambda: "triggers" in arms["precise"].stages and "ready" in arms["blanket"].stages)
+            arms["blanket"].tell("go")
+        live = start("live", "experiments.live_worker", str(run_dir)) if study.live is not None else None
+        finish(*arms.values())
+        watch.part("start and report")
+        if live is not None:
+            crew.until(lambda: "ready" in live.stages)
+            live.tell("go")
+            crew.until(lambda: "sending" in live.stages)
+            watch.part("live")
+            crew.until(lambda: "sent" in live.stages)
+            watch.part("start and report")
+            finish(live)

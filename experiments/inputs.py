@@ -1,0 +1,266 @@
+"""What the platform is told before a run: BOSS extract, cell table, dated lists, configuration.
+
+Nothing here is drawn by the platform or known to it from the simulator's inside: the extract holds what an
+operator's BOSS would hold, and the lists are dated files as the policy names them.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from numpy.typing import NDArray
+
+from experiments.study import Eligible, Lists, Study
+from marketing.config import read_yaml
+from reports.records import write
+from sim.draws import Draws
+from sim.scenario import WorldScenario
+from sim.world import World
+
+__all__ = [
+    "ArmFiles",
+    "BlanketTarget",
+    "ListDraw",
+    "arm_files",
+    "blanket_targets",
+    "draw_lists",
+    "eligible_set",
+    "epoch_of",
+    "world_files",
+]
+
+# Purposes of draws that belong to the study and not to the world (sim.draws.PURPOSES ends below).
+_DO_NOT_DISTURB: Final = 10_001
+_CONTROL_GROUP: Final = 10_002
+_BLANKET: Final = 10_003
+
+_EXTRACT_SCHEMA: Final = pa.schema(
+    [
+        ("imsi", pa.string()),
+        ("msisdn", pa.string()),
+        ("brand", pa.string()),
+        ("often_off", pa.bool_()),
+        ("often_rejects", pa.bool_()),
+        ("services", pa.list_(pa.string())),
+        ("language", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListDraw:
+    """Who is on which list, by subscriber."""
+
+    do_not_disturb: NDArray[np.bool_]
+    control_group: NDArray[np.bool_]
+
+
+def epoch_of(scenario: WorldScenario) -> str:
+    """Midnight of day 1 as ISO 8601 with its offset."""
+    day = scenario.epoch
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(scenario.timezone)).isoformat()
+
+
+def draw_lists(lists: Lists, draws: Draws, n: int) -> ListDraw:
+    """Members of both lists, keyed by seed and subscriber; nobody is on both."""
+    sub = np.arange(n)
+    disturb = draws.chance(lists.do_not_disturb_share, _DO_NOT_DISTURB, sub)
+    control = draws.chance(lists.control_group_share, _CONTROL_GROUP, sub) & ~disturb
+    return ListDraw(disturb, control)
+
+
+def eligible_set(keys: Eligible, extract: Mapping[str, Sequence[Any]], drawn: ListDraw) -> NDArray[np.int64]:
+    """The eligible subscribers, ascending: fixed before the run and the same in every arm."""
+    keep = np.ones(len(extract["imsi"]), bool)
+    if "do_not_disturb" in keys.exclude:
+        keep &= ~drawn.do_not_disturb
+    if "control_group" in keys.exclude:
+        keep &= ~drawn.control_group
+    for column, wanted in keys.where.items():
+        accepted = wanted if isinstance(wanted, list) else [wanted]
+        keep &= np.array([_holds(value, accepted) for value in extract[column]], bool)
+    return np.flatnonzero(keep)
+
+
+def _holds(value: Any, accepted: Sequence[Any]) -> bool:
+    return bool(set(value) & set(accepted)) if isinstance(value, list) else value in accepted
+
+
+def world_files(world: World, folder: Path) -> dict[str, list[Any]]:
+    """Writes `extract.parquet` and `cells.csv`; the extract's columns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    extract = world.population.extract()
+    table = pa.Table.from_pydict(
+        {name: extract[name] for name in _EXTRACT_SCHEMA.names}, schema=_EXTRACT_SCHEMA
+    )
+    pq.write_table(table, folder / "extract.parquet", compression="zstd", store_schema=False)
+    world.topology.cells_csv(folder / "cells.csv")
+    return extract
+
+
+def write_eligible(path: Path, extract: Mapping[str, Sequence[Any]], eligible: NDArray[np.int64]) -> None:
+    """Writes the eligible set as a table."""
+    members = eligible.tolist()
+    columns = {name: [extract[name][i] for i in members] for name in ("imsi", "msisdn")}
+    write(path, "eligible", {"sub": eligible, **columns})
+
+
+@dataclass(frozen=True, slots=True)
+class ArmFiles:
+    """The files one platform is started with."""
+
+    folder: Path
+    config: Path
+    policy: Path
+    do_not_disturb: Path
+    campaigns: tuple[Path, ...]
+    records: Path
+    """Where the platform writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlanketTarget:
+    """One row of a group-sending list."""
+
+    campaign: str
+    msisdn: str
+    day: int
+    """Day of the world, from 1."""
+
+
+def arm_files(
+    folder: Path,
+    inputs: Path,
+    study: Study,
+    scenario: WorldScenario,
+    drawn: ListDraw,
+    extract: Mapping[str, Sequence[Any]],
+    campaigns: Sequence[Path],
+    *,
+    clock: Mapping[str, Any],
+    collector: Mapping[str, Any],
+    smpp: Mapping[str, Any],
+    boss_url: str,
+    group: Sequence[BlanketTarget] | None = None,
+) -> ArmFiles:
+    """Writes policy copy, lists, campaigns and platform configuration of one arm.
+
+    With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
+    for path, members in ((disturb, drawn.do_not_disturb), (control, drawn.control_group)):
+        rows = ((extract["msisdn"][i], "") for i in np.flatnonzero(members).tolist())
+        _write_csv(path, ("msisdn", "since"), rows)
+    policy = dict(read_yaml(study.policy).values)
+    policy["do_not_disturb"] = {"file": disturb.name}
+    policy["control_group"] = {"file": control.name}
+    _write_yaml(folder / "policy.yaml", policy)
+    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at)
+    records = folder / "platform"
+    config = {
+        "clock": {"epoch": epoch_of(scenario), **clock},
+        "collector": dict(collector),
+        "smpp": dict(smpp),
+        "boss": {"url": boss_url},
+        "http": {"host": "127.0.0.1", "port": 0},
+        "subscribers": os.path.relpath(inputs / "extract.parquet", folder),
+        "cells": os.path.relpath(inputs / "cells.csv", folder),
+        "campaigns": [os.path.relpath(file, folder) for file in files],
+        "policy": "policy.yaml",
+        "ledger": {"url": "sqlite:///ledger.db"},
+        "records": {"dir": records.name},
+    }
+    _write_yaml(folder / "platform.yaml", config)
+    return ArmFiles(folder, folder / "platform.yaml", folder / "policy.yaml", disturb, tuple(files), records)
+
+
+def _campaign_files(
+    folder: Path, campaigns: Sequence[Path], group: Sequence[BlanketTarget] | None, at: str
+) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for source in campaigns:
+        values = dict(read_yaml(source).values)
+        if group is not None:
+            # The same offer, text and sender; who and when come from the list alone.
+            targets = [t for t in group if t.campaign == values["campaign"]]
+            listed = folder / f"{values['campaign']}.csv"
+            _write_csv(listed, ("msisdn", "day"), ((t.msisdn, t.day) for t in targets))
+            values = {key: value for key, value in values.items() if key not in ("scene", "audience")}
+            values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
+        path = folder / f"{values['campaign']}.yaml"
+        _write_yaml(path, values)
+        written.append(path)
+    return written
+
+
+def blanket_targets(
+    sent: Iterable[tuple[str, str, int]],
+    eligible: NDArray[np.int64],
+    extract: Mapping[str, Sequence[Any]],
+    draws: Draws,
+) -> list[BlanketTarget]:
+    """The precise arm's pattern of contacts, each person's moved as a whole to a random eligible person.
+
+    So the blanket arm contacts as many distinct people, each as often, with the same offers on the same days,
+    as the precise arm did. The k-th contacted person (by number) goes to the k-th place of a keyed
+    permutation of the eligible set.
+
+    Args:
+        sent: (campaign, MSISDN, day from 1) of the precise arm's contacts.
+        eligible: The eligible set.
+        extract: Columns of the BOSS extract.
+        draws: The world's draws.
+    """
+    pattern: dict[str, list[tuple[str, int]]] = {}
+    for campaign, msisdn, day in sent:
+        pattern.setdefault(msisdn, []).append((campaign, day))
+    if len(pattern) > len(eligible):
+        raise ValueError(f"{len(pattern)} people were contacted, only {len(eligible)} are eligible")
+    # Sorting by keyed draws is a permutation; the index breaks ties.
+    order = eligible[np.lexsort((eligible, draws.u64(_BLANKET, eligible)))]
+    targets = [
+        BlanketTarget(campaign, extract["msisdn"][int(sub)], day)
+        for (_, contacts), sub in zip(sorted(pattern.items()), order.tolist(), strict=False)
+        for campaign, day in sorted(contacts)
+    ]
+    return sorted(targets, key=lambda t: (t.campaign, t.day, t.msisdn))
+
+
+def append_opt_outs(path: Path, opt_outs: Iterable[tuple[str, int]], zone: ZoneInfo) -> int:
+    """Adds subscribers who answered with a stop code to the dated list; how many.
+
+    Args:
+        path: The list.
+        opt_outs: MSISDN and Unix microseconds at which the platform had confirmed the stop code.
+        zone: Local time of the list.
+    """
+    rows = sorted(set(opt_outs), key=lambda row: (row[1], row[0]))
+    with path.open("a", encoding="utf-8", newline="") as file:
+        for msisdn, t_us in rows:
+            local = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC")) + timedelta(microseconds=t_us)
+            file.write(f"{msisdn},{local.astimezone(zone).replace(tzinfo=None).isoformat()}\n")
+    return len(rows)
+
+
+def _write_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

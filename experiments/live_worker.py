@@ -1,0 +1,180 @@
+"""The live phase's process: draws the schedule, waits for the word, starts a platform, sends, measures."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from experiments.arm import (
+    HOST,
+    PASSWORD,
+    SYSTEM_ID,
+    boss_of,
+    connect,
+    load_job,
+    memory_doors,
+    of_day_us,
+    smsc_door,
+)
+from experiments.hosts import host
+from experiments.inputs import arm_files, draw_lists, world_files
+from experiments.link import SignallingLink
+from experiments.live import Schedule, join, lag, pace, schedule, settle, write_tables
+from experiments.platform_records import take_over
+from experiments.problems import RunInvalid
+from experiments.study import LiveKeys
+from experiments.summary import latency
+from experiments.worker import say, wait_for_word
+from sim.backoffice.boss import BossDoor
+from sim.run import Run, build
+from sim.scenario import load_world
+from sim.world import World
+
+__all__ = ["main"]
+
+CHUNK_US = 5_000_000
+"""World time drawn at once while the schedule is made, microseconds."""
+
+
+class _Wire:
+    """A sink that keeps signalling only."""
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+        self.messages = 0
+
+    def signalling(self, batch: Any) -> None:
+        if batch.n:
+            self.batches.append(batch)
+            self.messages += batch.n
+
+    def acts(self, rows: Any) -> None:
+        """Not looked at."""
+
+    visible = parts = contacts = responses = acts
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """The worker's job: RUN_DIR."""
+    job = load_job(Path(arguments[0]))
+    study, keys = job.study, job.study.live
+    assert keys is not None  # the parent starts this worker only for a study with a live phase
+    folder = job.run_dir / "live"
+    began = time.monotonic()
+    scenario = load_world(keys.world)
+    start_us = of_day_us(keys.starts)
+    world = build(scenario, study.seed)
+    plan = _draw(world, keys, start_us, study.streams)
+    extract = world_files(world, folder / "inputs")
+    drawn = draw_lists(study.lists, world.draws, world.n)
+    prepared_s = time.monotonic() - began
+    wait_for_word()
+    memory = job.transport == "memory"
+    with ExitStack() as stack:
+        centre = stack.enter_context(smsc_door(scenario, memory))
+        boss = boss_of(extract)
+        url = "http://boss" if memory else stack.enter_context(BossDoor(boss, HOST)).url
+        origin_ns = time.monotonic_ns()
+        files = arm_files(
+            folder,
+            folder / "inputs",
+            study,
+            scenario,
+            drawn,
+            extract,
+            keys.campaigns or study.campaigns,
+            clock={"mode": "live", "start_s": start_us / 1e6, "factor": plan.factor, "origin_ns": origin_ns},
+            collector={
+                "transport": job.transport,
+                "host": HOST,
+                "port": 0,
+                "encap_port": 0,
+                "streams": study.streams,
+            },
+            smpp={"host": HOST, "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD},
+            boss_url=url,
+        )
+        doors = memory_doors(centre, boss) if memory else None
+        platform = stack.enter_context(host(files.config, folder / "platform.log", doors))
+        ready = platform.wait_ready(study.limits.start_s)
+        link = SignallingLink(connect(ready, study.streams), on_wait=platform.check)
+        stack.callback(link.close)
+        link.bring_up()
+        if not centre.wait_bound(study.limits.start_s):
+            raise RunInvalid("the platform did not bind to the SMSC")
+        submits: list[Any] = []
+
+        def arrived() -> int:
+            submits.extend(centre.take_submits())
+            return len(submits)
+
+        def progress(at_ns: int, sent: int) -> None:
+            t_us = start_us + round(at_ns / 1000 * plan.factor)
+            end_us = start_us + round(keys.seconds * 1e6 * plan.factor)
+            say("progress", t_us=t_us, start_us=start_us, end_us=end_us, messages=sent)
+
+        say("stage", name="sending")
+        begin_ns, sent_ns = pace(plan, link, progress)
+        say("stage", name="sent")
+        link.association.flush(5.0)
+        settle(arrived)
+        platform.stop()
+        arrived()
+    records = take_over(files.records, folder)
+    if records.triggers is None:
+        raise RunInvalid("the platform left no triggers")
+    epoch_us = scenario.epoch_unix_us
+
+    def due_ns(t_unix_us: int) -> int:
+        since_us = t_unix_us - epoch_us - start_us
+        return origin_ns + round(since_us * 1000 / plan.factor) - begin_ns
+
+    arrivals: dict[str, int] = {}
+    for submit in submits:
+        arrivals[submit.contact_id] = min(
+            submit.arrived_ns, arrivals.get(submit.contact_id, submit.arrived_ns)
+        )
+    joined = join(arrivals, records.triggers, plan, sent_ns, begin_ns, due_ns)
+    write_tables(folder, plan, sent_ns, joined)
+    kept = lag(plan, sent_ns, study.limits)
+    invalid = []
+    if kept["late_share"] > study.limits.late_share:
+        invalid.append(
+            f"the load generator lagged: {100 * kept['late_share']:.2f} % of messages were sent more than "
+            f"{study.limits.late_after_ms:g} ms late, {100 * study.limits.late_share:g} % allowed"
+        )
+    if len(joined.latency_ns) < keys.min_triggers:
+        invalid.append(f"{len(joined.latency_ns)} triggers were measured, {keys.min_triggers} are needed")
+    return {
+        "seconds": keys.seconds,
+        "factor": round(plan.factor, 3),
+        "rate_per_s": plan.rate_per_s,
+        "subscribers": world.n,
+        "prepared_s": round(prepared_s, 2),
+        "unmatched": joined.unmatched,
+        "latency_ms": latency(joined.latency_ns, plan.batch.n / (float(sent_ns[-1]) / 1e9)),
+        "signalling": records.signalling(plan.batch.n),
+        "triggers": records.counts(),
+        **kept,
+        "invalid": invalid,
+    }
+
+
+def _draw(world: World, keys: LiveKeys, start_us: int, streams: int) -> Schedule:
+    """Runs the world without a platform until there are messages enough."""
+    wire = _Wire()
+    wanted = round(keys.seconds * keys.rate_per_s)
+    most_us = start_us + round(keys.seconds * keys.max_factor * 1e6)
+    run = Run(world, sink=wire, tick_us=CHUNK_US, start_us=start_us, end_us=most_us)
+    t_us = start_us
+    while wire.messages < wanted and t_us < most_us:
+        t_us = run.step()
+    return schedule(wire.batches, start_us, keys, streams)
+
+
+if __name__ == "__main__":
+    from experiments.worker import work
+
+    work(main)

@@ -1,0 +1,28 @@
+"""The user's mistakes, as lines to print: exit code 2 and never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["BadInput", "RunInvalid", "relative"]
+
+
+class BadInput(Exception):  # noqa: N818 - a mistake of the user, not a fault of the program
+    """The input cannot be used. One line a problem: file:line: key = value: what was expected."""
+
+    def __init__(self, lines: str | Sequence[str]) -> None:
+        self.lines = (lines,) if isinstance(lines, str) else tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+class RunInvalid(Exception):  # noqa: N818 - a finding about the run
+    """The run cannot go on, or cannot be believed; what it has recorded is kept. Exit code 3."""
+
+
+def relative(path: Path) -> str:
+    """The path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,80 @@
+"""What the terminal shows while a run is under way: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+__all__ = ["Display", "clock"]
+
+LINE_EVERY_S: Final = 10.0
+
+
+def clock(t_us: float) -> str:
+    """Simulated time as day and local time."""
+    seconds = int(t_us // 1_000_000)
+    return f"day {seconds // 86400 + 1} {seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}"
+
+
+class Display:
+    """Shows the parts of a run. Events are dictionaries with `t_us`, `start_us`, `end_us`, `messages`."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._fancy = self._console.is_terminal
+        self._tasks: dict[str, TaskID] = {}
+        self._first: dict[str, float] = {}
+        self._last_line: dict[str, float] = {}
+        self._bars = Progress(
+            TextColumn("{task.description:10}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[clock]:>11}"),
+            TextColumn("{task.fields[rate]:>14}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            disable=not self._fancy,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def note(self, text: str) -> None:
+        """One line that stays."""
+        if self._fancy:
+            self._bars.console.print(text, highlight=False)
+        else:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the plain form of the display
+
+    def event(self, name: str, said: Mapping[str, Any]) -> None:
+        """Something a worker said."""
+        if said["event"] == "note":
+            self.note(f"{name}: {said['text']}")
+        if said["event"] != "progress":
+            return
+        now = time.monotonic()
+        first = self._first.setdefault(name, now)
+        elapsed = max(now - first, 1e-9)
+        done = (said["t_us"] - said["start_us"]) / max(said["end_us"] - said["start_us"], 1)
+        rate = f"{said['messages'] / elapsed:,.0f} msg/s".replace(",", " ") if elapsed > 0.5 else ""
+        shown = clock(said["t_us"])
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=1.0, clock=shown, rate="")
+        self._bars.update(self._tasks[name], completed=done, clock=shown, rate=rate)
+        if not self._fancy and now - self._last_line.get(name, first) >= LINE_EVERY_S:
+            self._last_line[name] = now
+            left = elapsed * (1 - done) / done if done > 0 else 0.0
+            self.note(f"{name:10} {shown}  {100 * done:3.0f} %  {rate}  about {left:.0f} s left")
+
+    def close(self, name: str) -> None:
+        """A part has ended."""
+        if name in self._tasks:
+            self._bars.update(self._tasks[name], completed=1.0)

@@ -1,0 +1,235 @@
+"""The study file: what is asked of which world, with which campaigns, and when not to believe the answer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from experiments.problems import BadInput, relative
+from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model, suggest
+from sim.subscribers.response import Offer
+
+__all__ = ["CaptureKeys", "Eligible", "Limits", "Lists", "LiveKeys", "LoadedStudy", "Study", "load_study"]
+
+TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+Arm = Literal["control", "precise", "blanket"]
+
+
+class Lists(Strict):
+    """The dated lists that the study draws: no file can know the numbers of a world that a seed makes."""
+
+    do_not_disturb_share: float = Field(default=0.01, ge=0, le=0.5)
+    """Share of subscribers on the do-not-disturb list from the start."""
+    control_group_share: float = Field(default=0.02, ge=0, le=0.5)
+    """Share of subscribers in the platform's standing control group, never contacted in any arm."""
+
+
+class Eligible(Strict):
+    """Who belongs to the eligible set, over which take-up is averaged in every arm. Fixed before the run."""
+
+    exclude: list[Literal["do_not_disturb", "control_group"]] = Field(
+        default=["do_not_disturb", "control_group"]
+    )
+    """Lists whose members do not belong to it."""
+    where: dict[str, str | bool | list[str]] = Field(default={})
+    """Column of the BOSS extract -> value, or list of values, that a member has; none: everybody."""
+
+
+class CaptureKeys(Strict):
+    """What goes into `capture.pcapng`: all signalling of the first arm in a window of time."""
+
+    day: int = Field(default=1, ge=1)
+    """Day of the world, from 1."""
+    from_: str = Field(default="08:00", alias="from", pattern=TIME_OF_DAY)
+    """Local time it begins."""
+    to: str = Field(default="09:00", pattern=TIME_OF_DAY)
+    """Local time it ends."""
+
+
+class LiveKeys(Strict):
+    """The phase paced by the wall clock, for latency. Open loop: all sends are planned before the first."""
+
+    world: ExistingFile
+    """World file; large enough for the rate at the largest factor."""
+    starts: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    """Local time of day 1 at which it begins."""
+    seconds: float = Field(default=20.0, gt=0, le=3600)
+    """How long it takes on the wall clock, seconds."""
+    rate_per_s: float = Field(default=2000.0, gt=0)
+    """Messages a second offered, over the whole phase."""
+    max_factor: float = Field(default=20.0, gt=0)
+    """Most simulated seconds a real second; a world too small for the rate makes the run invalid."""
+    campaigns: list[ExistingFile] | None = None
+    """Campaign files; absent: those of the study."""
+    min_triggers: int = Field(default=300, ge=0)
+    """Fewest triggers with a measured latency."""
+
+
+class Limits(Strict):
+    """Bounds past which the run is invalid (exit code 3)."""
+
+    barrier_s: float = Field(default=30.0, gt=0)
+    """Longest wait for the platform at a barrier, seconds."""
+    late_after_ms: float = Field(default=10.0, gt=0)
+    """A message sent this much after its planned time is late, milliseconds."""
+    late_share: float = Field(default=0.01, ge=0, le=1)
+    """Largest share of late messages in the live phase."""
+    arm_s: float = Field(default=600.0, gt=0)
+    """Longest time one arm may take, seconds."""
+    start_s: float = Field(default=30.0, gt=0)
+    """Longest wait for the platform to be ready, seconds."""
+
+
+class Study(Strict):
+    """A study: `kairos run STUDY.yaml`."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    """Name; results go to `experiments/runs/<name>/`."""
+    kind: Literal["end-to-end"]
+    """end-to-end: arms in lockstep, then a live phase, one report."""
+    title: str = ""
+    """What is asked, in one line, for the report."""
+    world: ExistingFile
+    """World file."""
+    campaigns: list[ExistingFile] = Field(min_length=1)
+    """Campaign files."""
+    policy: ExistingFile
+    """Contact policy file."""
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    """Seed of everything drawn."""
+    days: int = Field(default=3, ge=1, le=366)
+    """Simulated days."""
+    tick_s: int = Field(default=5, ge=1, le=60)
+    """Simulated seconds between barriers; divides 60."""
+    arms: list[Arm] = Field(default=["control", "precise", "blanket"])
+    """Arms to run; blanket needs precise, whose pattern of contacts it repeats on people drawn at random."""
+    blanket_at: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    """Local time of the group-sending in the blanket arm."""
+    offers: list[Offer] = Field(min_length=1)
+    """How people respond, one entry for each offer that a campaign names."""
+    lists: Lists = Lists()
+    eligible: Eligible = Eligible()
+    replays: int = Field(default=200, ge=200)
+    """Replays of the response draws for the truth."""
+    capture: CaptureKeys | None = CaptureKeys()
+    """null: no capture."""
+    live: LiveKeys | None = None
+    """null: no live phase."""
+    transport: Literal["auto", "kernel", "usrsctp", "memory"] = "auto"
+    """How signalling reaches the platform. memory: both programs in one process, over the same bytes."""
+    streams: int = Field(default=16, ge=2, le=65535)
+    """SCTP streams in each direction."""
+    limits: Limits = Limits()
+
+    @field_validator("tick_s")
+    @classmethod
+    def _divides_a_minute(cls, value: int) -> int:
+        if 60 % value:
+            raise ValueError("expected a divisor of 60, such as 1, 2, 5, 10, 15, 20, 30 or 60")
+        return value
+
+    @model_validator(mode="after")
+    def _arms_fit(self) -> Study:
+        if len(set(self.arms)) != len(self.arms):
+            raise ValueError("each arm once")
+        if "blanket" in self.arms and "precise" not in self.arms:
+            raise ValueError("the blanket arm needs the precise arm")
+        if self.capture is not None and self.capture.day > self.days:
+            raise ValueError("the capture's day is after the last day")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStudy:
+    """A checked study with where it came from."""
+
+    path: Path
+    keys: Study
+    overrides: tuple[str, ...]
+    """`path=value` settings from the command line, applied."""
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
+    """Reads a study file, with settings of the command line in place of its own.
+
+    Raises:
+        BadInput: every problem of the file and of the settings.
+    """
+    try:
+        study, document = read_model(path, Study)
+    except ConfigError as error:
+        raise BadInput([str(p) for p in error.problems]) from None
+    offered = {offer.name for offer in study.offers}
+    lacking = []
+    for campaign in study.campaigns:
+        offer = _offer_of(campaign)
+        if offer and offer not in offered:
+            said = f"no entry for the offer {offer!r} of {relative(campaign)}"
+            lacking.append(str(document.problem(("offers",), "", said)))
+    if lacking:
+        raise BadInput(lacking)
+    if overrides:
+        study = _overridden(study, document, overrides)
+    return LoadedStudy(path, study, tuple(overrides))
+
+
+def _overridden(study: Study, document: Document, overrides: Sequence[str]) -> Study:
+    """The study with `path=value` settings: the path is dotted keys and positions, the value YAML."""
+    problems = []
+    values = copy.deepcopy(document.values)
+    for setting in overrides:
+        name, found, text = setting.partition("=")
+        if not found or not name:
+            problems.append(f"--set {setting}: expected path=value, such as live.seconds=10")
+            continue
+        *parents, last = (int(part) if part.isdigit() else part for part in name.split("."))
+        at: Any = values
+        try:
+            for part in parents:
+                if isinstance(part, str) and at.get(part) is None:
+                    at[part] = {}
+                at = at[part]
+            at[last] = _plain(yaml.safe_load(text), text)
+        except (AttributeError, IndexError, KeyError, TypeError):
+            problems.append(f"--set {setting}: there is nothing at {name}")
+        except yaml.YAMLError:
+            problems.append(f"--set {setting}: the value is not YAML")
+    if problems:
+        raise BadInput(problems)
+    try:
+        return Study.model_validate(values, context={"folder": document.path.parent})
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            where = ".".join(str(part) for part in item["loc"])
+            hint = ""
+            if item["type"] == "extra_forbidden":
+                near = suggest(str(item["loc"][-1]), list(Study.model_fields))
+                hint = f" Did you mean {near!r}?" if near else ""
+            said = item["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+            problems.append(f"--set: {where or 'study'} = {item['input']!r}: {said}.{hint}"[:300])
+        raise BadInput(problems) from None
+
+
+def _plain(value: Any, text: str) -> Any:
+    """Words stay words: YAML 1.1 would make 600 of 10:00 and dates of dates."""
+    return (
+        value
+        if isinstance(value, str | float | bool | list | dict | NoneType)
+        or text.strip().lstrip("-").isdigit()
+        else text
+    )
+
+
+def _offer_of(campaign: Path) -> str:
+    try:
+        values = yaml.load(campaign.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, yaml.YAMLError):
+        return ""  # said by the check of the campaign file itself
+    return str(values.get("offer", "")) if isinstance(values, dict) else ""

@@ -1,0 +1,203 @@
+"""Checks of files that users write, and their schemas: which kind a file is, and all that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from experiments.problems import BadInput, relative
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from experiments.study import LoadedStudy
+
+__all__ = ["KINDS", "check_file", "check_study_files", "json_schema", "kind_of", "model_of"]
+
+
+def _world() -> type[BaseModel]:
+    from sim.scenario import WorldScenario
+
+    return WorldScenario
+
+
+def _campaign() -> type[BaseModel]:
+    from marketing.campaigns import Campaign
+
+    return Campaign
+
+
+def _study() -> type[BaseModel]:
+    from experiments.study import Study
+
+    return Study
+
+
+def _platform() -> type[BaseModel]:
+    from marketing.config import PlatformConfig
+
+    return PlatformConfig
+
+
+def _policy() -> type[BaseModel]:
+    from marketing.contact import PolicyFile
+
+    return PolicyFile
+
+
+def _load_world(path: Path) -> object:
+    from sim.scenario import load_world
+
+    return load_world(path)
+
+
+def _load_campaign(path: Path) -> object:
+    from marketing.campaigns import load_all
+
+    return load_all([path])
+
+
+def _load_study(path: Path) -> object:
+    from experiments.study import load_study
+
+    loaded = load_study(path)
+    check_study_files(loaded)
+    return loaded
+
+
+def _load_platform(path: Path) -> object:
+    from marketing.config import load_config
+
+    return load_config(path)
+
+
+def _load_policy(path: Path) -> object:
+    from marketing.contact import load_policy
+    from marketing.profiles import read_dated_list
+
+    policy = load_policy(path)
+    for listed in (policy.do_not_disturb.file, policy.control_group.file):
+        read_dated_list(listed, policy.timezone)
+    return policy
+
+
+KINDS: Final[dict[str, tuple[Callable[[], type[BaseModel]], Callable[[Path], object]]]] = {
+    "world": (_world, _load_world),
+    "campaign": (_campaign, _load_campaign),
+    "study": (_study, _load_study),
+    "platform": (_platform, _load_platform),
+    "policy": (_policy, _load_policy),
+}
+"""Kind of file -> its model, and what reads and checks it with all that it names."""
+
+
+def model_of(kind: str) -> type[BaseModel]:
+    """The pydantic model of a kind."""
+    return KINDS[kind][0]()
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """JSON Schema of a kind of file, for editors."""
+    schema = model_of(kind).model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Kairos {kind}", **schema}
+
+
+def kind_of(path: Path) -> str:
+    """Which kind of file this is: the one whose keys it uses.
+
+    Raises:
+        BadInput: it cannot be read, or looks like none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise BadInput(f"{relative(path)}: no such file.{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{relative(path)}: cannot be read as UTF-8 text ({error})") from None
+    try:
+        values = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(values, dict):
+        raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values")
+    for kind in ("study", "campaign"):
+        if kind in values:
+            return kind
+    scores = {}
+    for kind in KINDS:
+        known = {info.alias or name for name, info in model_of(kind).model_fields.items()}
+        scores[kind] = sum(
+            1.0 if key in known else 0.6 * bool(difflib.get_close_matches(key, known, n=1)) for key in values
+        )
+    best = max(scores, key=lambda kind: scores[kind])
+    if scores[best] < 1:
+        kinds = ", ".join(KINDS)
+        raise BadInput(
+            f"{relative(path)}:1: its keys ({', '.join(values)}) belong to no kind of file: {kinds}"
+        )
+    return best
+
+
+def check_file(path: Path) -> tuple[str, list[str]]:
+    """The kind of a file and every problem with it, one line each."""
+    try:
+        kind = kind_of(path)
+    except BadInput as error:
+        return "", list(error.lines)
+    return kind, problems_of(lambda: KINDS[kind][1](path))
+
+
+def problems_of(read: Callable[[], object]) -> list[str]:
+    """Runs a reader; what it found wrong."""
+    from marketing.config import ConfigError
+    from sim.scenario_errors import ScenarioError
+
+    try:
+        read()
+    except BadInput as error:
+        return list(error.lines)
+    except (ConfigError, ScenarioError) as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def check_study_files(loaded: LoadedStudy) -> None:
+    """Checks everything that a study names, before anything is written.
+
+    Raises:
+        BadInput: every problem of every file.
+    """
+    study = loaded.keys
+    problems = []
+    worlds = {study.world} | ({study.live.world} if study.live else set())
+    for world in sorted(worlds):
+        problems += problems_of(lambda world=world: _load_world(world))  # type: ignore[misc]
+    problems += problems_of(lambda: _load_policy(study.policy))
+    if not problems:
+        problems += problems_of(lambda: _check_campaigns(loaded))
+    if problems:
+        raise BadInput(list(dict.fromkeys(problems)))
+
+
+def _check_campaigns(loaded: LoadedStudy) -> None:
+    """Campaigns against each other, against the policy's senders and against the places of the world."""
+    from marketing.campaigns import load_all
+    from marketing.contact import load_policy
+    from sim.scenario import load_world
+
+    study = loaded.keys
+    senders = load_policy(study.policy).marketing_originators
+    sets = [(study.campaigns, study.world)]
+    if study.live is not None:
+        sets.append((study.live.campaigns or study.campaigns, study.live.world))
+    for campaigns, world in sets:
+        load_all(campaigns, originators=senders, places=[place.name for place in load_world(world).places])

@@ -1,0 +1,109 @@
+"""The answer of an end-to-end run in words, and the one screen a terminal shows at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["answer", "points", "screen"]
+
+_MINUS = "−"
+
+
+def points(share: float | None, sign: bool = True) -> str:
+    """A difference of shares in percentage points."""
+    if share is None:
+        return "–"
+    text = f"{100 * share:+.2f}" if sign else f"{100 * share:.2f}"
+    return text.replace("-", _MINUS)
+
+
+def answer(summary: dict[str, Any]) -> str:
+    """One sentence with its interval."""
+    uplift = summary["uplift"].get("precise_vs_blanket")
+    against = "group-sending the same offers to as many people"
+    if uplift is None:
+        uplift = summary["uplift"].get("precise_vs_control")
+        against = "contacting nobody"
+    if uplift is None:
+        return "No two arms were run, so there is nothing to compare."
+    low, high = uplift["ci95"]
+    interval = f"(95 % interval {points(low)} to {points(high)})"
+    moment = "Contact at the right moment"
+    size = points(abs(uplift["estimate"]), sign=False)
+    if low > 0:
+        said = f"{moment} raised take-up by {size} percentage points over {against} {interval}"
+    elif high < 0:
+        said = f"{moment} lowered take-up by {size} percentage points against {against} {interval}"
+    else:
+        said = (
+            f"This run does not tell contact at the right moment from {against}: "
+            f"the difference of take-up is {points(uplift['estimate'])} percentage points {interval}"
+        )
+    if uplift["truth"] is not None:
+        said += f"; the true difference, which only a simulator knows, is {points(uplift['truth'])}"
+    return said + "."
+
+
+def screen(summary: dict[str, Any], details: dict[str, Any], report: str) -> str:
+    """What the terminal shows when a run has ended."""
+    signalling, triggers, contacts = summary["signalling"], summary["triggers"], summary["contacts"]
+    latency = summary["latency_ms"]
+    lines = [answer(summary), ""]
+    lines.append(
+        f"{'arm':10}{'eligible':>10}{'contacts':>10}{'take-up':>10}{'share':>9}{'complaints':>12}{'cost':>9}"
+    )
+    for name, arm in summary["arms"].items():
+        share = 100 * arm["take_up"] / max(arm["subscribers"], 1)
+        lines.append(
+            f"{name:10}{arm['subscribers']:>10}{arm['contacts']:>10}{arm['take_up']:>10}{share:>8.2f}%"
+            f"{arm['complaints']:>12}{arm['cost']:>9.2f}"
+        )
+    lines.append("")
+    for name, uplift in summary["uplift"].items():
+        if uplift is not None:
+            low, high = uplift["ci95"]
+            lines.append(
+                f"{name.replace('_', ' '):24}{points(uplift['estimate']):>8} points"
+                f"  [{points(low)}, {points(high)}]"
+                f"   truth {points(uplift['truth'])} (se {points(uplift['truth_se'], sign=False)})"
+            )
+    lines.append("")
+    suppressed = ", ".join(f"{n} {reason}" for reason, n in triggers["suppressed"].items()) or "none"
+    lines.append(
+        f"triggers    {triggers['total']}: {triggers['sent']} sent, {triggers['held']} still held, "
+        f"{triggers['failed']} failed, suppressed: {suppressed}"
+    )
+    if latency["n"]:
+        said = "  ".join(
+            f"{key} {'-' if latency[key] is None else format(latency[key], '.1f')}"
+            for key in ("p50", "p90", "p99", "max")
+        )
+        reason = f"  ({latency['reason']})" if latency.get("reason") else ""
+        lines.append(
+            f"latency     {said} ms, n {latency['n']}, at {latency['offered_per_s']:.0f} messages/s{reason}"
+        )
+    elif latency.get("reason"):
+        lines.append(f"latency     none: {latency['reason']}")
+    lines.append(
+        f"signalling  {signalling['generated']} generated, {signalling['received']} received, "
+        f"{signalling['lost']} lost, {signalling['errors']} errors, over {summary['transport']['kind']}"
+    )
+    broken = {rule: n for rule, n in contacts["violations"].items() if n}
+    lines.append(f"audit       {contacts['received']} contacts received, violations: {broken or 'none'}")
+    equal = [arm["behaviours"]["equal"] for arm in details["arms"].values() if arm.get("behaviours")]
+    if equal:
+        lines.append(
+            f"behaviours  {'equal to' if all(equal) else 'DIFFERENT FROM'} the table of visible acts"
+        )
+    lines.append(
+        "time        "
+        + ", ".join(
+            f"{row['phase']} {row['used_s']:.0f} s"
+            + (f" of {row['allowed_s']:.0f}" if row["allowed_s"] else "")
+            for row in summary["time"]["budget"]
+        )
+    )
+    lines.append("")
+    lines.append("valid" if summary["valid"] else "INVALID: " + "; ".join(summary["invalid_reasons"]))
+    lines.append(f"report      {report}")
+    return "\n".join(lines)

@@ -1,0 +1,290 @@
+"""The pictures of a report, as inline SVG. Shapes and hatching tell apart too, for grey printers."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Final
+
+import matplotlib as mpl
+
+mpl.use("svg")
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = [
+    "ARM_STYLES",
+    "ForestRow",
+    "contact_hours",
+    "contact_pressure",
+    "latency_over_time",
+    "latency_share",
+    "take_up",
+    "uplift_forest",
+    "wilson",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmStyle:
+    """How one arm is drawn everywhere."""
+
+    colour: str
+    hatch: str
+    marker: str
+
+
+ARM_STYLES: Final = {
+    "precise": ArmStyle("#14467a", "", "o"),
+    "blanket": ArmStyle("#e8a33d", "////", "s"),
+    "control": ArmStyle("#d9dde2", "....", "D"),
+}
+
+INK: Final = "#1d242c"
+SMALL: Final = 4.6
+"""Width of figures that stand side by side, inches: their letters are as large as those of the wide ones."""
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#5b6670",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": "#3c464f",
+    "ytick.color": "#3c464f",
+    "axes.grid": True,
+    "grid.color": "#e6e9ec",
+    "axes.axisbelow": True,
+    "hatch.linewidth": 0.7,
+    "legend.frameon": False,
+}
+
+
+def _figure(name: str, height: float, width: float = 6.4) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    figure.set_gid(name)
+    return figure, axes
+
+
+def _svg(figure: Figure, name: str, said: str) -> str:
+    """The figure as an `<svg>` element that scales; `said` is its text for those who cannot see it."""
+    buffer = io.StringIO()
+    # The salt keeps ids apart between figures of one page and equal between two renderings.
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"kairos-{name}"}):
+        figure.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'id="(figure_1|axes_\d+|patch_\d+|text_\d+|line2d_\d+|matplotlib\.axis_\d+)"', "", text)
+    label = said.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+
+
+def wilson(k: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Wilson's score interval of a proportion."""
+    if n <= 0:
+        return 0.0, 1.0
+    p = k / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def take_up(arms: Mapping[str, tuple[int, int, float | None]]) -> str:
+    """Take-up per arm with 95 % intervals; name -> (took up, eligible, mean share of the replays)."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure("take-up", 0.75 + 0.55 * len(arms))
+        for y, (name, (k, n, replay)) in enumerate(arms.items()):
+            style = ARM_STYLES[name]
+            share = 100 * k / n if n else 0.0
+            low, high = (100 * edge for edge in wilson(k, n))
+            axes.barh(y, share, 0.62, color=style.colour, hatch=style.hatch, edgecolor=INK, linewidth=0.8)
+            axes.plot([low, high], [y, y], color=INK, linewidth=1.6)
+            axes.plot([low, high], [y, y], "|", color=INK, markersize=9)
+            axes.annotate(f"{share:.1f} %", (high, y), (7, 0), textcoords="offset points", va="center")
+            if replay is not None:
+                axes.plot(
+                    100 * replay, y - 0.42, "D", markersize=6, markerfacecolor="white", markeredgecolor=INK
+                )
+        axes.set_yticks(range(len(arms)), list(arms))
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set_xlim(left=0)
+        axes.margins(x=0.14)
+        axes.set_xlabel("eligible subscribers who took up an offer by the end, %")
+    said = "Take-up: " + ", ".join(f"{name} {100 * k / max(n, 1):.1f} %" for name, (k, n, _) in arms.items())
+    return _svg(figure, "take-up", said)
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One comparison of two arms, in shares."""
+
+    label: str
+    estimate: float
+    low: float
+    high: float
+    truth: float | None
+    truth_se: float | None
+
+
+def uplift_forest(rows: Sequence[ForestRow]) -> str:
+    """Differences of take-up in percentage points: what orders show, and what replays know."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure("uplift", 1.15 + 0.6 * len(rows))
+        axes.axvline(0, color=INK, linewidth=1)
+        for y, row in enumerate(rows):
+            axes.plot([100 * row.low, 100 * row.high], [y, y], color=INK, linewidth=1.8)
+            axes.plot([100 * row.low, 100 * row.high], [y, y], "|", color=INK, markersize=10)
+            axes.plot(100 * row.estimate, y, "o", color="#14467a", markersize=8)
+            if row.truth is not None:
+                axes.plot(
+                    100 * row.truth, y + 0.24, "D", markersize=7, markerfacecolor="white", markeredgecolor=INK
+                )
+                if row.truth_se is not None:
+                    half = 196 * row.truth_se
+                    axes.plot(
+                        [100 * row.truth - half, 100 * row.truth + half],
+                        [y + 0.24] * 2,
+                        color=INK,
+                        linewidth=1,
+                    )
+        axes.plot([], [], "o-", color="#14467a", label="estimate from orders, 95 % interval")
+        axes.plot([], [], "D", markerfacecolor="white", markeredgecolor=INK, label="truth from replays")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10)
+        axes.set_yticks(range(len(rows)), [row.label for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+        axes.margins(x=0.1)
+        axes.set_xlabel("difference of take-up, percentage points")
+    said = "Uplift: " + "; ".join(
+        f"{r.label} {100 * r.estimate:+.1f} points, interval {100 * r.low:.1f} to {100 * r.high:.1f}"
+        for r in rows
+    )
+    return _svg(figure, "uplift", said)
+
+
+def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | None]) -> str:
+    """Share of triggers that were at the SMSC within a time (empirical distribution)."""
+    values = np.sort(latency_ms)
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure("latency", 3.0, SMALL)
+        axes.step(
+            values,
+            100 * np.arange(1, len(values) + 1) / len(values),
+            where="post",
+            color="#14467a",
+            linewidth=1.8,
+        )
+        for name, value in marks.items():
+            if value is not None:
+                axes.axvline(value, color=INK, linewidth=1, linestyle="--")
+                axes.text(
+                    value, 3, f" {name} {value:.1f} ms", rotation=90, va="bottom", ha="right", fontsize=10
+                )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_ylim(0, 101)
+        axes.set_ylabel("% of triggers")
+        axes.set_xlabel("milliseconds from planned send to the SMSC")
+    return _svg(figure, "latency", f"Distribution of {len(values)} trigger latencies")
+
+
+def latency_over_time(at_s: NDArray[np.float64], latency_ms: NDArray[np.float64]) -> str:
+    """Every trigger's latency over the live phase."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure("latency-time", 3.0, SMALL)
+        axes.plot(at_s, latency_ms, "o", color="#14467a", markersize=3.5, alpha=0.7, markeredgewidth=0)
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0)
+        axes.set_xlabel("seconds into the live phase")
+        axes.set_ylabel("milliseconds")
+    return _svg(figure, "latency-time", "Latency of each trigger over the live phase")
+
+
+def contact_hours(arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, float] | None) -> str:
+    """Contacts received by hour of the local day; quiet hours shaded. name -> 24 counts."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure("hours", 3.1, SMALL)
+        if quiet is not None:
+            start, end = quiet
+            for a, b in [(start, end)] if start <= end else [(start, 24.0), (0.0, end)]:
+                axes.axvspan(a, b, color="#eceff2", zorder=0)
+                axes.text(
+                    (a + b) / 2, 0.97, "quiet", transform=axes.get_xaxis_transform(), ha="center", va="top"
+                )
+        width = 0.86 / max(len(arms), 1)
+        for i, (name, counts) in enumerate(arms.items()):
+            style = ARM_STYLES[name]
+            x = np.arange(24) + 0.07 + width * (i + 0.5)
+            axes.bar(
+                x,
+                counts,
+                width,
+                color=style.colour,
+                hatch=style.hatch,
+                edgecolor=INK,
+                linewidth=0.6,
+                label=name,
+            )
+        axes.set_xlim(0, 24)
+        axes.set_xticks(range(0, 25, 3), [f"{h:02d}" for h in range(0, 25, 3)])
+        axes.set_xlabel("local hour of receipt")
+        axes.set_ylabel("contacts")
+        axes.legend(loc="upper left", bbox_to_anchor=(0.4, 1.02))
+    return _svg(figure, "hours", "Contacts received by hour of the day")
+
+
+def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None) -> str:
+    """How many eligible subscribers received 0, 1, 2, ... contacts. name -> contacts of each subscriber."""
+    most = max((int(counts.max(initial=0)) for counts in arms.values()), default=0)
+    most = max(most, cap or 0)
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure("pressure", 3.1, SMALL)
+        width = 0.84 / max(len(arms), 1)
+        for i, (name, counts) in enumerate(arms.items()):
+            style = ARM_STYLES[name]
+            shares = 100 * np.bincount(counts, minlength=most + 1) / max(len(counts), 1)
+            x = np.arange(most + 1) - 0.42 + width * (i + 0.5)
+            axes.bar(
+                x,
+                shares,
+                width,
+                color=style.colour,
+                hatch=style.hatch,
+                edgecolor=INK,
+                linewidth=0.6,
+                label=name,
+            )
+            for at, share in zip(x, shares, strict=True):
+                axes.text(
+                    at,
+                    share,
+                    f"{share:.0f}" if share >= 10 or not share else f"{share:.1f}",
+                    ha="center",
+                    va="bottom",
+                    fontsize=9,
+                )
+        if cap is not None:
+            axes.axvline(cap + 0.5, color=INK, linestyle="--", linewidth=1.2)
+            axes.text(cap + 0.47, 0.97, "cap", transform=axes.get_xaxis_transform(), ha="right", va="top")
+        axes.set_xticks(range(most + 1))
+        axes.set_xlim(-0.6, most + 0.7)
+        axes.grid(axis="x", visible=False)
+        axes.set_xlabel("contacts received by a subscriber")
+        axes.set_ylabel("% of eligible")
+        axes.legend()
+    return _svg(figure, "pressure", "Contacts per subscriber")

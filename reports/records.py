@@ -1,0 +1,311 @@
+"""The Parquet records of a run: which tables there are, what each column means, and how they are written.
+
+Everything in a run directory that is a table is described here and written by `write`, so that a page can be
+made from the directory alone and the same run gives the same bytes: rows are sorted by stated keys, no time
+of writing and no library metadata go into the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+__all__ = ["DETERMINISTIC", "SCHEMA_VERSION", "TABLES", "Column", "TableSpec", "digest", "read", "write"]
+
+SCHEMA_VERSION: Final = 1
+"""Version of these tables, kept in the manifest; raised when a column changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    name: str
+    type: pa.DataType
+    doc: str
+    """What it holds, with its unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One kind of table."""
+
+    name: str
+    """File name without `.parquet`."""
+    doc: str
+    """What one row is."""
+    columns: tuple[Column, ...]
+    order: tuple[str, ...]
+    """Columns that the rows are sorted by."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([pa.field(c.name, c.type, nullable=False) for c in self.columns])
+
+
+_T = Column("t_us", pa.int64(), "Unix microseconds, UTC")
+_SUB = Column("sub", pa.int32(), "index of the subscriber in the world")
+_MSISDN = Column("msisdn", pa.string(), "E.164 number without plus")
+_BEHAVIOUR: Final = (
+    _T,
+    Column("imsi", pa.uint64(), "value of the 15 digits; 0 = not known at the tap"),
+    Column("kind", pa.uint8(), "code of the behaviour"),
+    Column("role", pa.uint8(), "0 none, 1 caller or sender, 2 callee or receiver"),
+    Column("lac", pa.uint16(), "location area code"),
+    Column("ci", pa.uint16(), "cell identity"),
+    Column("peer", pa.string(), "digits of the other number; empty = not known"),
+    Column("cause", pa.uint8(), "cause value; 0 = none"),
+    Column("duration_us", pa.int64(), "since CONNECT, microseconds; 0 = none"),
+    Column("corr", pa.uint32(), "correlation id of the completing message; 0 = none"),
+)
+_MOMENT: Final = (
+    Column(
+        "since_power_on_us", pa.int64(), "since the handset was switched on, microseconds; -1 = not that day"
+    ),
+    Column(
+        "since_service_call_us", pa.int64(), "since the last call to a service line, microseconds; -1 = none"
+    ),
+    Column("place", pa.int16(), "index of the place; -1 = none"),
+    Column("dwell_us", pa.int64(), "since arriving there, microseconds"),
+    Column("local_second", pa.int32(), "second of the local day"),
+    Column("recent_contacts", pa.uint8(), "contacts in the days before"),
+)
+_CONTACT: Final = (
+    _T,
+    _SUB,
+    _MSISDN,
+    Column("source", pa.string(), "originator as the handset shows it"),
+    Column("smsc_us", pa.int64(), "service centre time stamp, Unix microseconds"),
+    Column("reference", pa.int32(), "concatenation reference; -1 = single message"),
+)
+
+TABLES: Final[dict[str, TableSpec]] = {
+    spec.name: spec
+    for spec in (
+        TableSpec(
+            "acts",
+            "Truth: one act of a subscriber, whether or not the tap can see it",
+            (
+                Column("act", pa.int64(), "number of the act in this run"),
+                _T,
+                _SUB,
+                Column("kind", pa.uint8(), "code of the act"),
+                Column("peer_sub", pa.int32(), "the other subscriber; -1 = none in this world"),
+                Column("peer_number", pa.string(), "digits of the other number"),
+                Column("outcome", pa.string(), "how it ended"),
+                Column("label", pa.string(), "what it is called"),
+            ),
+            ("t_us", "act", "sub", "kind"),
+        ),
+        TableSpec(
+            "visible",
+            "Truth: one act as the tap can see it",
+            (
+                *_BEHAVIOUR,
+                Column("act", pa.int64(), "number of the act it comes from"),
+                Column("rule", pa.string(), "the rule that says what is visible of this kind, and when"),
+            ),
+            ("corr", "t_us", "imsi", "kind", "role"),
+        ),
+        TableSpec(
+            "behaviours",
+            "Platform: one behaviour it recognised",
+            _BEHAVIOUR,
+            ("corr", "t_us", "imsi", "kind", "role"),
+        ),
+        TableSpec(
+            "parts",
+            "Truth: one SMS-DELIVER that a handset received",
+            (
+                *_CONTACT,
+                Column("part", pa.uint8(), "number of the part, from 1"),
+                Column("parts", pa.uint8(), "parts of the message"),
+                Column("text", pa.string(), "text of this part"),
+            ),
+            ("t_us", "sub", "source", "reference", "part", "smsc_us"),
+        ),
+        TableSpec(
+            "contacts",
+            "Truth: one marketing message, whole, that a handset has shown",
+            (
+                *_CONTACT,
+                Column("parts", pa.uint8(), "parts it came in"),
+                Column("text", pa.string(), "the whole text"),
+                Column("offer", pa.string(), "offer of the campaign with this originator"),
+                *_MOMENT,
+                Column("ordinal", pa.uint16(), "number of the contact among those with this offer, from 0"),
+                Column("channel", pa.uint8(), "0 = sms"),
+            ),
+            ("t_us", "sub", "source", "reference"),
+        ),
+        TableSpec(
+            "responses",
+            "Truth: what one subscriber did about an offer",
+            (
+                _T,
+                _SUB,
+                Column("offer", pa.string(), "name of the offer"),
+                Column("source", pa.string(), "contact or organic"),
+                Column("reply", pa.string(), "text of the reply; empty = none"),
+                Column("take_up", pa.bool_(), "wants the offer"),
+                Column("complain", pa.bool_(), "complained"),
+                Column("opt_out", pa.bool_(), "asked not to be contacted again"),
+            ),
+            ("t_us", "sub", "offer", "source"),
+        ),
+        TableSpec(
+            "orders",
+            "BOSS: one service opened, as the operator sees it",
+            (
+                _T,
+                _MSISDN,
+                Column("offer", pa.string(), "name of the offer"),
+                Column("channel", pa.string(), "how the order came"),
+                Column("order_id", pa.string(), "identity of the order"),
+            ),
+            ("t_us", "msisdn", "offer", "order_id"),
+        ),
+        TableSpec(
+            "triggers",
+            "Platform: one wish to contact, in its one final state",
+            (
+                Column("trigger_id", pa.string(), "identity"),
+                Column("contact_id", pa.string(), "identity of the contact; empty = none reserved"),
+                Column("campaign", pa.string(), "name of the campaign"),
+                Column("imsi", pa.string(), "15 digits"),
+                _MSISDN,
+                _T,
+                Column(
+                    "corr",
+                    pa.uint32(),
+                    "correlation id of the message that completed it; 0 = a timer or a plan",
+                ),
+                Column("state", pa.string(), "sent, held, failed or suppressed"),
+                Column("reason", pa.string(), "why, where it was not sent"),
+                Column("held_until_us", pa.int64(), "Unix microseconds a policy held it to; 0 = not held"),
+                Column("timer", pa.bool_(), "fired by a timer: a stay that lasted, a group's hour"),
+                Column("decided_us", pa.int64(), "instant of the last decision, Unix microseconds"),
+            ),
+            ("t_us", "trigger_id"),
+        ),
+        TableSpec(
+            "outcomes",
+            "Potential outcomes: one eligible subscriber in one arm",
+            (
+                _SUB,
+                _MSISDN,
+                Column("ordered", pa.bool_(), "has an order by the end, as the operator sees it"),
+                Column("contacts", pa.uint16(), "marketing messages received"),
+                Column("complaints", pa.uint16(), "complaints made"),
+                Column("replay_share", pa.float64(), "share of replays with a take-up"),
+            ),
+            ("sub",),
+        ),
+        TableSpec(
+            "eligible",
+            "One subscriber of the eligible set, fixed before the run",
+            (_SUB, Column("imsi", pa.string(), "15 digits"), _MSISDN),
+            ("sub",),
+        ),
+        TableSpec(
+            "sends",
+            "Live phase: one signalling message, planned and sent",
+            (
+                Column("corr", pa.uint32(), "correlation id"),
+                Column("t_intended_ns", pa.int64(), "when it was to be sent, since the phase began"),
+                Column(
+                    "t_sent_ns", pa.int64(), "when it was handed to the association, since the phase began"
+                ),
+            ),
+            ("corr",),
+        ),
+        TableSpec(
+            "latencies",
+            "Live phase: one trigger from its message to its SMS",
+            (
+                Column("contact_id", pa.string(), "identity of the contact"),
+                Column("campaign", pa.string(), "name of the campaign"),
+                Column("corr", pa.uint32(), "message that completed it"),
+                Column("t_intended_ns", pa.int64(), "planned send of that message, since the phase began"),
+                Column("t_sent_ns", pa.int64(), "its actual send"),
+                Column("t_arrived_ns", pa.int64(), "arrival of the first submit_sm at the SMSC"),
+                Column("latency_ns", pa.int64(), "arrival minus planned send"),
+                Column("wire_ns", pa.int64(), "platform's stamp: actual send to socket read; -1 = no stamp"),
+                Column("decode_ns", pa.int64(), "platform's stamp: socket read to behaviour; -1 = no stamp"),
+                Column("decide_ns", pa.int64(), "platform's stamp: behaviour to decision; -1 = no stamp"),
+                Column("submit_ns", pa.int64(), "decision to arrival at the SMSC; -1 = no stamp"),
+            ),
+            ("t_intended_ns", "contact_id"),
+        ),
+    )
+}
+"""Name of the table -> its description."""
+
+DETERMINISTIC: Final = (
+    "acts",
+    "visible",
+    "behaviours",
+    "parts",
+    "contacts",
+    "responses",
+    "orders",
+    "triggers",
+)
+"""Tables of a lockstep arm that are the same, byte for byte, whenever scenario and seed are."""
+
+
+def write(path: Path, name: str, columns: Mapping[str, Any]) -> int:
+    """Writes one table whole or not at all; the number of rows.
+
+    Args:
+        path: The file.
+        name: Which table of `TABLES` it is.
+        columns: A sequence or array for each column of that table.
+
+    Raises:
+        ValueError: a column is missing, unknown, of another length, or holds what its type cannot.
+    """
+    spec = TABLES[name]
+    given, wanted = set(columns), {c.name for c in spec.columns}
+    if given != wanted:
+        raise ValueError(f"table {name}: missing {sorted(wanted - given)}, unknown {sorted(given - wanted)}")
+    arrays = [_array(columns[c.name], c.type) for c in spec.columns]
+    table = pa.Table.from_arrays(arrays, schema=spec.schema)
+    table = table.take(pc.sort_indices(table, sort_keys=[(key, "ascending") for key in spec.order]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    pq.write_table(table, partial, compression="zstd", compression_level=3, store_schema=False, version="2.6")
+    os.replace(partial, path)
+    return int(table.num_rows)
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values.cast(kind)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "S" and pa.types.is_string(kind):
+        return pc.cast(pa.array(values, type=pa.binary()), pa.string())
+    return pa.array(values, type=kind)
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Reads a table of a run.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    return pq.read_table(path, columns=None if columns is None else list(columns))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
