@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from sim.bssap import EncodeError, bssap, bssmap, dtap, sccp, sms, tpdu, view
-from sim.bssap.procedures import LADDERS, Params, Step, ladder
+from sim.bssap.procedures import LADDERS, Params, Step, ladder, location, texts_failed
 from sim.bssap.procedures.params import MARKS, WAITS
 from sim.bssap.user_data import text_user_data
 
@@ -33,7 +33,82 @@ MARKED = {
     "mo_sms_failed": ["started", "sms_failed"],
     "mt_sms": ["started", "sms_ok"],
     "mt_sms_failed": ["started", "sms_failed"],
+    **{f"lu_reject_{name}": ["started", "rejected"] for name, _, _ in location.REJECTS},
+    "lu_connection_refused": ["started", "refused"],
+    "lu_radio_lost": ["started", "lost"],
+    "lu_auth_rejected": ["started", "rejected"],
+    "mo_call_auth_rejected": ["rejected"],
+    "mt_call_auth_rejected": ["rejected"],
+    "lu_auth_resync": ["started", "accepted"],
+    "mo_call_auth_resync": ["started", "alerting", "connected", "ended"],
+    "lu_auth_mac_failure": ["started", "accepted"],
+    "lu_auth_mac_rejected": ["started", "rejected"],
+    "lu_cipher_rejected": ["started", "rejected"],
+    "mo_call_cipher_rejected": ["rejected"],
+    "mt_call_cipher_rejected": [],
+    "emergency_call": ["started", "alerting", "connected", "ended"],
+    "emergency_call_no_sim": ["started", "alerting", "connected", "ended"],
+    "mo_call_hold": ["started", "alerting", "connected", "ended"],
+    "mt_call_hold": ["started", "alerting", "connected", "ended"],
+    "mo_call_hold_rejected": ["started", "alerting", "connected", "ended"],
+    "mo_call_waiting": ["started", "alerting", "connected", "ended"],
+    "mo_call_waiting_refused": ["started", "alerting", "connected", "ended"],
+    "mo_call_connection_refused": ["refused"],
+    "mo_call_aborted": ["aborted"],
+    "mo_call_assignment_failed": ["started", "ended"],
+    "mt_call_assignment_failed": ["started", "ended"],
+    "mo_call_radio_lost": ["started", "alerting", "connected", "lost"],
+    "mt_call_radio_lost": ["started", "alerting", "connected", "lost"],
+    "mo_call_lost_by_reset": ["started", "alerting", "connected", "reset"],
+    "mo_call_handover_intra_bsc": ["started", "alerting", "connected", "handover", "ended"],
+    "mt_call_handover_intra_bsc": ["started", "alerting", "connected", "handover", "ended"],
+    "mo_call_handover_inter_msc": ["started", "alerting", "connected", "handover", "ended"],
+    "mt_call_handover_inter_msc": ["started", "alerting", "connected", "handover", "ended"],
+    "mo_call_handover_returned": ["started", "alerting", "connected", "ended"],
+    "mo_call_handover_no_channel": ["started", "alerting", "connected", "ended"],
+    "mo_call_handover_connection_refused": ["started", "alerting", "connected", "refused", "ended"],
+    "mo_call_handover_rejected": ["started", "alerting", "connected", "ended"],
+    "mo_call_directed_retry": ["started", "handover", "alerting", "connected", "ended"],
+    "mo_call_directed_retry_intra_bsc": ["started", "alerting", "connected", "ended"],
+    **{f"mo_sms_{name}": ["started", "sms_failed"] for name, _, _ in texts_failed.MO_CAUSES},
+    **{f"mt_sms_{name}": ["started", "sms_failed"] for name, _, _ in texts_failed.MT_CAUSES},
+    "mo_sms_failed_report": ["started", "sms_failed"],
+    "mt_sms_failed_report": ["started", "sms_failed"],
+    "mo_sms_cp_error": ["started", "sms_failed"],
+    "mt_sms_cp_error": ["started", "sms_failed"],
+    "mt_sms_sapi_rejected": ["started", "sms_failed"],
+    "sms_memory_available": ["started", "sms_ok"],
+    "ussd_query": ["started", "ss_ok"],
+    "ussd_menu": ["started", "ss_ok"],
+    "ussd_refused": ["started", "ss_failed"],
+    "ussd_notify": ["started", "ss_ok"],
+    "cf_register": ["started", "ss_ok"],
+    "cf_register_refused": ["started", "ss_failed"],
+    "cf_erase": ["started", "ss_ok"],
+    "cf_interrogate": ["started", "ss_ok"],
+    "cw_activate": ["started", "ss_ok"],
+    "paging_failed": ["started"],
+    "bsc_reset": ["reset"],
+    "msc_reset": ["reset"],
 }
+
+#: Connections without COMMON ID, and why.
+NO_COMMON_ID = {
+    "detach": "the station waits for nothing",
+    "lu_connection_refused": "there is no connection",
+    "mo_call_connection_refused": "there is no connection",
+    "lu_auth_rejected": "the subscriber is not who he says",
+    "mo_call_auth_rejected": "the subscriber is not who he says",
+    "mt_call_auth_rejected": "the subscriber is not who he says",
+    "lu_auth_mac_rejected": "the subscriber is not who he says",
+    "emergency_call_no_sim": "there is no IMSI",
+}
+#: Kinds with one connection to the handover target that has none.
+NO_COMMON_ID_AT_TARGET = (
+    "mo_call_handover_inter_msc",  # MAP version 2 tells MSC-B no IMSI
+    "mt_call_handover_inter_msc",
+    "mo_call_handover_connection_refused",
+)
 
 #: Kind -> (goes up, cause) of the first message that ends the call.
 ENDINGS = {
@@ -47,6 +122,13 @@ ENDINGS = {
     "mt_call_answered": (False, 16),
     "mt_call_rejected": (True, 21),
     "mt_call_no_answer": (False, 16),
+    "emergency_call": (True, 16),
+    "mo_call_hold": (True, 16),
+    "mo_call_waiting": (True, 16),
+    "mo_call_assignment_failed": (False, 47),
+    "mt_call_assignment_failed": (False, 47),
+    "mo_call_handover_returned": (True, 16),
+    "mo_call_directed_retry": (True, 16),
 }
 
 
@@ -101,7 +183,7 @@ def test_names_are_those_inside(variants):
     for _, _, steps in variants:
         for step in steps:
             seen.setdefault(step.payload, step.name)
-    short = {"CC", "RLSD", "RLC"}
+    short = {"CC", "CREF", "RLSD", "RLC"}
     for payload, name in seen.items():
         shown = view("sccp", payload)
         assert name == (shown["sccp"] if name in short else shown["message"])
@@ -132,10 +214,12 @@ def test_the_values_come_out_again():
     assert seen["imei"] == {p.imei}
     assert seen["tmsi"] == {f"{p.tmsi:08x}", f"{p.new_tmsi:08x}"}
     assert {p.called, p.calling} <= seen["called"] | seen["calling"]
-    assert seen["lac"] == {str(p.lac)}
+    assert seen["lac"] == {str(p.lac), str(p.lac2)}
     assert seen["mcc"] == {p.mcc}
     assert seen["text"] == {"Hello"}
-    assert {f"{p.bss_ref:06x}", f"{p.msc_ref:06x}"} == seen["slr"] == seen["dlr"]
+    references = {f"{ref:06x}" for ref in (p.bss_ref, p.msc_ref, p.bss_ref2, p.msc_ref2)}
+    assert references == seen["slr"] == seen["dlr"]
+    assert seen["ussd"] == {p.ussd, p.ussd_text, p.ussd_reply}
 
 
 def test_old_location_area():
@@ -189,10 +273,11 @@ def test_terminating_procedures_are_paged(kind):
 
 
 @pytest.mark.parametrize("kind", LADDERS)
-def test_common_id_on_every_connection_but_detach(kind):
+def test_common_id_on_every_connection(kind):
     steps = ladder(kind, Params())
     legs = {step.leg for step in steps if sccp.decode(step.payload).type == "CR"}
-    assert sum(step.name == "COMMON ID" for step in steps) == (0 if kind == "detach" else len(legs))
+    expected = 0 if kind in NO_COMMON_ID else len(legs) - (kind in NO_COMMON_ID_AT_TARGET)
+    assert sum(step.name == "COMMON ID" for step in steps) == expected
 
 
 CHANGES = {
@@ -201,7 +286,9 @@ CHANGES = {
     "msc_ref": 0xABCDE2, "bss_ref2": 0xABCDE3, "msc_ref2": 0xABCDE4, "ti": 5, "called": "8615999999999",
     "calling": "8615888888888", "cic": 0xFFFE, "cic2": 0xFFFD, "cause": 47, "rand": b"\x55" * 16,
     "sres": b"\x66" * 4, "kc": b"\x77" * 8, "smsc": "8613999999999", "rp_ref": 0xEE, "cksn": 6,
-    "handover_reference": 0xDD, "handover_cell": b"\xcc\xcc",
+    "handover_reference": 0xDD, "handover_cell": b"\xcc\xcc", "ss_ti": 4, "rand2": b"\x44" * 16,
+    "res_extension": b"\x33" * 4, "autn": b"\x22" * 16, "auts": b"\x11" * 14, "ussd": "*199#",
+    "ussd_text": "Balance: 99.99", "ussd_reply": "9",
 }  # fmt: skip
 
 
@@ -248,7 +335,7 @@ def test_sms_failure_cause():
 @pytest.mark.parametrize(
     ("keywords", "why"),
     [({"identity": "imei"}, "one of"), ({"released_by": "nobody"}, "one of"), ({"tmsi": None}, "without"),
-     ({"ti": 7}, "0 to 6")],
+     ({"ti": 7}, "0 to 6"), ({"ss_ti": -1}, "0 to 6")],
 )  # fmt: skip
 def test_wrong_params(keywords, why):
     with pytest.raises(EncodeError, match=why):

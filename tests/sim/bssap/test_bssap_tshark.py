@@ -26,6 +26,7 @@ SPELLINGS = {"SAPI 'N' REJECT": 'SAPI "n" REJECT'}
 
 def named(info, indicator):
     """The innermost name in an Info column, in the specification's capitals."""
+    info = info.split("(GSM MAP)")[0]  # components of supplementary services
     last = re.split(r"\((?:BSSMAP|DTAP|MM|CC|RR|SMS|SS|RP)\) ", info.strip())[-1]
     last = re.sub(r"\((MS to Network|Network to MS)\)", "", last).strip().upper()
     if indicator and last == "RP-DATA":

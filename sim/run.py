@@ -1,0 +1,267 @@
+"""A run: a world, a seed and sinks; advanced tick by tick, in lockstep with whoever listens.
+
+SimPy is the kernel. One process advances the crowd window by window (intents of the day, resolver,
+encoding); every contact, reply and organic take-up is a process of its own for as long as it lasts, and
+brings the resolver up to its own moment before it acts. Inside all times are world microseconds; rows of
+tables are stamped in Unix microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from sim.network.build import Settings, build_core, template_library
+from sim.network.emission import Emitter
+from sim.network.encode import TemplateLibrary
+from sim.network.handsets import Handsets, Row, organic_story
+from sim.network.intents import Identities, Moves, Power
+from sim.network.live import Live
+from sim.network.messages import Cancel, Deliver, Submit
+from sim.network.resolver import Resolver
+from sim.network.smsc import ServiceCentre, Story
+from sim.network.wire import WireBatch
+from sim.scenario import WorldScenario
+from sim.subscribers import diary, usage
+from sim.subscribers.response import Decision, Moment, ResponseModel
+from sim.world import World, build_world
+
+__all__ = ["Inhabitants", "LivePhase", "Run", "Sink", "WireBatch", "World", "build", "settings_of"]
+
+
+_MOST_DIGITS: Final = 15
+
+
+class Sink(Protocol):
+    """Where a run puts what it makes. Rows of `parts`, `contacts`, `responses` are mappings."""
+
+    def signalling(self, batch: WireBatch) -> None: ...
+    def acts(self, rows: NDArray[np.void]) -> None: ...
+    def visible(self, rows: NDArray[np.void]) -> None: ...
+    def parts(self, rows: list[Row]) -> None: ...
+    def contacts(self, rows: list[Row]) -> None: ...
+    def responses(self, rows: list[Row]) -> None: ...
+
+
+def build(scenario: WorldScenario, seed: int) -> World:
+    """The world of a scenario and a seed: map and people, nothing moving yet."""
+    return build_world(scenario, seed)
+
+
+def settings_of(scenario: WorldScenario) -> Settings:
+    """What the network needs to know of a scenario."""
+    midnight = datetime.fromtimestamp(scenario.epoch_unix_us // 1_000_000, ZoneInfo(scenario.timezone))
+    offset = midnight.utcoffset() or timedelta(0)
+    return Settings(
+        mcc=scenario.network.mcc,
+        mnc=scenario.network.mnc,
+        smsc=scenario.numbering.smsc,
+        t3212_us=round(scenario.network.t3212_h * 10) * 360_000_000,
+        epoch_unix_us=scenario.epoch_unix_us,
+        utc_offset_quarters=offset // timedelta(minutes=15),
+    )
+
+
+class Inhabitants:
+    """The world's people as the network knows them (`sim.network.intents.People`)."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def diary(self, day: int) -> tuple[Moves, Power]:
+        return diary.day_of(self._world, day)
+
+    def calls(self, day: int) -> usage.Calls:
+        return usage.calls(self._world, day)
+
+    def texts(self, day: int) -> usage.Texts:
+        return usage.texts(self._world, day)
+
+    def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        return diary.state_at(self._world, t_us)
+
+    def text(self, text_id: int) -> str:
+        return usage.TEXTS[text_id]
+
+
+class _Minds:
+    """The response model by offer name (`sim.network.handsets.People`)."""
+
+    def __init__(self, model: ResponseModel) -> None:
+        self._model = model
+        self._index = {offer.name: i for i, offer in enumerate(model.offers)}
+
+    def moment(
+        self, since_power_on_us: int, since_service_call_us: int, place: int, dwell_us: int, local_second: int
+    ) -> Moment:
+        return Moment(since_power_on_us, since_service_call_us, place, dwell_us, local_second)
+
+    def decide(self, sub: int, offer: str, ordinal: int, moment: Moment, recent_contacts: int) -> Decision:
+        return self._model.decide(sub, self._index[offer], ordinal, moment, recent_contacts)
+
+
+class Run:
+    """One world alive, from `start_us` to `end_us`."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        sink: Sink,
+        tick_us: int,
+        end_us: int,
+        start_us: int = 0,
+        responses: ResponseModel | None = None,
+        originators: Mapping[str, str] | None = None,
+        boss: Callable[[int, str, int], None] | None = None,
+        library: TemplateLibrary | None = None,
+    ) -> None:
+        """A run of a world.
+
+        Args:
+            world: Map and people.
+            sink: Takes signalling, truth and what handsets received.
+            tick_us: Length of a window.
+            end_us: Nothing happens at or after this.
+            start_us: The world begins here: registered people, empty SMSC, nobody talking.
+            responses: How people answer; None: nobody does.
+            originators: Originator of a contact -> name of its offer.
+            boss: Told of every organic take-up: subscriber, offer, world time.
+            library: Templates, to share among runs of one network in one process.
+        """
+        settings = settings_of(world.scenario)
+        identities, people = _identities(world), Inhabitants(world)
+        library = library or template_library(settings)
+        self.world = world
+        self.library = library
+        self.core = build_core(
+            settings, world.topology, identities, people, world.draws, library, start_us, end_us
+        )
+        switch = self.core.switch
+        self._sink = sink
+        self._tick_us = tick_us
+        self._end_us = end_us
+        self._emitter = Emitter(library, switch.out, switch.lac, switch.ci, settings.epoch_unix_us)
+        self._resolver = Resolver(self.core, people, start_us, end_us)
+        self.env = simpy.Environment(initial_time=start_us)
+        self.centre = ServiceCentre(self.env, self.core, self._resolver, partial(sub_of_msisdn, world))
+        self.handsets = Handsets(
+            self.env, self.core, self._resolver, self.centre, sink, settings.epoch_unix_us, originators or {},
+            _Minds(responses) if responses is not None else None,
+        )  # fmt: skip
+        self.centre.handsets = self.handsets
+        if responses is not None:
+            self.env.process(
+                organic_story(self.env, self.handsets, _organic(responses, start_us, end_us), boss or _nobody)
+            )
+        self._window = self.env.event()
+        self.env.process(self._windows())
+
+    def step(self) -> int:
+        """Advances one tick; the time reached, which is `end_us` after the last."""
+        if self.env.now < self._end_us:
+            self.env.run(until=self._window)
+        return int(self.env.now)
+
+    def inject_submits(self, submits: Sequence[Submit], t_us: int) -> None:
+        """Messages taken from the platform, in the order of their ids; they arrive at `t_us`."""
+        for submit in submits:
+            self.centre.take(submit, max(t_us, int(self.env.now)))
+
+    def inject(self, submits: Sequence[Submit], cancels: Sequence[Cancel], t_us: int) -> None:
+        """Messages taken, and then messages taken back."""
+        self.inject_submits(submits, t_us)
+        for cancel in cancels:
+            self.cancel(cancel.message_id)
+
+    def cancel(self, message_id: str) -> bool:
+        """Takes a message back; False where that is too late."""
+        return self.centre.cancel(message_id)
+
+    def outgoing(self) -> list[Deliver]:
+        """Receipts and replies of the last tick, in the order (time, stable id)."""
+        return self.centre.outgoing()
+
+    def _windows(self) -> Story:
+        """The crowd, window by window."""
+        while self.env.now < self._end_us:
+            tick_us = min(self._tick_us, self._end_us - int(self.env.now))
+            yield self.env.timeout(tick_us)
+            now_us = int(self.env.now)
+            self._resolver.settle(now_us)
+            emitted = self._emitter.window(now_us)
+            rows = self._emitter.acts()
+            if len(rows):
+                self._sink.acts(rows)
+            if emitted is not None:
+                self._sink.signalling(emitted[0])
+                self._sink.visible(emitted[1])
+            done, self._window = self._window, self.env.event()
+            done.succeed()
+
+
+class LivePhase:
+    """The world's signalling between two moments, and deliveries woven into it (`sim.network.live`)."""
+
+    def __init__(
+        self, world: World, start_us: int, end_us: int, library: TemplateLibrary | None = None
+    ) -> None:
+        settings, people = settings_of(world.scenario), Inhabitants(world)
+        library = library or template_library(settings)
+        core = build_core(
+            settings, world.topology, _identities(world), people, world.draws, library, start_us, end_us
+        )
+        self._world = world
+        self.live = Live(core, people, library, settings.epoch_unix_us, start_us, end_us)
+
+    @property
+    def batch(self) -> WireBatch:
+        """The schedule; correlation ids 1, 2, 3 and so on."""
+        return self.live.batch
+
+    @property
+    def acts(self) -> NDArray[np.void]:
+        """The schedule's acts."""
+        return self.live.acts
+
+    @property
+    def visible(self) -> NDArray[np.void]:
+        """Its visible acts."""
+        return self.live.visible
+
+    def react(self, submit: Submit, t_us: int) -> WireBatch:
+        """The delivery of a message that arrived at `t_us`, to be merged into what is still to be sent."""
+        sub = sub_of_msisdn(self._world, submit.destination)
+        return self.live.react(submit, sub, t_us) if sub >= 0 else WireBatch.empty()
+
+
+def sub_of_msisdn(world: World, number: str) -> int:
+    """Whose number it is; -1: nobody's."""
+    if not (number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS):
+        return -1
+    return int(world.population.sub_of_msisdn(int(number)))
+
+
+def _identities(world: World) -> Identities:
+    population = world.population
+    return Identities(population.imsi, population.msisdn, population.imei)
+
+
+def _nobody(sub: int, offer: str, t_us: int) -> None:
+    """Nobody is told."""
+
+
+def _organic(responses: ResponseModel, start_us: int, end_us: int) -> list[tuple[int, int, str]]:
+    """Organic take-ups in order: time, subscriber, offer."""
+    times = responses.organic(end_us, start_us)
+    subs, offers = np.nonzero(times >= 0)
+    names = [offer.name for offer in responses.offers]
+    rows = zip(times[subs, offers].tolist(), subs.tolist(), offers.tolist(), strict=True)
+    return [(t_us, sub, names[offer]) for t_us, sub, offer in sorted(rows)]

@@ -1,0 +1,161 @@
+"""A small network with scripted people: every case says who does what, and reads what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sim.draws import Draws
+from sim.network.build import Settings, build_core
+from sim.network.core import Core
+from sim.network.emission import Emitter
+from sim.network.encode import TemplateLibrary
+from sim.network.intents import Identities
+from sim.network.resolver import Resolver
+from sim.network.topology import build_topology
+from sim.network.visible import VISIBLE
+from sim.scenario import BscScenario, NetworkScenario, PlaceScenario, WorldScenario
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+SUBSCRIBERS = 6
+TEXT_COLUMNS = ("t_us", "sub", "kind", "peer_sub", "peer_number", "text_id")
+CALL_COLUMNS = (*TEXT_COLUMNS[:-1], "alert_us", "ring_us", "talk_us", "intent", "hangup")
+EPOCH = 1_180_886_400_000_000
+
+SCENARIO = WorldScenario(
+    world="w",
+    about="x",
+    epoch=date(2007, 6, 4),
+    network=NetworkScenario(
+        cells=30,
+        bscs=[BscScenario(point_code=257, lacs=[4097, 4098]), BscScenario(point_code=258, lacs=[4099, 4112])],
+    ),
+    places=[PlaceScenario(name="airport", kind="airport", cells=3, x_km=11.0, y_km=3.5, lac=4112)],
+)
+
+
+@dataclass
+class Script:
+    """Scripted people; times in world microseconds, rows as tuples."""
+
+    cells: Sequence[int]
+    on: Sequence[bool] = (True,) * SUBSCRIBERS
+    moves: list[tuple[int, int, int]] = field(default_factory=list)
+    power: list[tuple[int, int, bool, bool]] = field(default_factory=list)
+    calls: list[tuple[int, int, int, int, str, int, int, int, int, int]] = field(default_factory=list)
+    texts: list[tuple[int, int, int, int, str, int]] = field(default_factory=list)
+
+    def people(self) -> SimpleNamespace:
+        day_us = 24 * HOUR
+
+        def columns(rows, day, names):
+            rows = sorted(row for row in rows if row[0] // day_us == day)
+            by_name = zip(*rows, strict=True) if rows else [()] * len(names)
+            found = dict(zip(names, by_name, strict=True))
+            kinds = {"peer_number": "S20", "on": bool, "graceful": bool}
+            return SimpleNamespace(**{k: np.array(v, dtype=kinds.get(k, np.int64)) for k, v in found.items()})
+
+        return SimpleNamespace(
+            diary=lambda day: (
+                columns(self.moves, day, ("t_us", "sub", "cell")),
+                columns(self.power, day, ("t_us", "sub", "on", "graceful")),
+            ),
+            calls=lambda day: columns(
+                self.calls,
+                day,
+                CALL_COLUMNS,
+            ),
+            texts=lambda day: columns(self.texts, day, TEXT_COLUMNS),
+            state_at=lambda t_us: (np.array(self.cells, dtype=np.int32), np.array(self.on, dtype=bool)),
+            text=lambda text_id: ("OK", "到了吗？")[text_id],
+        )
+
+
+@dataclass
+class Settled:
+    """A settled script."""
+
+    core: Core
+    emitter: Emitter
+    library: TemplateLibrary
+
+    def __post_init__(self) -> None:
+        out = self.core.switch.out
+        self.ladders = [self.library._templates[row[0]] for row in out.instances]
+        self.ladder_acts = [row[4] for row in out.instances]
+        self.acts = self.emitter.acts()
+        self.batch, self.visible = self.emitter.window(1 << 60) or (None, np.zeros(0, VISIBLE))
+
+    @property
+    def kinds(self) -> list[str]:
+        return [template.shape.kind for template in self.ladders]
+
+    def shown(self, sub: int) -> list[tuple[int, int, int]]:
+        """(kind, role, cause) of the visible rows of a subscriber."""
+        rows = self.visible[self.visible["imsi"] == self.core.switch.imsi[sub]]
+        return list(zip(rows["kind"].tolist(), rows["role"].tolist(), rows["cause"].tolist(), strict=True))
+
+    def outcomes(self) -> list[tuple[int, int, str]]:
+        """(sub, kind, outcome) of the acts."""
+        names = [outcome.decode() for outcome in self.acts["outcome"].tolist()]
+        return list(zip(self.acts["sub"].tolist(), self.acts["kind"].tolist(), names, strict=True))
+
+
+@pytest.fixture(scope="session")
+def topology():
+    return build_topology(SCENARIO, Draws(5))
+
+
+@pytest.fixture
+def identities() -> Identities:
+    n = np.arange(SUBSCRIBERS, dtype=np.uint64)
+    return Identities(
+        n + np.uint64(1010000000001), n + np.uint64(8613900000001), n + np.uint64(490154203237510)
+    )
+
+
+@pytest.fixture
+def script() -> type[Script]:
+    """Scripted people: `script(cells, on, moves=..., power=..., calls=..., texts=...)`."""
+    return Script
+
+
+@pytest.fixture
+def network(topology, library, identities) -> Callable[..., tuple[Core, Resolver, Emitter]]:
+    """A network with the people of a script in it, at time 0."""
+
+    def build(
+        script: Script, until_us: int = 3 * HOUR, seed: int = 5, t3212_us: int = 10_000 * HOUR
+    ) -> tuple[Core, Resolver, Emitter]:
+        people, draws = script.people(), Draws(seed)
+        settings = Settings(t3212_us=t3212_us, epoch_unix_us=EPOCH)
+        core = build_core(settings, topology, identities, people, draws, library, 0, until_us)
+        emitter = Emitter(library, core.switch.out, core.switch.lac, core.switch.ci, EPOCH)
+        return core, Resolver(core, people, 0, until_us), emitter
+
+    return build
+
+
+@pytest.fixture
+def settle(network, library) -> Callable[..., Settled]:
+    """Settles a script from 0 to `until_us`."""
+
+    def run(script: Script, until_us: int = 3 * HOUR, seed: int = 5, admits=None) -> Settled:
+        core, resolver, emitter = network(script, until_us, seed)
+        core.admits = admits
+        resolver.settle(until_us)
+        return Settled(core, emitter, library)
+
+    return run
+
+
+@pytest.fixture
+def cell_of(topology) -> Callable[[int], int]:
+    """A cell in a location area."""
+    return lambda lac: int(np.flatnonzero(topology.lac == lac)[0])

@@ -1,0 +1,159 @@
+"""Template encoding equals the reference codec, octet for octet, for every ladder."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.bssap.errors import EncodeError
+from sim.bssap.procedures import LADDERS
+from sim.network.encode import Instances, TemplateLibrary
+from sim.network.ladders import ReferenceLadders
+from sim.network.rows import Values, pack_row
+from sim.network.templates import (
+    PACE_ONE,
+    SECOND_LEG,
+    SLOTS,
+    SLS_OFFSET,
+    UPLINK,
+    Shape,
+    make_template,
+    number_shape,
+    reference_messages,
+    sentinel_values,
+)
+from sim.network.visible import RULES, rule_of
+
+reference_ladder = ReferenceLadders()
+OPTIONS: dict[str, list[str | int | bool]] = {
+    "identity": ["tmsi", "imsi"],
+    "ask_identity": [False, True],
+    "auth": [False, True],
+    "cipher": [False, True],
+    "ask_imei": [False, True],
+    "reallocate": [False, True],
+    "released_by": ["caller", "callee", "network"],
+    "handover": [False, True],
+    "page_by_tmsi": [False, True],
+}
+
+
+def encode(library: TemplateLibrary, work: list[tuple[Shape, Values, int, int, list[int]]]):
+    rows = [pack_row(values) for _, values, *_ in work]
+    numbers = [
+        (library.template(shape).index, len(rows[i]), start_us, pace, i, *slots)
+        for i, (shape, _, start_us, pace, slots) in enumerate(work)
+    ]
+    return library.encode(Instances.of(numbers, rows))
+
+
+def all_options(kind: str) -> list[tuple[tuple[str, str | int | bool], ...]]:
+    """Each option at each of its values, the others at their first."""
+    names = sorted(LADDERS[kind].options)
+    base = {name: OPTIONS[name][0] for name in names}
+    cases = [base]
+    for name in names:
+        cases += [{**base, name: value} for value in OPTIONS[name][1:]]
+    return [tuple(case.items()) for case in cases]
+
+
+@pytest.mark.parametrize("kind", sorted(LADDERS))
+def test_a_window_of_all_variants_equals_the_reference(kind: str) -> None:
+    library = TemplateLibrary(reference_ladder, rule_of)
+    work = []
+    for i, options in enumerate(all_options(kind)):
+        shape = Shape(kind, options, "86xxxxxxxxxxx", "10086", 25 if "sms" in kind else 0)
+        for j in (0, 1):
+            slots = [1000 * i + 10 * j + s for s in range(len(SLOTS))]
+            work.append(
+                (shape, sentinel_values(shape, 100 + 2 * i + j), 5_000_000 * i + j, PACE_ONE + 777 * i, slots)
+            )
+    messages = encode(library, work)
+    data = bytes(messages.data)
+    at = 0
+    for shape, values, start_us, pace, slots in work:
+        steps = reference_ladder(shape, values)
+        elapsed, waited = 0, 0
+        for step, expected in zip(steps, reference_messages(steps, values), strict=True):
+            elapsed += step.after_us
+            waited += slots[SLOTS.index(step.wait)] if step.wait else 0
+            t_us, begin, length, act, flags = messages.meta[:, at].tolist()
+            assert data[begin : begin + length] == expected, (step.name, shape)
+            assert t_us == start_us + (elapsed * pace >> 16) + waited
+            assert (flags & UPLINK, bool(flags & SECOND_LEG)) == (step.uplink, step.leg)
+            assert work[act][1] is values
+            assert data[begin + SLS_OFFSET] == (values.sls if step.leg == 0 else values.sls2)
+            at += 1
+    assert at == messages.meta.shape[1]
+
+
+@st.composite
+def any_values(draw: st.DrawFn, called: int, tpdu: int) -> Values:
+    octet = st.integers(0, 255)
+    u16, u24 = st.integers(0, 0xFFFF), st.integers(1, 0xFFFFFF)
+    digits = st.text("0123456789", min_size=15, max_size=15)
+    return Values(
+        imsi=draw(digits), imei=draw(digits),
+        tmsi=draw(st.integers(0, 2**32 - 1)), new_tmsi=draw(st.integers(0, 2**32 - 1)),
+        lac=draw(u16), ci=draw(u16), old_lac=draw(u16), lac2=draw(u16), ci2=draw(u16),
+        bss_ref=draw(u24), msc_ref=draw(u24), bss_ref2=draw(u24), msc_ref2=draw(u24),
+        cic=draw(u16), cic2=draw(u16),
+        rand=draw(st.binary(min_size=16, max_size=16)), sres=draw(st.binary(min_size=4, max_size=4)),
+        kc=draw(st.binary(min_size=8, max_size=8)), rp_ref=draw(octet),
+        ti=draw(st.integers(0, 6)), ho_ref=draw(octet),
+        ho_cell=draw(st.binary(min_size=2, max_size=2)),
+        bsc=draw(st.integers(0, 0x3FFF)), bsc2=draw(st.integers(0, 0x3FFF)), msc=draw(st.integers(0, 0x3FFF)),
+        sls=draw(st.integers(0, 15)), sls2=draw(st.integers(0, 15)),
+        called="86" + draw(st.text("0123456789", min_size=called, max_size=called)), calling="10086",
+        tpdu=draw(st.binary(min_size=tpdu, max_size=tpdu)),
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.sampled_from(sorted(LADDERS)))
+def test_any_values_equal_the_reference(data: st.DataObject, kind: str) -> None:
+    options = data.draw(st.sampled_from(all_options(kind)))
+    shape = Shape(kind, options, "86" + "x" * 11, "10086", 40 if "sms" in kind else 0)
+    values = data.draw(any_values(11, shape.tpdu_length))
+    library = TemplateLibrary(reference_ladder, rule_of)
+    messages = encode(library, [(shape, values, 0, PACE_ONE, [0] * len(SLOTS))])
+    assert bytes(messages.data) == b"".join(reference_messages(reference_ladder(shape, values), values))
+
+
+def test_a_value_that_no_row_octet_explains_is_refused() -> None:
+    def crooked(shape: Shape, values: Values):
+        steps = reference_ladder(shape, values)
+        return (
+            dataclasses.replace(steps[0], payload=steps[0].payload + bytes([values.lac * 3 & 255])),
+            *steps[1:],
+        )
+
+    with pytest.raises(EncodeError, match="comes from no value"):
+        make_template(Shape("detach"), crooked, rule_of)
+
+
+def test_a_length_that_depends_on_values_is_refused() -> None:
+    def crooked(shape: Shape, values: Values):
+        steps = reference_ladder(shape, values)
+        return (dataclasses.replace(steps[0], payload=steps[0].payload + bytes(values.lac % 97)), *steps[1:])
+
+    with pytest.raises(EncodeError, match="lengths"):
+        make_template(Shape("detach"), crooked, rule_of)
+
+
+def test_number_shapes_keep_what_decides_the_type_of_number() -> None:
+    assert number_shape("10086") == "10086"
+    assert number_shape("8613900012345") == "86" + "x" * 11
+
+
+def test_every_visibility_rule_finds_its_step() -> None:
+    library = TemplateLibrary(reference_ladder, rule_of)
+    found = set()
+    for kind in LADDERS:
+        for options in all_options(kind):
+            found |= set(library.template(Shape(kind, options, "10086", "10086")).visible)
+    found |= set(library.template(Shape("mo_call_busy", (("cause", 34),), "10086")).visible)
+    assert [rule.name for i, rule in enumerate(RULES) if i not in found] == []
