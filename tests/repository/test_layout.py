@@ -45,6 +45,14 @@ def test_shop_window_says_what_the_package_is(name):
 
 def test_no_module_takes_a_name_of_the_standard_library():
     taken = sys.stdlib_module_names
-    folders = [ROOT / p for p in ("sim", "experiments", "reports", "platform/marketing", "platform/sigtran", "platform/smpp")]
-    modules = [path for folder in folders for path in folder.rglob("*.py") if path.stem not in {"__init__", "__main__"}]
+    folders = [
+        ROOT / p
+        for p in ("sim", "experiments", "reports", "platform/marketing", "platform/sigtran", "platform/smpp")
+    ]
+    modules = [
+        path
+        for folder in folders
+        for path in folder.rglob("*.py")
+        if path.stem not in {"__init__", "__main__"}
+    ]
     assert [str(path) for path in modules if path.stem in taken] == []

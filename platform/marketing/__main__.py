@@ -1,0 +1,59 @@
+"""`python -m marketing CONFIG`: runs the platform; one JSON line on standard output says when it is ready.
+
+Exit codes: 0 ended as asked, 1 could not start or failed, 2 wrong configuration, 3 the run became invalid.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from marketing.config import ConfigError, load_config
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m marketing", description="The precision-marketing platform."
+    )
+    parser.add_argument("config", type=Path, help="configuration file (YAML)")
+    parser.add_argument(
+        "--log", default="info", choices=("debug", "info", "warning", "error"), help="what to log"
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=options.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel("WARNING")
+    try:
+        config = load_config(options.config)
+        from marketing.server import (
+            Server,
+            StartError,
+        )  # after the configuration: a mistake in it is told at once
+
+        server = Server(config)
+        server.on_ready = _say_ready
+        try:
+            return server.run()
+        except StartError as error:
+            print(f"marketing: {error}", file=sys.stderr)  # noqa: T201 - the command line talks to people
+            return 1
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+
+
+def _say_ready(addresses: dict[str, Any]) -> None:
+    gc.collect()
+    gc.freeze()  # what is there now lives as long as the process: no collection need look at it again
+    print(json.dumps(addresses), flush=True)  # noqa: T201 - this line is the interface to whoever started us
+
+
+if __name__ == "__main__":
+    sys.exit(main())

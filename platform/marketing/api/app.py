@@ -1,0 +1,43 @@
+"""The HTTP application, apart from sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["HealthView", "make_app"]
+
+
+class HealthView(TypedDict):
+    """The answer of /healthz; 200 where `healthy`, else 503."""
+
+    healthy: bool
+    clock: str
+    now_us: int
+    association: str
+    smpp: str
+    behaviours: int
+    triggers: dict[str, int]
+    campaigns: list[str]
+
+
+def make_app(health: Callable[[], HealthView], metrics: Callable[[], bytes]) -> FastAPI:
+    """Both callables are asked on the HTTP thread and must only read."""
+    from fastapi import FastAPI, Response
+    from fastapi.responses import JSONResponse
+
+    app = FastAPI(title="Kairos platform", openapi_url="/openapi.json")
+
+    @app.get("/healthz")
+    def _healthz() -> JSONResponse:
+        view = health()
+        return JSONResponse(view, status_code=200 if view["healthy"] else 503)
+
+    @app.get("/metrics")
+    def _metrics() -> Response:
+        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return app

@@ -1,0 +1,449 @@
+"""Configuration: YAML read with line numbers, one typed object, every mistake reported at once.
+
+The same reader serves campaign and policy files. YAML 1.2 core scalars only: `10:00` and `no` stay words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+__all__ = [
+    "BossConfig",
+    "ClockConfig",
+    "CollectorConfig",
+    "ConfigError",
+    "Document",
+    "ExistingFile",
+    "HttpConfig",
+    "LedgerConfig",
+    "NewPath",
+    "PlatformConfig",
+    "Problem",
+    "RecordsConfig",
+    "SmppConfig",
+    "Strict",
+    "load_config",
+    "read_model",
+    "read_yaml",
+    "suggest",
+]
+
+KeyPath = tuple[str | int, ...]
+MAX_NODES: Final = 100_000
+"""Values a file may expand to; aliases of aliases would otherwise fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in one file."""
+
+    file: str
+    line: int
+    """Counted from 1; 0 where no line can be named."""
+    key: str
+    """Dotted path such as `scene.begin.peer`; empty for the file as a whole."""
+    value: str
+    """As written, shortened; empty where there is none."""
+    expected: str
+    suggestion: str = ""
+    """The nearest known word; empty where none is near."""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:" if self.line else f"{self.file}:"
+        key = f" {self.key}" if self.key else ""
+        value = f" = {self.value}" if self.value else ""
+        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{where}{key}{value}: {self.expected}.{hint}".replace(":: ", ": ")
+
+
+class ConfigError(Exception):
+    """Files that cannot be used, with every problem found in them. Exit code 2."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.key)))
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The known word nearest to a misspelt one; empty where none is near."""
+    by_lower = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file: its values and where they stood."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    """Path of keys and indices -> line, counted from 1."""
+
+    def line(self, path: KeyPath) -> int:
+        """Line of a path, or of the nearest thing around it that has one."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def problem(self, path: KeyPath, value: object, expected: str, suggestion: str = "") -> Problem:
+        """A problem found outside the schema, such as between two files."""
+        return Problem(
+            _short_name(self.path), self.line(path), _dotted(path), _shorten(value), expected, suggestion
+        )
+
+
+# --------------------------------------------------------------------------- reading
+
+# YAML 1.2.2 10.3.2, core schema.
+_SCALARS: Final[tuple[tuple[re.Pattern[str], typing.Callable[[str], object]], ...]] = (
+    (re.compile(r"null|Null|NULL|~|"), lambda _text: None),
+    (re.compile(r"true|True|TRUE"), lambda _text: True),
+    (re.compile(r"false|False|FALSE"), lambda _text: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+)
+
+
+def read_yaml(path: Path) -> Document:
+    """Reads a file as a mapping.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, is not a mapping, or says a key twice.
+    """
+    name = _short_name(path)
+
+    def refuse(line: int, expected: str, suggestion: str = "") -> ConfigError:
+        return ConfigError([Problem(name, line, "", "", expected, suggestion)])
+
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise refuse(0, "no such file", suggest(path.name, beside)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise refuse(0, f"cannot be read as UTF-8 text ({error})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or error
+        raise refuse(mark.line + 1 if mark else 0, f"not YAML: {said}") from None
+    except RecursionError:
+        raise refuse(0, "nested too deeply") from None
+    if not isinstance(root, MappingNode):
+        raise refuse(1, "expected a mapping of keys to values")
+    builder = _Builder(name)
+    try:
+        values = builder.value(root, ())
+    except RecursionError:
+        raise refuse(0, "nested too deeply") from None
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return Document(path, values, builder.lines)
+
+
+@dataclass(slots=True)
+class _Builder:
+    name: str
+    lines: dict[KeyPath, int] = field(default_factory=lambda: {(): 1})
+    problems: list[Problem] = field(default_factory=list)
+    nodes: int = 0
+
+    def value(self, node: Node, path: KeyPath) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise ConfigError(
+                [Problem(self.name, node.start_mark.line + 1, "", "", f"more than {MAX_NODES} values")]
+            )
+        if isinstance(node, ScalarNode):
+            return _scalar(node)
+        if isinstance(node, SequenceNode):
+            return [self._placed(child, (*path, i), child) for i, child in enumerate(node.value)]
+        found: dict[str, Any] = {}
+        for key_node, child in node.value:
+            here = (*path, str(key_node.value))
+            if here in self.lines and here[-1] in found:
+                expected = f"already said in line {self.lines[here]}"
+                self.problems.append(
+                    Problem(self.name, key_node.start_mark.line + 1, _dotted(here), "", expected)
+                )
+            found[str(key_node.value)] = self._placed(child, here, key_node)
+        return found
+
+    def _placed(self, node: Node, path: KeyPath, at: Node) -> Any:
+        self.lines[path] = at.start_mark.line + 1
+        return self.value(node, path)
+
+
+def _scalar(node: ScalarNode) -> object:
+    if node.style in ("'", '"', "|", ">"):
+        return node.value
+    return next((make(node.value) for pattern, make in _SCALARS if pattern.fullmatch(node.value)), node.value)
+
+
+# --------------------------------------------------------------------------- checking
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of everything read from YAML: unknown keys are errors, values do not change afterwards."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+def read_model(path: Path, model: type[Model]) -> tuple[Model, Document]:
+    """A file as a checked object, with the document for what has to be checked across files.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    document = read_yaml(path)
+    try:
+        checked = model.model_validate(document.values, context={"folder": path.parent})
+    except ValidationError as error:
+        raise ConfigError(_problems(document, model, error)) from None
+    return checked, document
+
+
+def _problems(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    found: dict[tuple[KeyPath, str], Problem] = {}
+    for item in error.errors(include_url=False):
+        kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
+        path = _path_in_file(document, item["loc"], kind)
+        known = sorted(_known_keys(model, path[:-1]))
+        hint = ""
+        if kind == "missing":
+            expected, value = "this key is needed", None
+        elif kind == "extra_forbidden":
+            hint = suggest(str(path[-1]), known) if path else ""
+            expected = f"no such key here; known are: {', '.join(known)}"
+        else:
+            expected = str(context.get("error") or item["msg"])
+            expected = (
+                expected.removeprefix("Value error, ").rstrip(".").replace("Input should be", "expected")
+            )
+            choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+            hint = suggest(value, choices) if isinstance(value, str) and choices else ""
+        shown = "" if value is None and kind == "missing" else value
+        found.setdefault((path, expected), document.problem(path, shown, expected, hint))
+    return list(found.values())
+
+
+def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:
+    """Pydantic puts names of union members between the keys; only what stands in the file helps."""
+    path: KeyPath = ()
+    for position, part in enumerate(loc):
+        if (*path, part) in document.lines or (kind == "missing" and position == len(loc) - 1):
+            path = (*path, part)
+    return path
+
+
+def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
+    models = [model]
+    for part in path:
+        if isinstance(part, str):
+            models = [
+                inner
+                for outer in models
+                for name, info in outer.model_fields.items()
+                if part in (name, info.alias)
+                for inner in _models_in(info.annotation)
+            ]
+    return {info.alias or name for m in models for name, info in m.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is not None:
+        for inner in typing.get_args(annotation):
+            yield from _models_in(inner)
+
+
+def _dotted(path: KeyPath) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _short_name(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _shorten(value: object, limit: int = 60) -> str:
+    if value == "":
+        return ""
+    text = "{...}" if isinstance(value, dict) else repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    path = _beside(path, info)
+    if not path.is_file():
+        raise ValueError("expected a file that exists")
+    return path
+
+
+NewPath = Annotated[Path, AfterValidator(_beside)]
+"""A path as written in a file, taken from that file's folder."""
+ExistingFile = Annotated[Path, AfterValidator(_existing)]
+"""The same, and the file is there."""
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+# --------------------------------------------------------------------------- the platform's own keys
+
+
+class ClockConfig(Strict):
+    """Where the platform's time comes from."""
+
+    mode: Literal["wall", "live", "lockstep"] = "wall"
+    """wall: the machine's time. live: epoch + factor x real time. lockstep: told by the simulator's beats."""
+    epoch: datetime | None = None
+    """Midnight of day 1 of the world, ISO 8601; without an offset it is in the policy's time zone."""
+    start_s: float = Field(default=0.0, ge=0)
+    """live: seconds after the epoch that the clock shows at its origin."""
+    factor: float = Field(default=1.0, gt=0)
+    """live: simulated seconds a real second."""
+    origin_ns: int | None = None
+    """live: monotonic nanoseconds of the origin, as the harness has it; absent: the platform's start."""
+    tick_s: float = Field(default=5.0, gt=0)
+    """lockstep: simulated seconds between barriers."""
+
+    @model_validator(mode="after")
+    def _epoch_where_needed(self) -> ClockConfig:
+        if self.mode != "wall" and self.epoch is None:
+            raise ValueError(f"a {self.mode} clock needs the key epoch")
+        return self
+
+
+class CollectorConfig(Strict):
+    """Where signalling comes in: M3UA over SCTP, the platform listening."""
+
+    transport: Literal["auto", "kernel", "usrsctp", "memory"] = "auto"
+    """auto takes the kernel's SCTP where it works, else libusrsctp; the variable SCTP_TRANSPORT overrides."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 2905
+    """SCTP port; 0 = a free one."""
+    encap_port: Port = 9899
+    """usrsctp: UDP port of the encapsulation (RFC 6951); 0 = a free one."""
+    streams: int = Field(default=16, ge=2, le=65535)
+    """Streams asked for in each direction."""
+
+
+class SmppConfig(Strict):
+    """The short-message centre, SMPP 3.4 as a transceiver."""
+
+    host: str = "127.0.0.1"
+    port: Port = 2775
+    system_id: str = Field(default="kairos", max_length=15)
+    """At most 15 characters (SMPP 3.4 5.2.1)."""
+    password: str = Field(default="kairos", max_length=8)
+    """At most 8 characters (SMPP 3.4 5.2.2)."""
+    window: int = Field(default=100, ge=1, le=10000)
+    """Requests awaiting their response at most."""
+    connect_timeout_s: float = Field(default=10.0, gt=0)
+    """How long the start waits for the centre."""
+
+
+class BossConfig(Strict):
+    """The operator's business support system, which opens services."""
+
+    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://")
+    """Orders go to /orders below it."""
+    timeout_s: float = Field(default=5.0, gt=0)
+    """For one request; an order is repeated until its outcome is known."""
+
+
+class HttpConfig(Strict):
+    """The platform's own HTTP door: /healthz and /metrics."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    """0 = a free one."""
+
+
+class LedgerConfig(Strict):
+    """The contact ledger's database."""
+
+    url: str = Field(default="sqlite:///ledger.db", pattern=r"^(sqlite|postgresql)")
+    """SQLAlchemy URL; a relative SQLite path is taken from the configuration's folder."""
+
+
+class RecordsConfig(Strict):
+    """What the platform writes down for later judgement."""
+
+    dir: NewPath
+    """Folder for behaviours.parquet, triggers.parquet, ledger.parquet, collector.json; made if absent."""
+    flush_s: float = Field(default=5.0, gt=0)
+    """live: at most this long between writing to disk."""
+
+
+class PlatformConfig(Strict):
+    """Everything `python -m marketing` needs."""
+
+    clock: ClockConfig = ClockConfig()
+    collector: CollectorConfig = CollectorConfig()
+    smpp: SmppConfig = SmppConfig()
+    boss: BossConfig = BossConfig()
+    http: HttpConfig | None = HttpConfig()
+    """null: no HTTP door."""
+    subscribers: ExistingFile
+    """BOSS extract: Parquet or CSV with imsi, msisdn, brand, often_off, often_rejects, services, language."""
+    cells: ExistingFile
+    """CSV with lac, ci, place, kind; place may be empty."""
+    campaigns: list[ExistingFile] = Field(default_factory=list)
+    """Campaign files; none: watch only."""
+    policy: ExistingFile
+    """Contact policy file."""
+    ledger: LedgerConfig = LedgerConfig()
+    records: RecordsConfig
+    workers: Literal[1] = 1
+    """Engine workers in this process."""
+
+
+def load_config(path: Path | str) -> PlatformConfig:
+    """The platform's configuration file.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    path = Path(path)
+    config, _ = read_model(path, PlatformConfig)
+    url = config.ledger.url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////") and ":memory:" not in url:
+        database = (path.parent / url.removeprefix("sqlite:///")).resolve()
+        config = config.model_copy(update={"ledger": LedgerConfig(url=f"sqlite:///{database}")})
+    return config

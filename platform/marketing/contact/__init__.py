@@ -1,0 +1,18 @@
+"""The contact firewall: the policy that decides and the ledger that remembers."""
+
+from marketing.contact.hours import Hours, Span
+from marketing.contact.policy import NEVER, REASONS, Book, Policy, Reason, Verdict
+from marketing.contact.rules_file import PolicyFile, load_policy
+
+__all__ = [
+    "NEVER",
+    "REASONS",
+    "Book",
+    "Hours",
+    "Policy",
+    "PolicyFile",
+    "Reason",
+    "Span",
+    "Verdict",
+    "load_policy",
+]

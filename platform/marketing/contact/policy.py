@@ -1,0 +1,192 @@
+"""The contact policy: may this subscriber be contacted by this campaign at this moment?
+
+Pure: it reads the book of what has been sent and says send, hold or suppress; the engine writes the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.contact.hours import Hours, Span
+from marketing.contact.rules_file import PolicyFile
+
+__all__ = ["NEVER", "REASONS", "Book", "Policy", "Reason", "Verdict"]
+
+Reason = Literal[
+    "",
+    "control_group",
+    "do_not_disturb",
+    "duplicate",
+    "cap",
+    "quiet_hours",
+    "holiday",
+    "delivery_margin",
+    "late",
+]
+REASONS: Final[dict[str, str]] = {
+    "control_group": "kept without contacts so that effects can be measured",
+    "do_not_disturb": "on the do-not-disturb list, or has answered with a stop code",
+    "duplicate": "the same campaign reached this subscriber lately, or waits to",
+    "cap": "as many contacts this calendar month as the policy allows",
+    "quiet_hours": "a quiet hour, and the campaign or the policy does not wait for its end",
+    "holiday": "a holiday, and the campaign or the policy does not wait for its end",
+    "delivery_margin": "too shortly before a quiet hour, holiday or the month's end to be delivered in time",
+    "late": "the allowed time ran out between decision and submission",
+}
+"""Why a trigger is suppressed. The order is the order of the checks: the first that applies is the reason."""
+
+NEVER: Final = 2**62
+"""A date that does not come: not on the list."""
+
+
+@dataclass(slots=True)
+class Book:
+    """What the policy must remember of each subscriber: lists by date, contacts by month and campaign."""
+
+    do_not_disturb_us: NDArray[np.int64]
+    """Per subscriber row: since when on the list; NEVER = not."""
+    control_us: NDArray[np.int64]
+    """The same for the control group."""
+    counts: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(row, month) -> contacts that count against the cap."""
+    ordinals: dict[tuple[int, str, int], int] = field(default_factory=dict)
+    """(row, campaign, month) -> contacts ever reserved, for contact ids."""
+    last_day: dict[tuple[int, str], int] = field(default_factory=dict)
+    """(row, campaign) -> local day of the latest counted contact."""
+    waiting: set[tuple[int, str]] = field(default_factory=set)
+    """(row, campaign) of triggers on hold."""
+
+    @classmethod
+    def empty(cls, subscribers: int) -> Book:
+        """Nobody on a list, nothing sent."""
+        return cls(np.full(subscribers, NEVER), np.full(subscribers, NEVER))
+
+    def add(self, row: int, campaign: str, span: Span) -> int:
+        """Notes a reservation; returns its ordinal among this campaign's to this subscriber this month."""
+        ordinal = self.ordinals.get((row, campaign, span.period), 0)
+        self.restore(row, campaign, span.period, span.day, ordinal)
+        return ordinal
+
+    def restore(
+        self, row: int, campaign: str, period: int, day: int, ordinal: int, counted: bool = True
+    ) -> None:
+        """The same from the ledger, when it is already known how it ended."""
+        key = (row, campaign, period)
+        self.ordinals[key] = max(self.ordinals.get(key, 0), ordinal + 1)
+        if counted:
+            self.counts[row, period] = self.counts.get((row, period), 0) + 1
+            self.last_day[row, campaign] = max(self.last_day.get((row, campaign), 0), day)
+
+    def release(self, row: int, campaign: str, period: int, day: int) -> None:
+        """A reservation proven unsent counts no more."""
+        self.counts[row, period] = max(0, self.counts.get((row, period), 0) - 1)
+        if self.last_day.get((row, campaign)) == day:
+            del self.last_day[row, campaign]
+
+    def opt_out(self, row: int, since_us: int) -> None:
+        """On the do-not-disturb list from an instant on, or earlier if it was there already."""
+        self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do with one trigger."""
+
+    action: Literal["send", "hold", "suppress"]
+    reason: Reason = ""
+    """suppress: why. hold: what it waits for."""
+    release_us: int = 0
+    """hold: when to ask again, Unix us."""
+    submit_before_us: int = 0
+    """send: at this instant it is too late to submit, Unix us."""
+    valid_until_us: int = 0
+    """send: the message centre gives up then, Unix us."""
+    span: Span | None = None
+    """send: the stretch of time whose month it counts in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy file made ready to decide."""
+
+    file: PolicyFile
+    hours: Hours
+
+    @classmethod
+    def of(cls, file: PolicyFile) -> Policy:
+        """From a checked file."""
+        quiet = (file.quiet_hours.start, file.quiet_hours.end) if file.quiet_hours else None
+        return cls(file, Hours.of(file.timezone, quiet, file.holidays.dates))
+
+    def decide(
+        self, book: Book, row: int, campaign: str, at_us: int, *, may_hold: bool, released: bool = False
+    ) -> Verdict:
+        """Judges one trigger at the moment it would be sent.
+
+        `may_hold` is the campaign's word; `released` says it has been held already: no trigger is held twice.
+        """
+        for reason, check in _CHECKS:
+            if check(self, book, row, campaign, at_us):
+                return Verdict("suppress", reason)
+        span = self.hours.span(at_us)
+        closes_us = self.hours.closes_us(at_us)
+        before_us = closes_us - round(self.file.delivery_margin_s * 1e6)
+        if not span.closed and at_us < before_us:
+            if self._full(book, row, span.period):
+                return Verdict("suppress", "cap")
+            valid_us = min(
+                at_us + round(self.file.validity_s * 1e6),
+                closes_us - round(self.file.validity_guard_s * 1e6),
+            )
+            return Verdict("send", "", 0, before_us, valid_us, span)
+        reason = span.closed or "delivery_margin"
+        # In the margin the closed time is still to come.
+        release_us = self.hours.opens_us(at_us if span.closed else closes_us)
+        if self._full(book, row, self.hours.period(release_us)):
+            return Verdict("suppress", "cap")
+        if not may_hold or released or self._then(span, closes_us) == "drop":
+            return Verdict("suppress", reason)
+        return Verdict("hold", reason, release_us)
+
+    def next_change_us(self, t_us: int) -> int:
+        """The next instant at which an answer may change by the passing of time alone."""
+        end_us = self.hours.span(t_us).end_us
+        margin_us = end_us - round(self.file.delivery_margin_s * 1e6)
+        return margin_us if margin_us > t_us else end_us
+
+    def _full(self, book: Book, row: int, period: int) -> bool:
+        return book.counts.get((row, period), 0) >= self.file.caps.per_calendar_month
+
+    def _then(self, span: Span, closes_us: int) -> str:
+        # In the margin before a closed time, that time's rule applies.
+        closed = span.closed or self.hours.span(closes_us).closed
+        if closed == "holiday":
+            return self.file.holidays.then
+        return self.file.quiet_hours.then if closed == "quiet_hours" and self.file.quiet_hours else "hold"
+
+
+def _control(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int) -> bool:
+    return bool(book.control_us[row] <= at_us)
+
+
+def _do_not_disturb(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int) -> bool:
+    return bool(book.do_not_disturb_us[row] <= at_us)
+
+
+def _duplicate(policy: Policy, book: Book, row: int, campaign: str, at_us: int) -> bool:
+    if (row, campaign) in book.waiting:
+        return True
+    days, last = policy.file.duplicate.same_campaign_days, book.last_day.get((row, campaign))
+    return last is not None and abs(policy.hours.span(at_us).day - last) < days
+
+
+_CHECKS: Final[tuple[tuple[Reason, Callable[[Policy, Book, int, str, int], bool]], ...]] = (
+    ("control_group", _control),
+    ("do_not_disturb", _do_not_disturb),
+    ("duplicate", _duplicate),
+)

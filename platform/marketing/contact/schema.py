@@ -1,0 +1,98 @@
+"""The ledger's tables, and which state of a contact may follow which."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+__all__ = [
+    "TRANSITIONS",
+    "ContactState",
+    "contact",
+    "last_contact",
+    "message",
+    "metadata",
+    "opt_out",
+    "order",
+]
+
+ContactState = Literal["reserved", "submitted", "delivered", "expired", "failed", "unknown"]
+
+TRANSITIONS: Final[dict[ContactState, tuple[ContactState, ...]]] = {
+    "reserved": ("submitted", "failed", "unknown"),
+    "submitted": ("delivered", "expired", "failed", "unknown"),
+    "unknown": ("delivered", "expired", "failed"),  # a late receipt tells after all; never sent again
+    "delivered": (),
+    "expired": (),
+    "failed": (),
+}
+"""State -> states that may follow. Whether a contact counts against the cap is a column of its own: only a
+reservation that was refused before it left counts no more."""
+
+metadata: Final = sa.MetaData()
+
+contact: Final = sa.Table(
+    "contact",
+    metadata,
+    sa.Column("contact_id", sa.String(16), primary_key=True),
+    sa.Column("trigger_id", sa.String(16), nullable=False),
+    sa.Column("campaign", sa.String(60), nullable=False),
+    sa.Column("originator", sa.String(20), nullable=False),
+    sa.Column("offer", sa.String(60), nullable=False),
+    sa.Column("imsi", sa.BigInteger, nullable=False),
+    sa.Column("msisdn", sa.BigInteger, nullable=False),
+    sa.Column("period", sa.Integer, nullable=False),  # local calendar month, year x 100 + month
+    sa.Column("day", sa.Integer, nullable=False),  # local calendar day, proleptic ordinal
+    sa.Column("ordinal", sa.Integer, nullable=False),  # among this campaign's to this subscriber this month
+    sa.Column("decided_us", sa.BigInteger, nullable=False),
+    sa.Column("valid_until_us", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("counted", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.String(60), nullable=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("submitted_us", sa.BigInteger, nullable=False),
+    sa.Column("settled_us", sa.BigInteger, nullable=False),
+    sa.Index("contact_by_subscriber", "imsi", "period"),
+)
+
+message: Final = sa.Table(
+    "message",
+    metadata,
+    sa.Column("message_id", sa.String(65), primary_key=True),  # the message centre's, SMPP 3.4 5.2.23
+    sa.Column("contact_id", sa.String(16), nullable=False),
+    sa.Column("part", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),  # empty until a final receipt
+    sa.Index("message_by_contact", "contact_id"),
+)
+
+# One row a subscriber, whatever the month: gaps between contacts must hold over a month's end too.
+last_contact: Final = sa.Table(
+    "last_contact",
+    metadata,
+    sa.Column("imsi", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", sa.String(16), nullable=False),
+    sa.Column("campaign", sa.String(60), nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+)
+
+opt_out: Final = sa.Table(
+    "opt_out",
+    metadata,
+    sa.Column("msisdn", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("since_us", sa.BigInteger, nullable=False),
+    sa.Column("originator", sa.String(20), nullable=False),  # where the stop code was sent
+)
+
+# Orders to be opened at BOSS, kept until their outcome is known.
+order: Final = sa.Table(
+    "service_order",
+    metadata,
+    sa.Column("order_id", sa.String(16), primary_key=True),  # the contact id: one contact orders once
+    sa.Column("msisdn", sa.BigInteger, nullable=False),
+    sa.Column("offer", sa.String(60), nullable=False),
+    sa.Column("channel", sa.String(10), nullable=False),
+    sa.Column("t_us", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),  # open, done, refused
+    sa.Column("answer", sa.String(200), nullable=False),
+)

@@ -1,0 +1,82 @@
+"""The ledger's SQL, built once: making a statement costs more than running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from marketing.contact.schema import contact, last_contact, message, opt_out, order
+
+__all__ = ["Statements"]
+
+
+class Statements:
+    """One attribute a statement. `keys` is a list; `key` the row to change."""
+
+    def __init__(self, dialect: str) -> None:
+        insert = _insert(dialect)
+        keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+        key: sa.BindParameter[Any] = sa.bindparam("key")
+
+        self.states = sa.select(contact.c.contact_id, contact.c.state).where(contact.c.contact_id.in_(keys))
+        self.counts = (
+            sa.select(contact.c.imsi, contact.c.period, sa.func.count())
+            .where(contact.c.imsi.in_(keys), contact.c.counted)
+            .group_by(contact.c.imsi, contact.c.period)
+        )
+        self.reserve = sa.insert(contact)
+        latest = insert(last_contact)
+        self.latest = latest.on_conflict_do_update(
+            index_elements=[last_contact.c.imsi],
+            set_={c.name: latest.excluded[c.name] for c in last_contact.c if not c.primary_key},
+            where=latest.excluded.at_us >= last_contact.c.at_us,
+        )
+        columns = ("state", "counted", "reason", "parts", "submitted_us", "settled_us")
+        self.settle = (
+            sa.update(contact)
+            .where(contact.c.contact_id == key)
+            .values({c: sa.bindparam(f"new_{c}") for c in columns})
+        )
+        self.ended = (
+            sa.update(contact)
+            .where(contact.c.contact_id == key)
+            .values(state=sa.bindparam("new_state"), settled_us=sa.bindparam("new_settled_us"))
+        )
+        self.add_messages = insert(message).on_conflict_do_nothing()
+        self.owners = sa.select(message.c.message_id, message.c.contact_id).where(
+            message.c.message_id.in_(keys)
+        )
+        self.parts = sa.select(message.c.contact_id, message.c.state).where(message.c.contact_id.in_(keys))
+        # The first final receipt of a part stands.
+        self.part_done = (
+            sa.update(message)
+            .where(message.c.message_id == key, message.c.state == "")
+            .values(state=sa.bindparam("new_state"))
+        )
+        stop = insert(opt_out)
+        self.opt_out = stop.on_conflict_do_update(
+            index_elements=[opt_out.c.msisdn],
+            set_={"since_us": stop.excluded.since_us, "originator": stop.excluded.originator},
+            where=stop.excluded.since_us < opt_out.c.since_us,
+        )
+        self.orders = sa.select(order.c.order_id).where(order.c.order_id.in_(keys))
+        self.add_order = sa.insert(order)
+        self.order_done = (
+            sa.update(order)
+            .where(order.c.order_id == key, order.c.state == "open")
+            .values(state=sa.bindparam("new_state"), answer=sa.bindparam("new_answer"))
+        )
+        self.abandon = (
+            sa.update(contact).where(contact.c.state == "reserved").values(state="unknown", reason="restart")
+        )
+
+
+def _insert(dialect: str) -> Callable[[sa.Table], Any]:
+    """INSERT with ON CONFLICT, which SQL leaves to each database; only the one in use is loaded."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
+    return insert

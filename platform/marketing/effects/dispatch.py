@@ -1,0 +1,368 @@
+"""From decisions to facts: reserve, submit, settle; receipts and replies back; orders to BOSS.
+
+Nothing is submitted before its reservation is durable. Decisions and inbound messages are taken without
+waiting; `flush` does the waiting part, as a whole in lockstep, in overlapping rounds live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from marketing.channels import Inbound, Outcome, Receipt, Reply
+from marketing.clock import Clock
+from marketing.contact import REASONS
+from marketing.contact.ledger import (
+    LedgerError,
+    MessageDone,
+    Operation,
+    OptOut,
+    OrderDone,
+    OrderWanted,
+    Reservation,
+    Settled,
+)
+from marketing.effects.orders import BossError
+from marketing.effects.records import Records, TriggerRecord
+from marketing.effects.replies import Conversations, SentContact
+from marketing.engine import Contact, Decision, EngineState, on_opt_out, on_unsent
+from marketing.metrics import Metrics
+
+__all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
+
+CHANNEL_NAME: Final = "sms"
+MOST_EARLY: Final = 10_000
+LOCKSTEP_PATIENCE_S: Final = 25.0
+"""Real seconds that a submission or an order may take while the simulation stands still."""
+
+
+class Channel(Protocol):
+    """What sends; see `marketing.channels.SmsChannel`."""
+
+    def submit(
+        self,
+        contact_id: str,
+        originator: str,
+        msisdn: str,
+        text: str,
+        valid_until_us: int,
+        unsent_after_s: float,
+    ) -> Awaitable[Outcome]: ...
+
+    async def cancel(self, message_id: str, originator: str, msisdn: str) -> bool: ...
+
+
+class Writer(Protocol):
+    """What remembers; see `marketing.contact.writer.LedgerWriter`."""
+
+    async def apply(self, operations: Sequence[Operation], *, urgent: bool = True) -> list[Any]: ...
+
+
+class OrderDesk(Protocol):
+    """What opens services; see `marketing.effects.orders.Boss`."""
+
+    async def place(self, order: OrderWanted, give_up_s: float | None = None) -> OrderDone: ...
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Owns no socket and no database; the server hands them in."""
+
+    state: EngineState
+    clock: Clock
+    ledger: Writer
+    channel: Channel
+    boss: OrderDesk
+    records: Records
+    metrics: Metrics
+    conversations: Conversations
+    on_fault: Callable[[str], None]
+    """Told of what makes a lockstep run worthless."""
+    _sends: list[Decision] = field(default_factory=list)
+    _notes: list[Operation] = field(default_factory=list)
+    _stops: list[str] = field(default_factory=list)
+    _orders: list[OrderWanted] = field(default_factory=list)
+    _early: dict[str, MessageDone] = field(default_factory=dict)
+    """Receipts for messages not known yet."""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    # ----------------------------------------------------------------- taking, without waiting
+
+    def take(self, decisions: Iterable[Decision]) -> None:
+        """Decisions of the engine, each written down; those to send wait for `flush`."""
+        for decision in decisions:
+            self.records.trigger(_record(decision))
+            campaign = decision.trigger.campaign
+            self.metrics.count("triggers", campaign=campaign, outcome=decision.action, reason=decision.reason)
+            if decision.action == "send":
+                self._sends.append(decision)
+
+    def take_inbound(self, inbound: Inbound) -> None:
+        """A receipt or a reply; a stop code takes effect here and now."""
+        if isinstance(inbound, Receipt):
+            self._take_receipt(MessageDone(inbound.message_id, inbound.state, inbound.t_us))
+            return
+        contact = self.conversations.answered(inbound.source, inbound.destination)
+        meaning = self._meaning(inbound)
+        if meaning == "stop":
+            on_opt_out(self.state, inbound.source, inbound.t_us)
+            if inbound.source.isdigit():
+                self._notes.append(OptOut(int(inbound.source), inbound.t_us, inbound.destination))
+            self._stops.append(inbound.source)
+        elif meaning == "order" and contact is None:
+            meaning = "unasked"
+        elif meaning == "order" and contact is not None:
+            wanted = OrderWanted(
+                contact.contact_id, int(contact.msisdn), contact.offer, CHANNEL_NAME, inbound.t_us
+            )
+            self._orders.append(wanted)
+        self.metrics.count("replies", meaning=meaning)
+
+    def _take_receipt(self, done: MessageDone) -> None:
+        if self.conversations.done(done.message_id):
+            self._notes.append(done)
+        elif len(self._early) < MOST_EARLY:
+            # It may have overtaken the response that names the message.
+            self._early[done.message_id] = done
+
+    def reopen(self, orders: Iterable[OrderWanted]) -> None:
+        """Orders whose outcome the last run left open are placed again; BOSS knows them by their id."""
+        self._spawn(self._order(sorted(orders, key=lambda o: o.order_id), patience_s=None))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing taken waits for `flush`."""
+        return not (self._sends or self._notes or self._stops or self._orders)
+
+    # ----------------------------------------------------------------- making it true
+
+    async def flush(self, *, wait: bool) -> None:
+        """Reserves and submits all that was taken. With `wait` also everything that follows has an end.
+
+        Submissions go in the order of (decision time, contact id), orders in that of (time, order id).
+        """
+        sends = sorted(self._sends, key=lambda d: (d.t_us, _contact(d).contact_id))
+        notes, stops, orders = self._notes, sorted(set(self._stops)), self._orders
+        self._sends, self._notes, self._stops, self._orders = [], [], [], []
+        urgent = wait or bool(sends or stops or orders)
+        operations = [*(_reservation(d) for d in sends), *notes, *orders]
+        try:
+            results = await self.ledger.apply(operations, urgent=urgent)
+        except LedgerError as error:
+            self.on_fault(str(error))
+            for decision in sends:
+                self._end(decision, "failed", "ledger", unsent=True)
+            self._notes, self._orders = [*notes, *self._notes], [*orders, *self._orders]
+            return
+        granted = self._granted(sends, results[: len(sends)])
+        fresh = [o for o, new in zip(orders, results[len(sends) + len(notes) :], strict=True) if new]
+        waiting = self._submit(granted)
+        fresh.sort(key=lambda o: (o.t_us, o.order_id))
+        if wait:
+            await self._settle(waiting)
+            await self._cancel(stops)
+            await self._order(fresh, LOCKSTEP_PATIENCE_S)
+        else:
+            for work in (self._settle(waiting), self._cancel(stops), self._order(fresh, None)):
+                self._spawn(work)
+
+    def start_flush(self) -> None:
+        """The same on the side: the next decisions need not wait for it."""
+        self._spawn(self.flush(wait=False))
+
+    async def finish(self, timeout_s: float) -> None:
+        """Waits for what is under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in self._tasks:
+            task.cancel()
+
+    def _granted(self, sends: list[Decision], refusals: list[str]) -> list[Decision]:
+        granted: list[Decision] = []
+        for decision, refusal in zip(sends, refusals, strict=True):
+            if refusal:
+                self._end(decision, "suppressed", refusal, unsent=True)
+            else:
+                granted.append(decision)
+        return granted
+
+    def _submit(self, granted: list[Decision]) -> list[tuple[Decision, Awaitable[Outcome]]]:
+        waiting: list[tuple[Decision, Awaitable[Outcome]]] = []
+        for decision in granted:
+            contact = _contact(decision)
+            reason = self._last_look(decision, contact)
+            if reason:
+                waiting.append((decision, _unsent(reason)))
+                continue
+            sent = self.channel.submit(
+                contact.contact_id,
+                contact.campaign.originator,
+                contact.msisdn,
+                contact.text,
+                contact.valid_until_us,
+                self._submit_patience_s(contact),
+            )
+            waiting.append((decision, sent))
+        return waiting
+
+    def _last_look(self, decision: Decision, contact: Contact) -> str:
+        """What may have changed while the reservation was written."""
+        now_us = self.clock.now_us()
+        if self.state.book.do_not_disturb_us[decision.trigger.row] <= now_us:
+            return "do_not_disturb"
+        return "late" if now_us >= contact.submit_before_us else ""
+
+    def _submit_patience_s(self, contact: Contact) -> float:
+        if self.clock.mode == "lockstep":
+            return LOCKSTEP_PATIENCE_S
+        return self.clock.real_s_until(contact.submit_before_us)
+
+    async def _settle(self, waiting: list[tuple[Decision, Awaitable[Outcome]]]) -> None:
+        if self.clock.mode == "lockstep":
+            await self._settle_some([(decision, await outcome) for decision, outcome in waiting])
+            return
+
+        async def one(decision: Decision, outcome: Awaitable[Outcome]) -> None:
+            await self._settle_some([(decision, await outcome)])
+
+        await asyncio.gather(*(one(decision, outcome) for decision, outcome in waiting))
+
+    async def _settle_some(self, ended: list[tuple[Decision, Outcome]]) -> None:
+        operations: list[Operation] = []
+        for decision, outcome in ended:
+            contact, at_us = _contact(decision), self.clock.now_us()
+            if outcome.state == "submitted":
+                self._end(decision, "sent", "")
+            elif outcome.reason in REASONS:
+                self._end(decision, "suppressed", outcome.reason, unsent=True)
+            else:
+                self._end(decision, "failed", outcome.reason, unsent=not outcome.counted)
+                if outcome.state == "unknown":
+                    self.on_fault(f"contact {contact.contact_id}: {outcome.reason}")
+            if outcome.counted:
+                self.conversations.sent(_sent(contact), outcome.message_ids)
+                self._notes += [self._early.pop(m) for m in outcome.message_ids if m in self._early]
+            operations.append(
+                Settled(
+                    contact.contact_id,
+                    outcome.state,
+                    at_us,
+                    outcome.counted,
+                    outcome.reason[:60],
+                    outcome.message_ids,
+                )
+            )
+            self.metrics.count("contacts", state=outcome.state)
+        try:
+            await self.ledger.apply(operations, urgent=self.clock.mode == "lockstep")
+        except LedgerError as error:
+            # Still reserved in the ledger: it counts, and after a restart it is unknown.
+            self.on_fault(str(error))
+
+    async def _cancel(self, msisdns: list[str]) -> None:
+        for msisdn in msisdns:
+            for message_id, contact in self.conversations.pending(msisdn):
+                done = await self.channel.cancel(message_id, contact.originator, msisdn)
+                self.metrics.count("contacts", state="cancelled" if done else "too late to cancel")
+
+    async def _order(self, orders: list[OrderWanted], patience_s: float | None) -> None:
+        for order in orders:
+            try:
+                done = await self.boss.place(order, patience_s)
+            except BossError as error:
+                self.on_fault(str(error))  # stays open in the ledger
+                continue
+            self.metrics.count("orders", state=done.state)
+            try:
+                await self.ledger.apply([done], urgent=patience_s is not None)
+            except LedgerError as error:
+                self.on_fault(str(error))  # stays open: placed again after a restart, once at BOSS
+
+    # ----------------------------------------------------------------- inside
+
+    def _meaning(self, reply: Reply) -> str:
+        for campaign in self.state.campaigns:
+            if campaign.originator == reply.destination:
+                return campaign.answer(reply.text)
+        return "no campaign"
+
+    def _end(self, decision: Decision, state: Any, reason: str, *, unsent: bool = False) -> None:
+        trigger, contact = decision.trigger, _contact(decision)
+        if unsent:
+            on_unsent(self.state, trigger, contact)
+        record = self.records.known(trigger.trigger_id)
+        assert record is not None, "every decision was taken before"
+        record.state, record.reason = state, reason
+        if state == "sent":
+            record.t_submitted_ns = self.clock.stamp_ns()
+            if trigger.received_ns and record.t_submitted_ns and trigger.origin == "behaviour":
+                self.metrics.time("submit_seconds", (record.t_submitted_ns - trigger.received_ns) / 1e9)
+        self.records.trigger(record)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_fault(f"{type(error).__name__}: {error}")
+
+
+async def _unsent(reason: str) -> Outcome:
+    return Outcome("failed", reason, counted=False)
+
+
+def _contact(decision: Decision) -> Contact:
+    assert decision.contact is not None, "a decision to send has a contact"
+    return decision.contact
+
+
+def _record(decision: Decision) -> TriggerRecord:
+    trigger, contact = decision.trigger, decision.contact
+    return TriggerRecord(
+        trigger_id=trigger.trigger_id,
+        contact_id=contact.contact_id if contact else "",
+        campaign=trigger.campaign,
+        imsi=trigger.imsi,
+        msisdn=trigger.msisdn,
+        t_us=trigger.t_us,
+        corr=trigger.corr,
+        timer=trigger.origin != "behaviour",
+        state="pending" if contact else "held" if decision.action == "hold" else "suppressed",
+        reason=decision.reason,
+        held_until_us=decision.held_until_us,
+        decided_us=decision.t_us,
+        t_received_ns=trigger.received_ns,
+        t_decoded_ns=trigger.decoded_ns,
+        t_matched_ns=trigger.matched_ns,
+        t_decided_ns=decision.decided_ns,
+    )
+
+
+def _reservation(decision: Decision) -> Reservation:
+    trigger, contact = decision.trigger, _contact(decision)
+    return Reservation(
+        contact_id=contact.contact_id,
+        trigger_id=trigger.trigger_id,
+        campaign=trigger.campaign,
+        originator=contact.campaign.originator,
+        offer=contact.campaign.offer,
+        imsi=int(trigger.imsi),
+        msisdn=int(trigger.msisdn),
+        period=contact.span.period,
+        day=contact.span.day,
+        ordinal=contact.ordinal,
+        decided_us=decision.t_us,
+        valid_until_us=contact.valid_until_us,
+    )
+
+
+def _sent(contact: Contact) -> SentContact:
+    campaign = contact.campaign
+    return SentContact(
+        contact.contact_id, campaign.campaign, campaign.offer, campaign.originator, contact.msisdn
+    )

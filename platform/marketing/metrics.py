@@ -1,0 +1,85 @@
+"""Metrics: one table of names; a registry of its own for each server, so that two can share a process."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["METRICS", "MetricName", "Metrics"]
+
+MetricName = Literal[
+    "messages_received",
+    "messages_decoded",
+    "behaviours",
+    "behaviours_unknown_subscriber",
+    "triggers",
+    "contacts",
+    "replies",
+    "orders",
+    "association_up",
+    "smpp_bound",
+    "timers_waiting",
+    "held_waiting",
+    "tick_seconds",
+    "submit_seconds",
+]
+
+METRICS: Final[
+    dict[MetricName, tuple[type[Counter] | type[Gauge] | type[Histogram], str, tuple[str, ...]]]
+] = {
+    "messages_received": (Gauge, "M3UA DATA messages taken in since the start", ()),
+    "messages_decoded": (Gauge, "M3UA DATA messages decoded since the start", ()),
+    "behaviours": (Counter, "Behaviours recognised", ()),
+    "behaviours_unknown_subscriber": (Gauge, "Behaviours of subscribers that the extract does not know", ()),
+    "triggers": (Counter, "Triggers by the outcome of their decision", ("campaign", "outcome", "reason")),
+    "contacts": (Counter, "Contacts by what the message centre or its receipts said", ("state",)),
+    "replies": (Counter, "Replies by meaning", ("meaning",)),
+    "orders": (Counter, "Orders by what BOSS answered", ("state",)),
+    "association_up": (Gauge, "1 while signalling comes in", ()),
+    "smpp_bound": (Gauge, "1 while bound to the message centre", ()),
+    "timers_waiting": (Gauge, "Dwell, group and release timers in the queue", ()),
+    "held_waiting": (Gauge, "Triggers on hold", ()),
+    "tick_seconds": (Histogram, "lockstep: real time from a tick's barrier to its acknowledgement", ()),
+    "submit_seconds": (Histogram, "Real time from the socket read to the message centre's acceptance", ()),
+}
+"""Name -> kind, help, labels. No label ever carries a subscriber's number."""
+
+BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
+
+
+class Metrics:
+    """All metrics of one server."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counters: dict[MetricName, Counter] = {}
+        self._gauges: dict[MetricName, Gauge] = {}
+        self._histograms: dict[MetricName, Histogram] = {}
+        for name, (kind, text, labels) in METRICS.items():
+            full = f"kairos_{name}"
+            if kind is Counter:
+                self._counters[name] = Counter(full, text, labels, registry=self.registry)
+            elif kind is Gauge:
+                self._gauges[name] = Gauge(full, text, labels, registry=self.registry)
+            else:
+                self._histograms[name] = Histogram(
+                    full, text, labels, registry=self.registry, buckets=BUCKETS
+                )
+
+    def count(self, name: MetricName, amount: float = 1, **labels: str) -> None:
+        """Adds to a counter."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def show(self, name: MetricName, value: float) -> None:
+        """Sets a gauge."""
+        self._gauges[name].set(value)
+
+    def time(self, name: MetricName, seconds: float) -> None:
+        """Adds an observation to a histogram."""
+        self._histograms[name].observe(seconds)
+
+    def text(self) -> bytes:
+        """Prometheus text format 0.0.4."""
+        return generate_latest(self.registry)

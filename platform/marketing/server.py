@@ -1,0 +1,500 @@
+"""The server: one event loop around the engine. It owns the doors; every decision is made elsewhere.
+
+wall and live: behaviours are taken as they come, timers fire by the clock, losses are reported and survived.
+lockstep: one tick at a time, applied in the order (simulated time, door, stable id) and finished before it is
+acknowledged; a loss ends the run with exit code 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from marketing.api import HealthView, HttpDoor, make_app
+from marketing.behaviours import BehaviourBatch
+from marketing.campaigns import load_all, read_targets
+from marketing.channels import Inbound, SmsChannel
+from marketing.clock import Clock
+from marketing.config import ClockConfig, ConfigError, PlatformConfig
+from marketing.contact import Book, Policy, load_policy
+from marketing.contact.ledger import Ledger, LedgerError, OrderWanted
+from marketing.contact.schema import contact, message, opt_out, order
+from marketing.contact.writer import LedgerWriter
+from marketing.effects import Boss, Conversations, Records, SentContact
+from marketing.effects.dispatch import Dispatcher
+from marketing.engine import EngineState, new_state, next_due, on_batch, on_timers, schedule_group
+from marketing.metrics import Metrics
+from marketing.profiles import Profiles, load_cells, load_extract, read_dated_list
+
+__all__ = ["Doors", "Server", "SignallingSource", "StartError", "TickLike", "load_state", "restore"]
+
+log = logging.getLogger("marketing")
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_INVALID: Final = 3
+LONGEST_SLEEP_S: Final = 1.0
+"""wall: a stepped clock is noticed within this time."""
+
+
+class StartError(Exception):
+    """A door cannot be opened; the message says which and what helps. Exit code 1."""
+
+
+class TickLike(Protocol):
+    """lockstep: all behaviours of one tick."""
+
+    @property
+    def t_unix_us(self) -> int: ...
+    @property
+    def behaviours(self) -> BehaviourBatch: ...
+
+
+class SignallingSource(Protocol):
+    """Where behaviours come from; `marketing.collect.Collector` in the real thing."""
+
+    def fileno(self) -> int:
+        """Readable when `poll` has something to do."""
+
+    @property
+    def due_s(self) -> float | None:
+        """Real seconds after which `poll` should be called though nothing came."""
+
+    def poll(self) -> Sequence[Any]:
+        """Behaviour batches live; in lockstep at most one tick, and no other until it is acknowledged."""
+
+    def acknowledge(self, tick: Any) -> None: ...
+    def flush(self) -> BehaviourBatch:
+        """What still waits for something, at the end of everything."""
+
+    def address(self) -> dict[str, Any]: ...
+    def report(self) -> dict[str, Any]:
+        """What collector.json holds; `received` and `decoded` among it."""
+
+    def state(self) -> str:
+        """Up, waiting or lost."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Ends to use instead of ports, when both programs share a process."""
+
+    smpp_socket: socket.socket | None = None
+    boss_transport: Any = None
+    """An httpx transport."""
+    signalling: SignallingSource | None = None
+    """Absent: the configured collector (its transport may be memory)."""
+
+
+class Server:
+    """One platform. `run` blocks; `stop` may be called from any thread."""
+
+    def __init__(self, config: PlatformConfig, doors: Doors | None = None) -> None:
+        self.config = config
+        self.doors = doors or Doors()
+        self.ready = threading.Event()
+        """Set once all doors are open, or the start has failed."""
+        self.addresses: dict[str, Any] = {}
+        """What the ready line says."""
+        self.reason = ""
+        """Why it ended, where that was not asked for."""
+        self.metrics = Metrics()
+        self.on_ready: Callable[[dict[str, Any]], None] = lambda addresses: None
+        self._exit = EXIT_OK
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+        self._readable = asyncio.Event()
+        self._inbound: list[Inbound] = []
+
+    def run(self) -> int:
+        """Serves until stopped; the exit code.
+
+        Raises:
+            ConfigError, StartError: it could not start.
+        """
+        try:
+            return asyncio.run(self._main())
+        finally:
+            self.ready.set()
+
+    def stop(self, reason: str = "") -> None:
+        """Ends the run cleanly; with a reason, as invalid."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._stop, reason)
+
+    # ----------------------------------------------------------------- life
+
+    async def _main(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        async with contextlib.AsyncExitStack() as closing:
+            await self._open(closing)
+            self._watch_signals()
+            asyncio.get_running_loop().add_reader(self.signalling.fileno(), self._readable.set)
+            self._announce()
+            try:
+                await (self._lockstep() if self.clock.mode == "lockstep" else self._live())
+            finally:
+                await self._close_down()
+        return self._exit
+
+    async def _open(self, closing: contextlib.AsyncExitStack) -> None:
+        config = self.config
+        self.state, zone = load_state(config)
+        self.clock = make_clock(config.clock, zone)
+        self._schedule_groups()
+        self.records = Records(config.records.dir)
+        closing.callback(self.records.close)
+        try:
+            ledger = Ledger(config.ledger.url, cap=self.state.policy.file.caps.per_calendar_month)
+        except LedgerError as error:
+            raise StartError(str(error)) from None
+        self.ledger = LedgerWriter(ledger)
+        closing.callback(self.ledger.close)
+        self.http = self._open_http()
+        if self.http is not None:
+            self.http.start(lambda: make_app(self._health, self._metrics_text))
+            closing.callback(self.http.stop)
+        self.signalling = self.doors.signalling or _collector(config, self.clock)
+        closing.callback(self.signalling.close)
+        self.boss = Boss(config.boss, self.doors.boss_transport)
+        closing.push_async_callback(self.boss.close)
+        self.channel = SmsChannel(
+            config.smpp, self.clock.now_us, self._on_inbound, self._on_bound, self.doors.smpp_socket
+        )
+        closing.push_async_callback(self.channel.close)
+        self.dispatcher = Dispatcher(
+            self.state,
+            self.clock,
+            self.ledger,
+            self.channel,
+            self.boss,
+            self.records,
+            self.metrics,
+            Conversations(),
+            self._on_fault,
+        )
+        try:
+            await self.channel.start()
+        except Exception as error:
+            raise StartError(f"no session with the message centre: {error}") from error
+        open_orders = restore(ledger, self.state, self.dispatcher.conversations)
+        if open_orders:
+            self.dispatcher.reopen(open_orders)
+        if self.http is not None and self.clock.mode != "lockstep":
+            self.http.wait_loaded(10.0)
+
+    def _open_http(self) -> HttpDoor | None:
+        if self.config.http is None:
+            return None
+        try:
+            return HttpDoor(self.config.http)
+        except OSError as error:
+            where = f"{self.config.http.host}:{self.config.http.port}"
+            raise StartError(
+                f"HTTP door {where}: {error.strerror}; set http.port, 0 for a free one"
+            ) from None
+
+    def _announce(self) -> None:
+        http = {"host": self.http.host, "port": self.http.port} if self.http is not None else None
+        self.addresses = {"ready": True, "collector": self.signalling.address(), "http": http}
+        self.on_ready(self.addresses)
+        self.ready.set()
+
+    async def _close_down(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.signalling.fileno())
+        self._take(self.signalling.flush())
+        await self.dispatcher.flush(wait=False)
+        await self.dispatcher.finish(timeout_s=3.0)
+        rows = list(self.ledger.ledger.rows(contact))
+        self.records.finish(rows, self.signalling.report())
+        log.info("ended: %s", self.reason or "asked to")
+
+    def _schedule_groups(self) -> None:
+        day_1_us = self.clock.epoch_us if self.config.clock.epoch is not None else self.clock.now_us()
+        for campaign in self.state.campaigns:
+            if campaign.group is not None:
+                unknown = schedule_group(self.state, campaign, read_targets(campaign.group), day_1_us)
+                if unknown:
+                    log.warning("%s: %d targets are unknown to the extract", campaign.campaign, unknown)
+
+    def _watch_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self._stop, "")
+
+    def _stop(self, reason: str) -> None:
+        if reason and not self.reason and not self._stopping.is_set():
+            self.reason, self._exit = reason, EXIT_INVALID
+            log.error("run invalid: %s", reason)
+        self._stopping.set()
+        self._readable.set()
+
+    def _on_fault(self, what: str) -> None:
+        if self.clock.mode == "lockstep":
+            self._stop(what)
+        else:
+            log.error("%s", what)
+
+    # ----------------------------------------------------------------- doors
+
+    def _on_bound(self, bound: bool, reason: str) -> None:
+        self.metrics.show("smpp_bound", int(bound))
+        log.info("message centre: %s", reason)
+        if not bound and not self._stopping.is_set() and self.clock.mode == "lockstep":
+            self._stop(f"the session with the message centre is lost: {reason}")
+
+    def _on_inbound(self, inbound: Inbound) -> None:
+        self._inbound.append(inbound)
+        if self.clock.mode != "lockstep":
+            self._readable.set()
+
+    async def _wait(self, timeout_s: float | None) -> None:
+        handle = None
+        if timeout_s is not None:
+            handle = asyncio.get_running_loop().call_later(timeout_s, self._readable.set)
+        await self._readable.wait()
+        if handle is not None:
+            handle.cancel()
+        self._readable.clear()
+
+    def _take(self, batch: BehaviourBatch) -> None:
+        """Writes behaviours down; live, they are judged at once."""
+        if not len(batch):
+            return
+        self.records.behaviours(batch)
+        self.metrics.count("behaviours", len(batch))
+        if self.clock.mode != "lockstep":
+            self.dispatcher.take(on_batch(self.state, batch, self.clock.now_us(), self.clock.stamp_ns))
+
+    # ----------------------------------------------------------------- lockstep
+
+    async def _lockstep(self) -> None:
+        """Barrier by barrier. A tick in which nothing is sent costs no switch of task."""
+        while not self._stopping.is_set():
+            await self._wait(None)
+            while ticks := self.signalling.poll():
+                tick, started = ticks[0], time.perf_counter()
+                self._apply(tick)
+                if not self.dispatcher.idle:
+                    await self.dispatcher.flush(wait=True)
+                if self._stopping.is_set():
+                    return
+                self.records.flush()
+                self.signalling.acknowledge(tick)
+                self.metrics.time("tick_seconds", time.perf_counter() - started)
+            if self.signalling.state() == "lost":
+                self._stop("the signalling association is lost")
+
+    def _apply(self, tick: TickLike) -> None:
+        """In the order (simulated time, door, stable id); at one instant: signalling, messages, timers."""
+        rows, from_us, until_us = tick.behaviours, self.clock.now_us(), tick.t_unix_us
+        self._take(rows)
+        if self._inbound:
+            self._inbound.sort(key=_inbound_order)
+            due = [i for i in self._inbound if i.t_us <= until_us]
+            self._inbound = self._inbound[len(due) :]
+            for inbound in due:
+                split = int(np.searchsorted(rows["t_us"], inbound.t_us, side="right"))
+                self._step(rows[:split], from_us, inbound.t_us - 1)
+                self.dispatcher.take_inbound(inbound)
+                rows, from_us = rows[split:], max(from_us, inbound.t_us)
+        self._step(rows, from_us, until_us)
+        self.clock.set_us(max(until_us, self.clock.now_us()))
+
+    def _step(self, rows: BehaviourBatch, from_us: int, until_us: int) -> None:
+        if len(rows):
+            self.dispatcher.take(on_batch(self.state, rows, from_us))
+        due_us = next_due(self.state)
+        if due_us is not None and due_us <= until_us:
+            self.dispatcher.take(on_timers(self.state, until_us, from_us))
+
+    # ----------------------------------------------------------------- wall and live
+
+    async def _live(self) -> None:
+        flush_at_s = time.monotonic() + self.config.records.flush_s
+        was_up = False
+        while not self._stopping.is_set():
+            await self._wait(self._sleep_s())
+            for batch in self.signalling.poll():
+                self._take(batch)
+            inbound, self._inbound = self._inbound, []
+            for one in inbound:
+                self.dispatcher.take_inbound(one)
+            now_us = self.clock.now_us()
+            self.dispatcher.take(on_timers(self.state, now_us, now_us, self.clock.stamp_ns))
+            if not self.dispatcher.idle:
+                self.dispatcher.start_flush()
+            if time.monotonic() >= flush_at_s:
+                self.records.flush()
+                flush_at_s = time.monotonic() + self.config.records.flush_s
+            up = self.signalling.state() == "up"
+            if was_up and not up:
+                log.error("the signalling association is lost; waiting for a new one")
+            was_up = up
+
+    def _sleep_s(self) -> float:
+        due_us = next_due(self.state)
+        wishes_s = [LONGEST_SLEEP_S, self.signalling.due_s]
+        if due_us is not None:
+            wishes_s.append(self.clock.real_s_until(due_us))
+        return min(s for s in wishes_s if s is not None)
+
+    # ----------------------------------------------------------------- asked from the HTTP thread
+
+    def _ask(self, read: Callable[[], Any]) -> Any:
+        """Reads on the loop, between its steps; nothing is read while it changes."""
+        answer: Future[Any] = Future()
+
+        def now() -> None:
+            try:
+                answer.set_result(read())
+            except Exception as error:
+                answer.set_exception(error)
+
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(now)
+        return answer.result(5.0)
+
+    def _health(self) -> HealthView:
+        view: HealthView = self._ask(self._health_now)
+        return view
+
+    def _health_now(self) -> HealthView:
+        association = self.signalling.state()
+        return HealthView(
+            healthy=self.channel.bound and association != "lost" and not self._stopping.is_set(),
+            clock=self.clock.mode,
+            now_us=self.clock.now_us(),
+            association=association,
+            smpp="bound" if self.channel.bound else "unbound",
+            behaviours=self.records.behaviours_written,
+            triggers=self.records.counts(),
+            campaigns=[c.campaign for c in self.state.campaigns],
+        )
+
+    def _metrics_text(self) -> bytes:
+        self._ask(self._show_gauges)
+        return self.metrics.text()
+
+    def _show_gauges(self) -> None:
+        report = self.signalling.report()
+        self.metrics.show("association_up", int(self.signalling.state() == "up"))
+        self.metrics.show("messages_received", report.get("received", 0))
+        self.metrics.show("messages_decoded", report.get("decoded", 0))
+        self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
+        self.metrics.show("timers_waiting", len(self.state.timers))
+        self.metrics.show("held_waiting", len(self.state.held))
+
+
+def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:
+    kind, *values = type(inbound).__name__, *(getattr(inbound, name) for name in inbound.__slots__)
+    return (inbound.t_us, kind, *values)
+
+
+# --------------------------------------------------------------------------- starting
+
+
+def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
+    """Everything the configuration names, read and checked together.
+
+    Raises:
+        ConfigError: with every problem of every file.
+    """
+    problems: list[Any] = []
+
+    def attempt(read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except ConfigError as error:
+            problems.extend(error.problems)
+            return None
+
+    file = attempt(lambda: load_policy(config.policy))
+    places = attempt(lambda: load_cells(config.cells))
+    profiles = attempt(lambda: load_extract(config.subscribers))
+    originators = file.marketing_originators if file else ()
+    names = places.names if places else ()
+    campaigns = attempt(lambda: load_all(config.campaigns, originators=originators, places=names))
+    named = (file.do_not_disturb.file, file.control_group.file) if file else ()
+    lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
+    if problems:
+        raise ConfigError(problems)
+    book = Book.empty(len(profiles))
+    for column, entries in zip((book.do_not_disturb_us, book.control_us), lists, strict=True):
+        _enter(profiles, column, entries)
+    return new_state(profiles, places, campaigns, Policy.of(file), book), ZoneInfo(file.timezone)
+
+
+def _enter(profiles: Profiles, column: Any, entries: list[tuple[int, int]]) -> None:
+    if entries:
+        rows = profiles.rows_by_msisdn([msisdn for msisdn, _ in entries])
+        since_us = np.array([since for _, since in entries], dtype=np.int64)
+        np.minimum.at(column, rows[rows >= 0], since_us[rows >= 0])
+
+
+def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
+    """The configured clock; an epoch without an offset is local to the policy's zone."""
+    epoch_us = 0
+    if config.epoch is not None:
+        epoch = config.epoch if config.epoch.tzinfo is not None else config.epoch.replace(tzinfo=zone)
+        since = epoch.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+        epoch_us = round(since.total_seconds() * 1e6)
+    shown_us = epoch_us + round(config.start_s * 1e6) if config.mode == "live" else epoch_us
+    origin_ns = time.monotonic_ns() if config.origin_ns is None else config.origin_ns
+    return Clock(config.mode, shown_us, config.factor, origin_ns)
+
+
+def _collector(config: PlatformConfig, clock: Clock) -> SignallingSource:
+    from marketing.collect import Collector  # compiled parts: late, so that a configuration error comes first
+    from sigtran import ListenError, TransportUnavailable
+
+    try:
+        return Collector(config.collector, clock, epoch_us=clock.epoch_us, tick_s=config.clock.tick_s)
+    except (ListenError, TransportUnavailable) as error:
+        raise StartError(f"collector: {error}") from error
+
+
+def restore(ledger: Ledger, state: EngineState, conversations: Conversations) -> list[OrderWanted]:
+    """Book and conversations as the ledger remembers them; returns the orders left open."""
+    unknown = ledger.recover()
+    if unknown:
+        log.warning(
+            "%d contacts were reserved when the last run ended: unknown, counted, never sent again", unknown
+        )
+    messages: dict[str, list[str]] = {}
+    for row in ledger.rows(message, message.c.state == ""):
+        messages.setdefault(row["contact_id"], []).append(row["message_id"])
+    for row in sorted(ledger.rows(contact), key=lambda r: (r["decided_us"], r["contact_id"])):
+        at = state.profiles.row_of_msisdn(str(row["msisdn"]))
+        if at >= 0:
+            state.book.restore(at, row["campaign"], row["period"], row["day"], row["ordinal"], row["counted"])
+        if row["counted"]:
+            sent = SentContact(
+                row["contact_id"], row["campaign"], row["offer"], row["originator"], str(row["msisdn"])
+            )
+            conversations.sent(sent, tuple(sorted(messages.get(row["contact_id"], ()))))
+    for row in ledger.rows(opt_out):
+        at = state.profiles.row_of_msisdn(str(row["msisdn"]))
+        if at >= 0:
+            state.book.opt_out(at, row["since_us"])
+    return [
+        OrderWanted(row["order_id"], row["msisdn"], row["offer"], row["channel"], row["t_us"])
+        for row in ledger.rows(order, order.c.state == "open")
+    ]

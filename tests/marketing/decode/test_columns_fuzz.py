@@ -1,0 +1,77 @@
+"""Whatever comes in: no crash, no read outside the message, nothing filled on an error row."""
+
+import numpy as np
+import pytest
+
+from marketing.decode import ERROR_NAMES, ROW, decode_batch, decode_flat, new_rows
+
+N = 100_000
+
+
+def mutated(wire, seed: int, n: int):
+    """Messages of all procedures with random octets overwritten and random cuts, as one batch."""
+    rng = np.random.default_rng(seed)
+    sound = [m.octets for kind, options in wire.variants()[::7] for m in wire.story(kind, **options)]
+    chosen = rng.integers(0, len(sound), n)
+    lengths = np.array([len(o) for o in sound])[chosen]
+    cut = rng.random(n) < 0.2
+    lengths = np.where(cut, (lengths * rng.random(n)).astype(np.int64), lengths)
+    offsets = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    parts = [sound[i][:length] for i, length in zip(chosen.tolist(), lengths.tolist(), strict=True)]
+    data = np.frombuffer(b"".join(parts), dtype=np.uint8).copy()
+    for _ in range(2):
+        full = lengths > 24
+        at = offsets[:-1][full] + 24 + (rng.random(full.sum()) * (lengths[full] - 24)).astype(np.int64)
+        data[at] = rng.integers(0, 256, len(at))
+    # Mend the M3UA length of half of the cut ones, so that the layers above meet the cut too.
+    mend = cut & (lengths > 8) & (rng.random(n) < 0.5)
+    starts = offsets[:-1][mend]
+    for octet in range(4):
+        data[starts + 4 + octet] = (lengths[mend] >> (8 * (3 - octet))) & 255
+    return data, offsets
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_mutated_messages(wire, seed):
+    data, offsets = mutated(wire, seed, N)
+    rows = decode_batch(data, offsets)
+    wrong = rows["error"] > 0
+    assert 0.2 < wrong.mean() < 0.9
+    assert rows["error"].max() < len(ERROR_NAMES)
+    raw = rows.view(np.uint8).reshape(-1, ROW.itemsize)
+    assert not raw[wrong][:, 34:].any()
+    lengths = np.diff(offsets)
+    assert (rows["user_offset"].astype(np.int64) + rows["user_length"] <= lengths).all()
+    assert (rows["called_digits"][~wrong & (rows["pd"] == 9)] <= 20).all()
+
+
+def test_random_octets():
+    rng = np.random.default_rng(5)
+    data = rng.integers(0, 256, 1 << 20, dtype=np.uint8)
+    data[::37] = 1
+    offsets = np.unique(np.concatenate([[0, len(data)], rng.integers(0, len(data), 20_000)]))
+    rows = decode_batch(data, offsets)
+    assert (rows["error"] > 0).sum() > 0.99 * len(rows)
+    decode_flat(data, new_rows(1000))
+
+
+def test_every_cut_of_every_message_is_survived(wire):
+    """Each prefix in a buffer of its own length: a read past the end would be a read past the heap block."""
+    for kind in ("lu_attach", "mo_call_answered", "mt_sms", "mo_sms"):
+        for message in wire.story(kind):
+            for end in range(len(message.octets)):
+                octets = bytearray(message.octets[:end])
+                if end > 8:
+                    octets[4:8] = end.to_bytes(4, "big")
+                row = decode_batch(octets, np.array([0, end]))[0]
+                assert row["error"] or end % 4 == 0 or end > len(message.octets) - 4
+
+
+def test_decoding_twice_into_the_same_rows_leaves_nothing_behind(wire):
+    data, offsets = mutated(wire, 3, 5000)
+    rows = new_rows(5000)
+    rows.view(np.uint8)[:] = 0xFF
+    first = decode_batch(data, offsets, rows).tobytes()
+    rows.view(np.uint8)[:] = 0xAA
+    assert decode_batch(data, offsets, rows).tobytes() == first
