@@ -24,6 +24,13 @@ Exit codes:
   130  stopped by Ctrl-C
 """
 
+DECODE_EXAMPLES: Final = """\b
+Examples:
+  kairos decode tap.pcapng --filter imsi=460001234567890
+  tcpdump -w - sctp | kairos decode - --format table
+  echo 0524010333198105f4deadbeef | kairos decode --layer dtap --hex
+"""
+
 KINDS: Final = ("world", "campaign", "study", "platform", "policy")
 
 
@@ -31,7 +38,7 @@ class _Commands(click.Group):
     """Lists the commands in the order of use and turns mistakes into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["run", "report", "audit", "validate", "schema", "serve"]
+        return ["run", "report", "audit", "validate", "schema", "serve", "decode"]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -201,6 +208,61 @@ def report(run_dir: Path, out: Path | None) -> None:
         click.echo(write_report(run_dir, out))
     except NotReportable as error:
         raise BadInput(str(error)) from None
+
+
+@cli.command(epilog=DECODE_EXAMPLES)
+@click.argument("source", required=False, metavar="FILE|-")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "parquet", "table"]),
+    default="jsonl",
+    show_default=True,
+    help="One JSON object a message, Parquet columns, or lines to be read by people.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["columnar", "reference"]),
+    help="reference (default): every element "
+    "by name; columnar: the platform's fast decoder, only what it has columns for.",
+)
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only messages that have this value, such as message=PAGING. May be given many times.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; standard output."
+)
+@click.option(
+    "--layer",
+    type=click.Choice(["m3ua", "sccp", "bssap", "bssmap", "dtap", "rpdata", "tpdu"]),
+    help="With --hex: the layer that each line begins with.",
+)
+@click.option(
+    "--hex", "hexadecimal", is_flag=True, help="Read one message in hexadecimal a line from standard input."
+)
+def decode(
+    source: str | None,
+    form: str,
+    engine: str | None,
+    filters: tuple[str, ...],
+    out: Path | None,
+    layer: str | None,
+    hexadecimal: bool,
+) -> None:
+    """Decode a capture of the A interface, or single messages in hexadecimal.
+
+    Each message becomes an object with flat keys, such as message, opc, slr, imsi, lac, called, cause. One
+    that cannot be decoded has the key "error" and does not end the run.
+    """
+    from experiments.decode import run_command
+
+    run_command(
+        source, layer=layer, hexadecimal=hexadecimal, form=form, engine=engine, filters=filters, out=out
+    )
 
 
 def main() -> NoReturn:

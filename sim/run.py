@@ -21,19 +21,19 @@ from numpy.typing import NDArray
 from sim.network.build import Settings, build_core, template_library
 from sim.network.emission import Emitter
 from sim.network.encode import TemplateLibrary
-from sim.network.handsets import Handsets, Row, organic_story
+from sim.network.handsets import Handsets, Row, organic_story, part_row
 from sim.network.intents import Identities, Moves, Power
-from sim.network.live import Live
+from sim.network.live import Live, Reaction
 from sim.network.messages import Cancel, Deliver, Submit
 from sim.network.resolver import Resolver
-from sim.network.smsc import ServiceCentre, Story
+from sim.network.smsc import Part, ServiceCentre, Story
 from sim.network.wire import WireBatch
 from sim.scenario import WorldScenario
 from sim.subscribers import diary, usage
 from sim.subscribers.response import Decision, Moment, ResponseModel
 from sim.world import World, build_world
 
-__all__ = ["Inhabitants", "LivePhase", "Run", "Sink", "WireBatch", "World", "build", "settings_of"]
+__all__ = ["Inhabitants", "LivePhase", "Reaction", "Run", "Sink", "WireBatch", "World", "build", "settings_of"]
 
 
 _MOST_DIGITS: Final = 15
@@ -211,15 +211,22 @@ class LivePhase:
     """The world's signalling between two moments, and deliveries woven into it (`sim.network.live`)."""
 
     def __init__(
-        self, world: World, start_us: int, end_us: int, library: TemplateLibrary | None = None
+        self,
+        world: World,
+        start_us: int,
+        end_us: int,
+        library: TemplateLibrary | None = None,
+        *,
+        most: int | None = None,
     ) -> None:
+        """Draws the schedule; with `most`, it and the phase end with that many messages at the latest."""
         settings, people = settings_of(world.scenario), Inhabitants(world)
         library = library or template_library(settings)
         core = build_core(
             settings, world.topology, _identities(world), people, world.draws, library, start_us, end_us
         )
         self._world = world
-        self.live = Live(core, people, library, settings.epoch_unix_us, start_us, end_us)
+        self.live = Live(core, people, library, settings.epoch_unix_us, start_us, end_us, most)
 
     @property
     def batch(self) -> WireBatch:
@@ -236,10 +243,19 @@ class LivePhase:
         """Its visible acts."""
         return self.live.visible
 
-    def react(self, submit: Submit, t_us: int) -> WireBatch:
+    @property
+    def end_us(self) -> int:
+        """Nothing happens at or after this."""
+        return self.live.end_us
+
+    def react(self, submit: Submit, t_us: int) -> Reaction:
         """The delivery of a message that arrived at `t_us`, to be merged into what is still to be sent."""
-        sub = sub_of_msisdn(self._world, submit.destination)
-        return self.live.react(submit, sub, t_us) if sub >= 0 else WireBatch.empty()
+        return self.live.react(submit, sub_of_msisdn(self._world, submit.destination), t_us)
+
+    def part_row(self, part: Part) -> Row:
+        """A row of the table `parts`."""
+        world = self._world
+        return part_row(part, str(world.population.msisdn[part.sub]), world.scenario.epoch_unix_us)
 
 
 def sub_of_msisdn(world: World, number: str) -> int:

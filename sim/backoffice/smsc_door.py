@@ -13,6 +13,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from hashlib import blake2b
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -159,16 +160,12 @@ class SmscDoor:
 
         DoorError if none is bound, if answers miss after `timeout` seconds, or if one is a refusal.
         """
-        if not messages:
-            return
-        with self._lock:
-            for message in messages:
-                if message.kind == "receipt":
-                    self._states[message.message_id] = _STATES[message.state]
-                    self._done_dates[message.message_id] = encode_absolute(
-                        self._epoch_unix_us + message.t_us, self._quarters
-                    )
-        self._run(self._deliver([self._body(message) for message in messages], timeout), timeout + 5)
+        if messages:
+            self._wait(self.post(messages, timeout), timeout + 5)
+
+    def post(self, messages: Sequence[Deliver], timeout: float = 10.0) -> "Future[None]":
+        """As `deliver`, but returns at once; the future ends with the answers, or with the DoorError."""
+        return self._start(self._deliver(messages, timeout))
 
     def close(self) -> None:
         """Unbind, stop listening, end the thread. May be called twice."""
@@ -186,14 +183,20 @@ class SmscDoor:
     # ---- the door's thread
 
     def _run(self, work: Coroutine[Any, Any, T], timeout: float = 10.0) -> T:
+        return self._wait(self._start(work), timeout)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         if threading.current_thread() is self._thread:
             work.close()
             raise DoorError("called from the door's own thread (on_submit?), which would wait for itself")
         try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
             work.close()
             raise DoorError("the SMSC's door is closed") from None
+
+    @staticmethod
+    def _wait(future: "Future[T]", timeout: float) -> T:
         try:
             return future.result(timeout)
         except TimeoutError:
@@ -211,7 +214,15 @@ class SmscDoor:
         else:
             self._bound.clear()
 
-    async def _deliver(self, bodies: list[pdu.DeliverSm], timeout: float) -> None:
+    async def _deliver(self, messages: Sequence[Deliver], timeout: float) -> None:
+        with self._lock:
+            for message in messages:
+                if message.kind == "receipt":
+                    self._states[message.message_id] = _STATES[message.state]
+                    self._done_dates[message.message_id] = encode_absolute(
+                        self._epoch_unix_us + message.t_us, self._quarters
+                    )
+        bodies = [self._body(message) for message in messages]
         peer = next((one for one in self._server.peers if one.receives), None)
         if peer is None:
             raise DoorError(f"{len(bodies)} deliver_sm to send and no ESME bound to receive them")

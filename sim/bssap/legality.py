@@ -1,9 +1,10 @@
-"""Whether a dialogue may happen: state machines as one table of transitions.
+"""Whether a dialogue may happen: state machines that run side by side.
 
-A dialogue is a row of steps (leg, direction, SCCP message), as a ladder gives it. Several small machines
-run side by side: SCCP, clearing and COMMON ID for each leg; paging, mobility management, security,
-channel, handover, call control and short messages once. A message must be awaited by every machine that
-knows it. Beside the machines, references, transaction identifiers and N(SD) must fit.
+A dialogue is a row of steps (leg, direction, SCCP message), as a ladder gives it. The machines are in
+`legality_table`: SCCP, clearing and COMMON ID for each leg; calls, short messages and supplementary services
+for each transaction; paging, mobility management, security, channel and handover once. A message must be
+awaited by every machine that knows it. Beside the machines, references, transaction identifiers, invoke
+identifiers and N(SD) must fit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,26 @@ from typing import Protocol
 from sim.bssap import bssap, bssmap, dtap, sccp, sms, tpdu
 from sim.bssap.elements import Message
 from sim.bssap.errors import DecodeError
+from sim.bssap.legality_table import (
+    ANY,
+    CONNECTIONLESS,
+    FINAL,
+    HANDOVER_LEG,
+    INITIAL,
+    OPENING,
+    OTHER,
+    OVER,
+    PER_LEG,
+    PER_TRANSACTION,
+    SERVICES,
+    TRANSITIONS,
+    Transition,
+)
+from sim.bssap.ss_components import INVOKE, Component
+
+#: BSSMAP causes that tell what a message is about, TS 48.008 3.2.2.5.
+HANDOVER_SUCCESSFUL = 0x0B
+DIRECTED_RETRY = 0x0D
 
 
 class Sent(Protocol):
@@ -37,155 +58,15 @@ class LegalityError(Exception):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One row: in one of `sources` the machine takes `symbol` and goes to `target`."""
-
-    machine: str
-    sources: tuple[str, ...]
-    symbol: str
-    """Direction and message: ^ uplink, v downlink."""
-    target: str
-    needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """States that other machines must be in."""
-
-
-def _rows(machine: str, *rows: str, needs: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> list[Transition]:
-    """Rows from lines "source, source | symbol | target"."""
-    out = []
-    for row in rows:
-        sources, symbol, target = (part.strip() for part in row.split("|"))
-        out.append(
-            Transition(machine, tuple(name.strip() for name in sources.split(",")), symbol, target, needs)
-        )
-    return out
-
-
-#: BSSMAP cause of the clearing of the old channel, TS 48.008 3.2.2.5.
-HANDOVER_SUCCESSFUL = 0x0B
-
-_OPEN = ("clearing", ("no", "requested"))
-_CONNECTED = (("mm", ("connected",)), ("cipher", ("off", "on")), ("identity", ("idle",)), ("auth", ("idle",)))
-_SPEECH = (*_CONNECTED, ("channel", ("speech",)))
-_RESTING = (
-    ("mm", ("updated", "rejected", "detached", "connected")), ("identity", ("idle",)), ("auth", ("idle",)),
-    ("cipher", ("off", "on")), ("channel", ("signalling", "speech")), ("cc", ("null", "released")),
-    ("sms", ("idle", "done")), ("handover", ("none", "complete")),
-)  # fmt: skip
-_SECURING = (("cc", ("null",)), ("sms", ("idle",)), ("mm", ("updating", "service", "connected")))
-
-_IN_CALL = "initiated, proceeding, announced, delivered, confirmed, received, active"
-
-#: The whole of it. Machines named in PER_LEG have one state for each leg.
-TRANSITIONS: tuple[Transition, ...] = (
-    # Q.714 3.1, 3.3; TS 48.006 9.1: the MSC releases.
-    *_rows("sccp", "idle | ^CR | asked by BSS", "idle | vCR | asked by MSC",
-           "asked by BSS | vCC | open", "asked by MSC | ^CC | open",
-           "asked by BSS | vCREF | closed", "asked by MSC | ^CREF | closed",
-           "open | ^DT1 | open", "open | vDT1 | open", "releasing | ^RLC | closed"),
-    *_rows("sccp", "open | vRLSD | releasing", needs=(("clearing", ("done",)),)),
-    # TS 48.008 3.1.10
-    *_rows("paging", "none | vPAGING | paged", needs=(("mm", ("none",)),)),
-    # TS 48.008 3.1.30
-    *_rows("common id", "unsent | vCOMMON ID | sent", needs=(_OPEN, ("identity", ("idle",)))),
-    # TS 24.008 4.3.3
-    *_rows("identity", "idle | vIDENTITY REQUEST | asked", "asked | ^IDENTITY RESPONSE | idle",
-           needs=(_OPEN, ("auth", ("idle",)), ("cipher", ("off", "on")), *_SECURING)),
-    # TS 24.008 4.3.2
-    *_rows("auth", "idle | vAUTHENTICATION REQUEST | asked", "asked | ^AUTHENTICATION RESPONSE | idle",
-           "asked | ^AUTHENTICATION FAILURE | idle", "idle | vAUTHENTICATION REJECT | rejected",
-           needs=(_OPEN, ("identity", ("idle",)), ("cipher", ("off",)), *_SECURING)),
-    # TS 48.008 3.1.14
-    *_rows("cipher", "off | vCIPHER MODE COMMAND | starting", "starting | ^CIPHER MODE COMPLETE | on",
-           "starting | ^CIPHER MODE REJECT | off",
-           needs=(_OPEN, ("identity", ("idle",)), ("auth", ("idle",)), *_SECURING)),
-    # TS 24.008 4.3.4, 4.4, 4.5
-    *_rows("mm", "none | ^LOCATION UPDATING REQUEST | updating", "none | ^CM SERVICE REQUEST | service",
-           "none | ^IMSI DETACH INDICATION | detached"),
-    *_rows("mm", "none | ^PAGING RESPONSE | connected", needs=(("paging", ("paged",)),)),
-    *_rows("mm", "updating | vLOCATION UPDATING ACCEPT | updated",
-           "updating | vLOCATION UPDATING ACCEPT with TMSI | reallocating",
-           "updating | vLOCATION UPDATING REJECT | rejected", "service | vCM SERVICE ACCEPT | connected",
-           "service | vCM SERVICE REJECT | rejected",
-           needs=(_OPEN, ("identity", ("idle",)), ("auth", ("idle",)), ("cipher", ("off", "on")))),
-    *_rows("mm", "reallocating | ^TMSI REALLOCATION COMPLETE | updated",
-           # TS 24.008 4.5.1.1: ciphering accepts the service.
-           "service, connected | ^CIPHER MODE COMPLETE | connected",
-           "updating | ^CIPHER MODE COMPLETE | updating",
-           needs=(_OPEN,)),
-    # TS 48.008 3.1.1
-    *_rows("channel", "signalling | vASSIGNMENT REQUEST | assigning",
-           "assigning | ^ASSIGNMENT COMPLETE | speech",
-           "assigning | ^ASSIGNMENT FAILURE | signalling",
-           needs=(_OPEN, *_CONNECTED, ("cc", ("proceeding", "confirmed")))),
-    # TS 24.008 5.2.1
-    *_rows("cc", "null | ^SETUP | initiated", "initiated | vCALL PROCEEDING | proceeding",
-           "null | vSETUP | present", "present | ^CALL CONFIRMED | confirmed",
-           "present | ^RELEASE COMPLETE | released",
-           needs=(_OPEN, *_CONNECTED, ("channel", ("signalling",)))),
-    *_rows("cc", "proceeding | vALERTING | delivered", "proceeding | vPROGRESS | announced",
-           "delivered, proceeding | vCONNECT | connect indication",
-           "connect indication | ^CONNECT ACKNOWLEDGE | active",
-           # TS 24.008 5.2.2
-           "confirmed | ^ALERTING | received", "received, confirmed | ^CONNECT | connect request",
-           "connect request | vCONNECT ACKNOWLEDGE | active",
-           needs=(_OPEN, *_SPEECH)),
-    # TS 24.008 5.4
-    *_rows("cc", f"{_IN_CALL} | ^DISCONNECT | disconnect request",
-           f"{_IN_CALL} | vDISCONNECT | disconnect indication",
-           "disconnect request | vRELEASE | release indication",
-           "disconnect indication | ^RELEASE | release request",
-           "release indication | ^RELEASE COMPLETE | released",
-           "release request | vRELEASE COMPLETE | released",
-           needs=(_OPEN, ("channel", ("signalling", "speech")), ("handover", ("none", "complete")))),
-    # TS 24.011 5.3
-    *_rows("sms", "idle | ^SMS-SUBMIT | submitted", "submitted | vCP-ACK | waiting for centre",
-           "waiting for centre | vRP-ACK | answered by centre",
-           "waiting for centre | vRP-ERROR | answered by centre",
-           "answered by centre | ^CP-ACK | done",
-           "idle | vSMS-DELIVER | delivered", "delivered | ^CP-ACK | waiting for station",
-           "waiting for station | ^RP-ACK | answered by station",
-           "waiting for station | ^RP-ERROR | answered by station",
-           "answered by station | vCP-ACK | done",
-           needs=(_OPEN, *_CONNECTED)),
-    # TS 48.008 3.1.5
-    *_rows("handover", "none | ^HANDOVER REQUIRED | required", "required | vHANDOVER REQUIRED REJECT | none",
-           needs=(_OPEN, ("cc", ("active",)))),
-    *_rows("handover", "required | vHANDOVER REQUEST | requested",
-           "requested | ^HANDOVER REQUEST ACKNOWLEDGE | prepared", "requested | ^HANDOVER FAILURE | required",
-           "prepared | vHANDOVER COMMAND | commanded",
-           "commanded | ^HANDOVER DETECT | detected", "detected | ^HANDOVER COMPLETE | complete",
-           "complete | vCLEAR COMMAND after handover | complete"),
-    # TS 48.008 3.1.9
-    *_rows("clearing", "no | vCLEAR COMMAND | commanded", needs=_RESTING),
-    *_rows("clearing", "no | vCLEAR COMMAND after handover | commanded",
-           "no | ^CLEAR REQUEST | requested", "requested | vCLEAR COMMAND | commanded",
-           "commanded | ^CLEAR COMPLETE | done"),
-)  # fmt: skip
-
-PER_LEG = ("sccp", "common id", "clearing")
-INITIAL = {
-    "sccp": "idle", "common id": "unsent", "clearing": "no", "paging": "none", "identity": "idle",
-    "auth": "idle", "cipher": "off", "mm": "none", "channel": "signalling", "cc": "null", "sms": "idle",
-    "handover": "none",
-}  # fmt: skip
-#: States in which a dialogue may end.
-FINAL = {
-    "sccp": ("idle", "closed"),
-    "handover": ("none", "complete"),
-    "cc": ("null", "released"),
-    "sms": ("idle", "done"),
-}
-#: Leg on which each message of the handover belongs.
-_HANDOVER_LEG = {
-    "^HANDOVER REQUIRED": 0, "vHANDOVER REQUIRED REJECT": 0, "vHANDOVER COMMAND": 0,
-    "vCLEAR COMMAND after handover": 0, "vHANDOVER REQUEST": 1, "^HANDOVER REQUEST ACKNOWLEDGE": 1,
-    "^HANDOVER FAILURE": 1, "^HANDOVER DETECT": 1, "^HANDOVER COMPLETE": 1,
-}  # fmt: skip
-
+#: Symbol -> machine -> its rows.
 _BY_SYMBOL: dict[str, dict[str, list[Transition]]] = {}
 for _row in TRANSITIONS:
     _BY_SYMBOL.setdefault(_row.symbol, {}).setdefault(_row.machine, []).append(_row)
+
+#: Protocol discriminator, TI value, TI flag of what the station sends.
+_Transaction = tuple[int, int, int]
+#: One machine: its name and the leg or transaction it belongs to.
+_Place = tuple[str, int | _Transaction]
 
 
 @dataclass(slots=True)
@@ -199,14 +80,14 @@ class Acceptor:
     """Takes the steps of one dialogue one after the other."""
 
     steps: int = 0
-    _states: dict[tuple[str, int], str] = field(default_factory=dict)
+    _states: dict[_Place, str] = field(default_factory=dict)
     _legs: dict[int, _Leg] = field(default_factory=dict)
     _sequence: int = 0
-    _transaction: tuple[int, int] | None = None
-    """TI value, and the flag that uplink messages carry."""
-
-    def state(self, machine: str, leg: int = 0) -> str:
-        return self._states.get((machine, leg if machine in PER_LEG else 0), INITIAL[machine])
+    _transactions: list[_Transaction] = field(default_factory=list)
+    _current: _Transaction | None = None
+    """The transaction of the message at hand."""
+    _invoked: set[tuple[bool, int | None]] = field(default_factory=set)
+    """Operations without an outcome yet: whether the station invoked it, invoke identifier."""
 
     def _refuse(self, why: str) -> LegalityError:
         return LegalityError(self.steps, why)
@@ -214,6 +95,7 @@ class Acceptor:
     def take(self, step: Sent) -> None:
         """LegalityError when the step may not come now."""
         self.steps += 1
+        self._current = None
         try:
             outer = sccp.decode(step.payload)
             symbols = self._read(outer, step)
@@ -221,24 +103,62 @@ class Acceptor:
             raise self._refuse(str(error)) from None
         self._check_references(outer, step)
         moves = [move for symbol in symbols for move in self._moves(symbol, step.leg)]
-        for machine, target in moves:
-            self._states[machine, step.leg if machine in PER_LEG else 0] = target
+        if self._current is not None and self._current not in self._transactions:
+            self._transactions.append(self._current)
+        self._states.update(moves)
 
-    def _moves(self, symbol: str, leg: int) -> list[tuple[str, str]]:
+    # Where the machines are
+
+    def _of(self, protocol: int) -> list[_Transaction]:
+        return [transaction for transaction in self._transactions if transaction[0] == protocol]
+
+    def _places(self, machine: str, leg: int) -> list[_Place]:
+        """The machines of that name that a message on `leg` concerns."""
+        protocol = PER_TRANSACTION.get(machine)
+        if protocol is None:
+            return [(machine, leg if machine in PER_LEG else 0)]
+        if self._current is not None and self._current[0] == protocol:
+            return [(machine, self._current)]
+        return [(machine, transaction) for transaction in self._of(protocol)] or [(machine, -1)]
+
+    def _state(self, place: _Place) -> str:
+        return self._states.get(place, INITIAL[place[0]])
+
+    def _others(self) -> list[_Transaction]:
+        """Calls alive beside the one at hand."""
+        return [
+            transaction
+            for transaction in self._of(dtap.PD_CC)
+            if transaction != self._current and self._state(("cc", transaction)) not in OVER
+        ]
+
+    def _moves(self, symbol: str, leg: int) -> list[tuple[_Place, str]]:
         machines = _BY_SYMBOL.get(symbol)
         if machines is None:
             raise self._refuse(f"{symbol} has no place in any dialogue")
         moves = []
         for machine, rows in machines.items():
-            state = self.state(machine, leg)
-            row = next((row for row in rows if state in row.sources), None)
-            if row is None:
-                raise self._refuse(f"{symbol} while {machine} is {state!r}")
-            for other, allowed in row.needs:
-                if self.state(other, leg) not in allowed:
-                    raise self._refuse(f"{symbol} while {other} is {self.state(other, leg)!r}")
-            moves.append((machine, row.target))
+            for place in self._places(machine, leg):
+                state = self._state(place)
+                row = next((row for row in rows if state in row.sources or ANY in row.sources), None)
+                if row is None:
+                    raise self._refuse(f"{symbol} while {machine} is {state!r}")
+                self._check_needs(row, leg)
+                moves.append((place, row.target))
         return moves
+
+    def _check_needs(self, row: Transition, leg: int) -> None:
+        for name, allowed in row.needs:
+            if name.startswith(OTHER):
+                machine = name.removeprefix(OTHER)
+                places: list[_Place] = [(machine, transaction) for transaction in self._others()]
+            else:
+                places = self._places(name, leg)
+            for place in places:
+                if self._state(place) not in allowed:
+                    raise self._refuse(f"{row.symbol} while {name} is {self._state(place)!r}")
+
+    # What a message means
 
     def _read(self, outer: sccp.SccpMessage, step: Sent) -> list[str]:
         """Symbols of the SCCP message and of what it carries."""
@@ -249,48 +169,77 @@ class Acceptor:
         user = bssap.decode(outer.data)
         if user.discrimination == bssap.BSSMAP:
             inner = bssmap.decode(user.payload)
-            name = inner.name
-            if name == "CLEAR COMMAND" and inner["Cause"] == HANDOVER_SUCCESSFUL:
-                name = "CLEAR COMMAND after handover"
-            symbols.append(arrow + name)
-            expected = _HANDOVER_LEG.get(symbols[-1])
-            if expected is not None and expected != step.leg:
-                raise self._refuse(f"{inner.name} on leg {step.leg}")
-            if (outer.type == "UDT") != (inner.name == "PAGING") or (outer.type == "UDT" and step.leg):
+            if (outer.type == "UDT") != (inner.name in CONNECTIONLESS) or (outer.type == "UDT" and step.leg):
                 raise self._refuse(f"{inner.name} in {outer.type}")
-            if (outer.type == "CR") != (inner.name in ("COMPLETE LAYER 3 INFORMATION", "HANDOVER REQUEST")):
+            if (outer.type == "CR") != (inner.name in OPENING):
                 raise self._refuse(f"{inner.name} in {outer.type}")
             if inner.name == "COMPLETE LAYER 3 INFORMATION":
-                symbols[-1] = arrow + self._layer3(dtap.decode(inner["Layer 3 Information"]), step)
-            return symbols
-        if self.state("handover") in ("commanded", "detected") or step.leg != (
-            1 if self.state("handover") == "complete" else 0
-        ):
+                names = self._layer3(dtap.decode(inner["Layer 3 Information"]), step)
+                return symbols + [arrow + name for name in names]
+            symbol = arrow + self._bssmap(inner, step)
+            if HANDOVER_LEG.get(symbol, step.leg) != step.leg:
+                raise self._refuse(f"{inner.name} on leg {step.leg}")
+            return [*symbols, symbol]
+        handover = self._state(("handover", 0))
+        if handover in ("commanded", "detected") or step.leg != (handover == "complete"):
             raise self._refuse(f"DTAP on leg {step.leg}")
         value = dtap.decode(user.payload)
         if (user.sapi == 3) != (value.pd == dtap.PD_SMS):
             raise self._refuse(f"{value.name} on SAPI {user.sapi}")
-        symbols.append(arrow + self._layer3(value, step))
-        return symbols
+        return symbols + [arrow + name for name in self._layer3(value, step)]
 
-    def _layer3(self, value: dtap.Dtap, step: Sent) -> str:
-        """The name of the innermost message; N(SD) and transaction identifier are checked on the way."""
+    def _bssmap(self, message: Message, step: Sent) -> str:
+        """The message by its name, and what its cause or the state makes of it."""
+        name, cause = message.name, message.get("Cause")
+        if name == "CLEAR COMMAND":
+            if cause == HANDOVER_SUCCESSFUL:
+                return f"{name} after handover"
+            if self._state(("clearing", step.leg)) == "requested":
+                return f"{name} on request"
+            if step.leg and self._state(("handover", 0)) in ("refused", "returned"):
+                return f"{name} to the target"
+        if name == "HANDOVER FAILURE" and step.leg:
+            return f"{name} of the target"
+        if name in ("ASSIGNMENT FAILURE", "HANDOVER REQUIRED") and cause == DIRECTED_RETRY:
+            return f"{name} for directed retry"
+        return name
+
+    def _layer3(self, value: dtap.Dtap, step: Sent) -> list[str]:
+        """The names of the innermost message; N(SD) and transaction identifier are noted on the way."""
         protocol = dtap.BY_PD[value.pd]
         if step.uplink and protocol.sequenced:
             if value.sequence != self._sequence:
                 raise self._refuse(f"{value.name} with N(SD) {value.sequence}, a repetition")
             self._sequence ^= 1
+        name = value.name
         if protocol.transactions:
-            flag = value.ti_flag if step.uplink else value.ti_flag ^ 1
-            if self._transaction is None:
-                self._transaction = (value.ti, flag)
-            if self._transaction != (value.ti, flag):
-                raise self._refuse(f"{value.name} with transaction {value.ti}, flag {value.ti_flag}")
-        if value.name == "CP-DATA":
-            return self._relay(value.message, step)
-        if value.name == "LOCATION UPDATING ACCEPT" and "Mobile identity" in value.message:
-            return "LOCATION UPDATING ACCEPT with TMSI"
-        return value.name
+            self._current = (value.pd, value.ti, value.ti_flag if step.uplink else value.ti_flag ^ 1)
+        match value.pd:
+            case dtap.PD_CC if name in ("SETUP", "CONNECT") and self._others():
+                return [f"{name} of a second call"]
+            case dtap.PD_SS:
+                return [self._operation(value, step)]
+            case dtap.PD_SMS if name == "CP-DATA":
+                return [self._relay(value.message, step)]
+        if name == "LOCATION UPDATING ACCEPT" and "Mobile identity" in value.message:
+            return [f"{name} with TMSI"]
+        if name == "CM SERVICE REQUEST":
+            return [name, f"{name} for {SERVICES.get(value.message['CM service type'], 'something else')}"]
+        return [name]
+
+    def _operation(self, value: dtap.Dtap, step: Sent) -> str:
+        """A supplementary service message and the kind of its component."""
+        components: tuple[Component, ...] = value.message.get("Facility") or ()
+        if len(components) > 1:
+            raise self._refuse(f"{value.name} with {len(components)} components")
+        for component in components:
+            if component.kind == INVOKE:
+                self._invoked.add((step.uplink, component.invoke_id))
+            elif (not step.uplink, component.invoke_id) in self._invoked:
+                self._invoked.remove((not step.uplink, component.invoke_id))
+            else:
+                raise self._refuse(f"{component.kind} for invoke identifier {component.invoke_id}")
+        return f"{value.name}: {components[0].kind if components else 'nothing'}"
 
     def _relay(self, message: Message, step: Sent) -> str:
         value = sms.decode_rp(message["CP-User data"])
@@ -317,10 +266,12 @@ class Acceptor:
 
     def finish(self) -> None:
         """LegalityError when the dialogue may not end here."""
+        self._current = None
         for machine, allowed in FINAL.items():
             for leg in {0, *self._legs} if machine in PER_LEG else {0}:
-                if self.state(machine, leg) not in allowed:
-                    raise self._refuse(f"ends while {machine} is {self.state(machine, leg)!r}")
+                for place in self._places(machine, leg):
+                    if self._state(place) not in allowed:
+                        raise self._refuse(f"ends while {machine} is {self._state(place)!r}")
 
 
 def check(dialogue: Iterable[Sent]) -> None:

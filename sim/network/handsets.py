@@ -104,26 +104,18 @@ class Handsets:
 
     def received(self, part: Part) -> None:
         """A part is in the handset; the last one makes the contact."""
-        text, which = tpdus.body_text(part.body, part.header)
         source, sub = part.submit.source, part.sub
-        row: Row = {
-            "t_us": part.t_us + self._epoch_unix_us,
-            "sub": sub,
-            "msisdn": self.core.switch.number(sub),
-            "source": source,
-            "smsc_us": part.smsc_us + self._epoch_unix_us,
-            "reference": which.reference if which else -1,
-        }
-        number, total = (which.part, which.total) if which else (1, 1)
-        self.recorder.parts([{**row, "part": number, "parts": total, "text": text}])
+        row = part_row(part, self.core.switch.number(sub), self._epoch_unix_us)
+        self.recorder.parts([row.copy()])
+        number, total = row.pop("part"), row["parts"]
         key = (sub, source, row["reference"], total)
         pieces = self._open.setdefault(key, {})
-        pieces[number] = text
+        pieces[number] = row["text"]
         if len(pieces) < total:
             return
         del self._open[key]
         whole = "".join(pieces[k] for k in sorted(pieces))
-        self._contact({**row, "parts": total, "text": whole}, part.t_us, sub, source)
+        self._contact({**row, "text": whole}, part.t_us, sub, source)
 
     def organic(self, sub: int, offer: str) -> bool:
         """Takes an offer up without being asked; False: has it already."""
@@ -226,6 +218,22 @@ class Handsets:
                 }
             ]
         )
+
+
+def part_row(part: Part, msisdn: str, epoch_unix_us: int) -> Row:
+    """One SMS-DELIVER as the handset of this number shows it: a row of the table `parts`."""
+    text, which = tpdus.body_text(part.body, part.header)
+    return {
+        "t_us": part.t_us + epoch_unix_us,
+        "sub": part.sub,
+        "msisdn": msisdn,
+        "source": part.submit.source,
+        "smsc_us": part.smsc_us + epoch_unix_us,
+        "reference": which.reference if which else -1,
+        "part": which.part if which else 1,
+        "parts": which.total if which else 1,
+        "text": text,
+    }
 
 
 def organic_story(

@@ -8,7 +8,8 @@ subscriber: into the first gap between its connections, with references that the
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,10 @@ from sim.network.core import Core
 from sim.network.emission import Acts, Emitter, Visible
 from sim.network.encode import TemplateLibrary
 from sim.network.intents import DAY_US, People
-from sim.network.messages import Submit
+from sim.network.messages import Deliver, Submit
 from sim.network.paging import authenticates, response_us, security
 from sim.network.resolver import Resolver
+from sim.network.smsc import Part, receipt
 from sim.network.stations import GAP_US
 from sim.network.visible import VISIBLE
 from sim.network.wire import WireBatch
@@ -28,6 +30,23 @@ from sim.network.wire import WireBatch
 FIRST_REACTION: Final = 0xF0000001
 """Correlation ids of woven-in messages begin here, far from those of a schedule."""
 _CENTRE_US: Final = 200_000
+_SECOND_US: Final = 1_000_000
+
+Outcome = Literal["delivered", "absent", "expired", "unknown", "after_end"]
+"""Absent: switched off, or not where it is registered. Unknown: nobody's number. After the end: not over by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What the network makes of one message of the platform."""
+
+    outcome: Outcome
+    batch: WireBatch = field(default_factory=WireBatch.empty)
+    """Signalling of the delivery, to be merged into what is still to be sent."""
+    part: Part | None = None
+    """What the handset has at RP-ACK."""
+    receipt: Deliver | None = None
+    """Due at its own time; None where none is wanted or no final state is reached."""
 
 
 class Live:
@@ -41,11 +60,16 @@ class Live:
         epoch_unix_us: int,
         start_us: int,
         end_us: int,
+        most: int | None = None,
     ) -> None:
-        """`core` holds the state at `start_us`; afterwards that at `end_us`."""
+        """`core` holds the state at `start_us`; afterwards that at `end_us`.
+
+        With `most` the schedule has no more messages than that, and the phase ends with the last of them.
+        """
         self._core = core
         switch = core.switch
-        self._end_us = end_us
+        self.end_us = end_us
+        """What is delivered is over by then."""
         self._cell = core.stations.cell[:]
         self._on = core.stations.on[:]
         self._tmsi, self._lac = core.vlr.tmsi[:], core.vlr.lac[:]
@@ -60,6 +84,8 @@ class Live:
         """The schedule."""
         self.visible: Visible = drawn[1] if drawn else np.zeros(0, dtype=VISIBLE)
         """Its visible acts."""
+        if most is not None and self.batch.n > most:
+            self._cut(most)
         self._busy: dict[int, list[tuple[int, int]]] = {}
         self._updates: dict[int, list[tuple[int, int, int]]] = {}
         for sub, from_us, until_us, new_tmsi, lac in switch.journal:
@@ -75,14 +101,31 @@ class Live:
         self.reactions: list[tuple[Acts, Visible]] = []
         """Truth of what has been woven in, one entry a delivery."""
 
-    def react(self, submit: Submit, sub: int, t_us: int) -> WireBatch:
-        """The delivery of a message that arrived at `t_us`; empty if the station is out of reach."""
+    def _cut(self, most: int) -> None:
+        """Keeps the first messages only, and of the truth what belongs to them."""
+        batch = self.batch
+        offsets, kept = batch.offsets[: most + 1], slice(0, most)
+        self.batch = WireBatch(
+            batch.t_us[kept], batch.data[: offsets[-1]], offsets, batch.sls[kept], batch.uplink[kept],
+            batch.corr[kept], batch.act[kept],
+        )  # fmt: skip
+        self.acts = self.acts[np.isin(self.acts["act"], self.batch.act)]
+        self.visible = self.visible[self.visible["corr"] <= self.batch.corr[-1]]
+        self.end_us = int(self.batch.t_us[-1]) + 1
+
+    def react(self, submit: Submit, sub: int, t_us: int) -> Reaction:
+        """The delivery of a message that arrived at `t_us`; `sub` -1: to nobody's number."""
         core, switch = self._core, self._core.switch
+        if t_us >= self.end_us:
+            return Reaction("after_end")
+        if sub < 0:
+            told = receipt(submit, "undeliverable", t_us, t_us) if submit.receipt else None
+            return Reaction("unknown", receipt=told)
         at_us = t_us + _CENTRE_US
         tmsi, registered_lac = self._registration(sub, at_us)
         cell = self._state(sub, at_us)
         if cell < 0 or switch.lac[cell] != registered_lac:
-            return WireBatch.empty()
+            return Reaction("absent")
         body, header = tpdus.smpp_body(submit.data, submit.data_coding, submit.esm_class)
         tpdu = tpdus.deliver(
             submit.source, core.clock.stamp(t_us), body, header=header, more=submit.part < submit.parts
@@ -91,18 +134,26 @@ class Live:
         options = security(words)
         leg = switch.leg("mt_sms", options, at_us, words, tpdu_length=len(tpdu), page_us=response_us(words))
         leg.start_us = self._gap(sub, at_us, leg.end_us - at_us)
-        if leg.end_us >= self._end_us:
-            return WireBatch.empty()
+        until_us = submit.validity_until_us
+        if until_us is not None and leg.start_us >= until_us:
+            final_us = max(t_us, until_us)
+            told = receipt(submit, "expired", final_us, t_us) if submit.receipt else None
+            return Reaction("expired", receipt=told)
+        if leg.end_us >= self.end_us:
+            return Reaction("after_end")
         insort(self._busy.setdefault(sub, []), (leg.start_us, leg.end_us))
         act = switch.act(leg.start_us, sub, acts.TEXT_RECEIVED, b"delivered", -1, submit.source.encode())
         switch.begin(
             leg, act, sub, cell, words, tmsi=tmsi, identified=True, peer=submit.source.encode(), tpdu=tpdu,
             fresh_vectors=authenticates(options),
         )  # fmt: skip
-        emitted = self._reactions.window(self._end_us)
+        emitted = self._reactions.window(self.end_us)
         assert emitted is not None
         self.reactions.append((self._reactions.acts(), emitted[1]))
-        return emitted[0]
+        received_us = leg.time("sms_ok")
+        part = Part(received_us, sub, submit, t_us // _SECOND_US * _SECOND_US, body, header)
+        told = receipt(submit, "delivered", received_us, t_us) if submit.receipt else None
+        return Reaction("delivered", emitted[0], part, told)
 
     def _registration(self, sub: int, t_us: int) -> tuple[int, int]:
         """TMSI and location area of a subscriber at a time."""

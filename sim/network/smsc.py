@@ -167,16 +167,19 @@ class ServiceCentre:
         submit = entry.submit
         self._held.pop(submit.message_id, None)
         if submit.receipt:
-            self.tell(
-                Deliver(
-                    t_us=int(self.env.now),
-                    stable_id=f"receipt {submit.message_id}",
-                    kind="receipt",
-                    source=submit.destination,
-                    destination=submit.source,
-                    message_id=submit.message_id,
-                    state=state,
-                    error=_ERRORS.get(state, 0),
-                    submitted_us=submitted_us,
-                )
-            )
+            self.tell(receipt(submit, state, int(self.env.now), submitted_us))
+
+
+def receipt(submit: Submit, state: FinalState, t_us: int, submitted_us: int) -> Deliver:
+    """What the platform is told of a message that reached its final state at `t_us`."""
+    return Deliver(
+        t_us=t_us,
+        stable_id=f"receipt {submit.message_id}",
+        kind="receipt",
+        source=submit.destination,
+        destination=submit.source,
+        message_id=submit.message_id,
+        state=state,
+        error=_ERRORS.get(state, 0),
+        submitted_us=submitted_us,
+    )

@@ -262,5 +262,5 @@ def test_a_live_phase_delivers_into_what_it_has_drawn(world, library) -> None:
     assert set(live.batch.act.tolist()) <= set(live.acts["act"].tolist())
     assert len(live.visible)
     awake, asleep = people_on(world, NIGHT)[:20], people_on(world, NIGHT, on=False)
-    assert sum(live.react(message(world, sub), NIGHT).n > 0 for sub in awake) > 15
-    assert all(live.react(message(world, sub), NIGHT).n == 0 for sub in asleep)
+    assert sum(live.react(message(world, sub), NIGHT).batch.n > 0 for sub in awake) > 15
+    assert all(live.react(message(world, sub), NIGHT).outcome == "absent" for sub in asleep)

@@ -2,7 +2,7 @@
 
 `ladder(kind, params)` gives the steps of a procedure; `LADDERS` is the table of all of them. For one
 kind and one set of options the steps and the position of every field are the same, whatever the values,
-as long as the numbers and the TPDU keep their lengths.
+as long as the numbers, the texts and the TPDU keep their lengths.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from sim.bssap.user_data import text_user_data
 
 _TEXT = "Hello"
 #: Noon of 5 November 2007, eight hours east of Greenwich.
-_STAMP = tpdu.Timestamp.of(2007, 11, 5, 12, 0, 0, 32)
+STAMP = tpdu.Timestamp.of(2007, 11, 5, 12, 0, 0, 32)
 
 
 def _address(digits: str) -> tpdu.TpAddress:
@@ -20,4 +20,4 @@ def default_submit(called: str) -> bytes:
 
 
 def default_deliver(calling: str) -> bytes:
-    return tpdu.encode(tpdu.Deliver(_address(calling), _STAMP, text_user_data(_TEXT)))
+    return tpdu.encode(tpdu.Deliver(_address(calling), STAMP, text_user_data(_TEXT)))

@@ -12,6 +12,7 @@ from sim.bssap.cells import cgi, lac_list
 from sim.bssap.elements import message
 from sim.bssap.identity import Lai, MobileIdentity, imsi, tmsi
 from sim.bssap.procedures.params import Params, Step
+from sim.bssap.sccp import SccpMessage
 from sim.bssap.sccp_address import SSN_BSSAP, Address
 
 #: A class 2 connection, no special options.
@@ -46,8 +47,8 @@ class Dialogue:
         self.p = params
         self.steps: list[Step] = []
         self._sequence = 0
-        #: TI flag of what the station sends: 0 when the station began the transaction.
-        self._ms_flag = 1 if network_started else 0
+        #: Who began the transaction that the next messages belong to: TS 24.007 11.2.3.1.3.
+        self.network_started = network_started
         self._leg = 0
 
     def _add(
@@ -69,16 +70,33 @@ class Dialogue:
 
     # SCCP
 
-    def unitdata(self, name: str, elements: Mapping[str, Any], *, mark: str = "") -> None:
-        """A connectionless BSSMAP message of the MSC."""
-        user = bssap.encode(bssap.Bssap(bssap.BSSMAP, bssmap.encode(message(name, elements))))
+    def unitdata(
+        self,
+        name: str,
+        elements: Mapping[str, Any] | None = None,
+        *,
+        uplink: bool = False,
+        after_ms: int = 0,
+        wait: str = "",
+        mark: str = "",
+    ) -> None:
+        """A connectionless BSSMAP message, of the MSC unless `uplink`."""
+        user = bssap.encode(bssap.Bssap(bssap.BSSMAP, bssmap.encode(message(name, elements or {}))))
         unit = sccp.SccpMessage(
             "UDT", protocol_class=0, called=_BSSAP_ADDRESS, calling=_BSSAP_ADDRESS, data=user
         )
-        self._add(False, name, sccp.encode(unit), 0, "", mark)
+        self._add(uplink, name, sccp.encode(unit), after_ms, wait, mark, 0)
 
-    def open(self, layer3: dtap.Dtap, *, wait: str = "", mark: str = "", after_ms: int = 0) -> None:
-        """The station's first message: CR with COMPLETE LAYER 3 INFORMATION, and the CC."""
+    def open(
+        self,
+        layer3: dtap.Dtap,
+        *,
+        wait: str = "",
+        mark: str = "",
+        after_ms: int = 0,
+        refused: int | None = None,
+    ) -> None:
+        """The station's first message: CR with COMPLETE LAYER 3 INFORMATION, and the CC or CREF."""
         p = self.p
         first = message(
             "COMPLETE LAYER 3 INFORMATION",
@@ -87,12 +105,20 @@ class Dialogue:
                 "Layer 3 Information": dtap.encode(self._numbered(layer3)),
             },
         )
-        self.connect(True, layer3.name, first, after_ms, wait=wait, mark=mark)
+        self.connect(True, layer3.name, first, after_ms, wait=wait, mark=mark, refused=refused)
 
     def connect(
-        self, uplink: bool, name: str, first: Any, after_ms: int, *, wait: str = "", mark: str = ""
+        self,
+        uplink: bool,
+        name: str,
+        first: Any,
+        after_ms: int,
+        *,
+        wait: str = "",
+        mark: str = "",
+        refused: int | None = None,
     ) -> None:
-        """CR with a BSSMAP message, answered by a bare CC."""
+        """CR with a BSSMAP message, answered by a bare CC, or by CREF with the refusal cause."""
         caller, callee = self._references(self._leg)
         if not uplink:
             caller, callee = callee, caller
@@ -105,9 +131,11 @@ class Dialogue:
             calling=_BSSAP_ADDRESS,
             data=user,
         )
-        confirm = sccp.SccpMessage("CC", destination=caller, source=callee, protocol_class=_CLASS_2)
+        answer = SccpMessage("CC", destination=caller, source=callee, protocol_class=_CLASS_2)
+        if refused is not None:
+            answer = SccpMessage("CREF", destination=caller, cause=refused)
         self._add(uplink, name, sccp.encode(request), after_ms, wait, mark)
-        self._add(not uplink, "CC", sccp.encode(confirm), 15, "", "")
+        self._add(not uplink, answer.type, sccp.encode(answer), 15, "", "" if refused is None else "refused")
 
     def _data(
         self,
@@ -171,9 +199,11 @@ class Dialogue:
         label: str = "",
     ) -> None:
         """A layer-3 message; `label` names the step when something lies deeper inside it."""
-        transaction = dtap.BY_PD[pd].transactions
-        flag = (self._ms_flag if uplink else self._ms_flag ^ 1) if transaction else 0
-        value = dtap.Dtap(pd, message(name, elements or {}), self.p.ti if transaction else 0, flag)
+        ti = flag = 0
+        if dtap.BY_PD[pd].transactions:
+            ti = self.p.ss_ti if pd == dtap.PD_SS else self.p.ti
+            flag = int(self.network_started == uplink)
+        value = dtap.Dtap(pd, message(name, elements or {}), ti, flag)
         payload = dtap.encode(self._numbered(value) if uplink else value)
         dlci = 3 if pd == dtap.PD_SMS else 0
         self._data(uplink, label or name, bssap.Bssap(bssap.DTAP, payload, dlci), after_ms, wait, mark)
@@ -199,10 +229,10 @@ class Dialogue:
         p = self.p
         return tmsi(p.tmsi) if p.identity == "tmsi" and p.tmsi is not None else imsi(p.imsi)
 
-    def page(self, *, mark: str = "") -> None:
+    def page(self, *, by_tmsi: bool = True, wait: str = "", mark: str = "") -> None:
         """PAGING to all cells of the location areas: TS 48.008 3.1.10."""
         p = self.p
-        tmsi_too = p.page_by_tmsi and p.tmsi is not None
+        tmsi_too = by_tmsi and p.page_by_tmsi and p.tmsi is not None
         self.unitdata(
             "PAGING",
             {
@@ -210,6 +240,7 @@ class Dialogue:
                 "TMSI": p.tmsi if tmsi_too else ...,
                 "Cell Identifier List": lac_list(p.paging_lacs or (p.lac,)),
             },
+            wait=wait,
             mark=mark,
         )
 
@@ -221,35 +252,57 @@ class Dialogue:
         """COMMON ID: TS 48.008 3.1.30."""
         self.bssmap(False, "COMMON ID", {"IMSI": self.p.imsi}, after_ms=5)
 
+    def identify(self) -> None:
+        """The question for the IMSI, when the TMSI is unknown: TS 24.008 4.3.3."""
+        if self.p.ask_identity and self.p.identity == "tmsi":
+            self.ask_identity()
+
+    def challenge(self, rand: bytes, autn: bytes | None = None, *, after_ms: int = 40) -> None:
+        """AUTHENTICATION REQUEST; with AUTN the network proves itself to a USIM: TS 24.008 4.3.2.2."""
+        self.mm(
+            False,
+            "AUTHENTICATION REQUEST",
+            {
+                "Ciphering key sequence number": 0,
+                "Spare half octet": 0,
+                "Authentication parameter RAND": rand,
+                "Authentication parameter AUTN": ... if autn is None else autn,
+            },
+            after_ms=after_ms,
+        )
+
+    def answer_challenge(self, extension: bytes | None = None) -> None:
+        """AUTHENTICATION RESPONSE; a USIM's RES is longer than an SRES: TS 24.008 10.5.3.2.1."""
+        self.mm(
+            True,
+            "AUTHENTICATION RESPONSE",
+            {
+                "Authentication response parameter": self.p.sres,
+                "Authentication response parameter (extension)": ... if extension is None else extension,
+            },
+            after_ms=350,
+        )
+
+    def start_ciphering(self) -> None:
+        """CIPHER MODE COMMAND: no encryption and A5/1 permitted, TS 48.008 3.2.2.10."""
+        key = EncryptionInformation(0x03, self.p.kc)
+        self.bssmap(False, "CIPHER MODE COMMAND", {"Encryption Information": key})
+
     def secure(self) -> bool:
         """Identity, authentication, COMMON ID, ciphering; True when ciphering was started."""
-        p = self.p
-        if p.ask_identity and p.identity == "tmsi":
-            self.ask_identity()
-        if p.auth:
-            self.mm(
-                False,
-                "AUTHENTICATION REQUEST",
-                {
-                    "Ciphering key sequence number": 0,
-                    "Spare half octet": 0,
-                    "Authentication parameter RAND": p.rand,
-                },
-                after_ms=40,
-            )
-            self.mm(
-                True,
-                "AUTHENTICATION RESPONSE",
-                {"Authentication response parameter": p.sres},
-                after_ms=350,
-            )
+        self.identify()
+        if self.p.auth:
+            self.challenge(self.p.rand)
+            self.answer_challenge()
+        return self.settle()
+
+    def settle(self) -> bool:
+        """What follows authentication: COMMON ID, ciphering; True when ciphering was started."""
         self.common_id()
-        if p.ciphered:
-            # No encryption and A5/1 permitted: TS 48.008 3.2.2.10.
-            key = EncryptionInformation(0x03, p.kc)
-            self.bssmap(False, "CIPHER MODE COMMAND", {"Encryption Information": key})
+        if self.p.ciphered:
+            self.start_ciphering()
             self.bssmap(True, "CIPHER MODE COMPLETE", {"Chosen Encryption Algorithm": 2}, after_ms=160)
-        return p.ciphered
+        return self.p.ciphered
 
     def clear(self, cause: int = CALL_CONTROL, leg: int | None = None) -> None:
         """CLEAR COMMAND, CLEAR COMPLETE, RLSD, RLC: TS 48.008 3.1.9."""
@@ -257,9 +310,9 @@ class Dialogue:
         self.bssmap(True, "CLEAR COMPLETE", after_ms=30, leg=leg)
         self.release(leg)
 
-    def move(self) -> None:
-        """All that follows goes on the connection to the handover target."""
-        self._leg = 1
+    def move(self, leg: int) -> None:
+        """All that follows goes on this connection: 1 is the one to the handover target."""
+        self._leg = leg
 
     def done(self) -> tuple[Step, ...]:
         return tuple(self.steps)

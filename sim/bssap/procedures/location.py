@@ -9,11 +9,23 @@ from sim.bssap.procedures.dialogue import ASK_IMEI, CLASSMARK_1, Dialogue
 from sim.bssap.procedures.params import Params, Step
 
 #: MM reject causes, TS 24.008 10.5.3.6.
-IMSI_UNKNOWN_IN_HLR = 2
 PLMN_NOT_ALLOWED = 11
+NETWORK_FAILURE = 17
+#: What a location updating is refused with, at home and above all as a guest: name, cause, meaning.
+REJECTS = (
+    ("imsi_unknown", 2, "IMSI unknown in HLR"),
+    ("illegal_ms", 3, "illegal MS"),
+    ("illegal_me", 6, "illegal ME"),
+    ("plmn", 11, "PLMN not allowed"),
+    ("area", 12, "location area not allowed"),
+    ("roaming", 13, "roaming not allowed in this location area"),
+    ("no_cells", 15, "no suitable cells in location area"),
+    ("network_failure", NETWORK_FAILURE, "network failure"),
+)
 
 
-def _request(d: Dialogue, updating_type: int) -> None:
+def ask(d: Dialogue, updating_type: int, *, refused: int | None = None) -> None:
+    """LOCATION UPDATING REQUEST."""
     p = d.p
     request = message(
         "LOCATION UPDATING REQUEST",
@@ -25,14 +37,20 @@ def _request(d: Dialogue, updating_type: int) -> None:
             "Mobile identity": d.identity,
         },
     )
-    d.open(dtap.Dtap(dtap.PD_MM, request), mark="started")
+    d.open(dtap.Dtap(dtap.PD_MM, request), mark="started", refused=refused)
 
 
 def updating(p: Params, updating_type: int) -> tuple[Step, ...]:
-    """Request, security, accept with or without a new TMSI."""
+    """Request, security, accept."""
     d = Dialogue(p)
-    _request(d, updating_type)
+    ask(d, updating_type)
     d.secure()
+    return accept(d)
+
+
+def accept(d: Dialogue) -> tuple[Step, ...]:
+    """LOCATION UPDATING ACCEPT with or without a new TMSI, perhaps after the question for the IMEI."""
+    p = d.p
     if p.ask_imei:
         d.mm(False, "IDENTITY REQUEST", {"Identity type": ASK_IMEI, "Spare half octet": 0})
         d.mm(True, "IDENTITY RESPONSE", {"Mobile identity": MobileIdentity("IMEI", p.imei)}, after_ms=200)
@@ -65,14 +83,22 @@ def lu_attach(p: Params) -> tuple[Step, ...]:
     return updating(p, mm.UPDATING_IMSI_ATTACH)
 
 
-def lu_reject(p: Params) -> tuple[Step, ...]:
-    d = Dialogue(p)
-    _request(d, mm.UPDATING_NORMAL)
-    d.secure()
-    cause = PLMN_NOT_ALLOWED if p.cause is None else p.cause
+def reject(d: Dialogue, cause: int) -> tuple[Step, ...]:
     d.mm(False, "LOCATION UPDATING REJECT", {"Reject cause": cause}, after_ms=60, mark="rejected")
     d.clear()
     return d.done()
+
+
+def rejected(usual: int, p: Params) -> tuple[Step, ...]:
+    """A location updating refused with cause `usual`, unless `p.cause` says another."""
+    d = Dialogue(p)
+    ask(d, mm.UPDATING_NORMAL)
+    d.secure()
+    return reject(d, usual if p.cause is None else p.cause)
+
+
+def lu_reject(p: Params) -> tuple[Step, ...]:
+    return rejected(PLMN_NOT_ALLOWED, p)
 
 
 def detach(p: Params) -> tuple[Step, ...]:

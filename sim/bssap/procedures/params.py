@@ -11,7 +11,7 @@ WAITS = ("", "alert", "ring", "talk", "talk2", "page")
 #: Values of `Step.mark`.
 MARKS = (
     "", "started", "alerting", "connected", "ended", "accepted", "rejected", "detached",
-    "sms_ok", "sms_failed", "handover",
+    "sms_ok", "sms_failed", "handover", "ss_ok", "ss_failed", "refused", "aborted", "lost", "reset",
 )  # fmt: skip
 IDENTITIES = ("tmsi", "imsi")
 RELEASED_BY = ("caller", "callee", "network")
@@ -30,7 +30,7 @@ class Step:
     wait: str
     """Duration slot added before this step: one of WAITS."""
     name: str
-    """Specification name of the innermost message; for a bare SCCP message its short name (CC, RLSD, RLC)."""
+    """Specification name of the innermost message; for a bare SCCP message its short name (CC, CREF ...)."""
     payload: bytes
     """The whole SCCP message."""
     mark: str = ""
@@ -74,7 +74,9 @@ class Params:
     msc_ref2: int = 0x0A0B0C
     """SCCP local reference of the MSC on leg 1."""
     ti: int = 0
-    """Transaction identifier value, 0-6."""
+    """Transaction identifier value of calls and short messages, 0-6."""
+    ss_ti: int = 0
+    """Transaction identifier value of supplementary services, 0-6."""
     called: str = "8613900012345"
     """Called number, 0-9 * # a b c; 12 digits and more are sent as international numbers."""
     calling: str = "8613900054321"
@@ -86,7 +88,15 @@ class Params:
     cause: int | None = None
     """Cause of rejection, release or RP error; None: the one usual for the kind."""
     rand: bytes = bytes(range(0x10, 0x20))
+    rand2: bytes = bytes(range(0x90, 0xA0))
+    """Challenge of the second authentication, where a ladder has two."""
     sres: bytes = b"\xa1\xb2\xc3\xd4"
+    res_extension: bytes = b"\xe5\xf6\x07\x18"
+    """What a USIM's RES has beyond `sres`, 1-12 octets."""
+    autn: bytes = bytes(range(0x20, 0x30))
+    """Authentication token for a USIM, 16 octets."""
+    auts: bytes = bytes(range(0x30, 0x3E))
+    """Re-synchronisation token of a USIM, 14 octets."""
     kc: bytes = b"\xc0\xc1\xc2\xc3\xc4\xc5\xc6\xc7"
     cksn: int = 0
     """Ciphering key sequence number, 0-6; 7: the station has no key."""
@@ -96,6 +106,12 @@ class Params:
     """Service centre address, sent as an international number."""
     rp_ref: int = 0x2A
     """RP message reference."""
+    ussd: str = "*100#"
+    """What the station's user dials for a USSD query."""
+    ussd_text: str = "Balance: 10.50"
+    """What the network answers, or tells by itself."""
+    ussd_reply: str = "1"
+    """What the user replies to a question of the network."""
     handover_reference: int = 0x5C
     """RR handover reference, one octet; with `handover_cell` it makes the HANDOVER COMMAND one of a kind."""
     handover_cell: bytes = b"\x2d\x4b"
@@ -126,8 +142,9 @@ class Params:
             raise EncodeError(f"released_by {self.released_by!r}: one of {', '.join(RELEASED_BY)}")
         if self.identity == "tmsi" and self.tmsi is None:
             raise EncodeError("identity 'tmsi' without a TMSI")
-        if not 0 <= self.ti <= 6:
-            raise EncodeError(f"transaction identifier {self.ti}: 0 to 6")
+        for value in (self.ti, self.ss_ti):
+            if not 0 <= value <= 6:
+                raise EncodeError(f"transaction identifier {value}: 0 to 6")
 
     @property
     def ciphered(self) -> bool:

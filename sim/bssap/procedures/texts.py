@@ -17,59 +17,71 @@ UNASSIGNED_NUMBER = 1
 MEMORY_EXCEEDED = 22
 
 
-def _cp_data(d: Dialogue, uplink: bool, label: str, rp: Message, **keywords: Any) -> None:
+def cp_data(d: Dialogue, uplink: bool, label: str, rp: Message, **keywords: Any) -> None:
     data = sms.encode_rp(sms.Rp(rp, d.p.rp_ref, from_network=not uplink))
     d.dtap(uplink, dtap.PD_SMS, "CP-DATA", {"CP-User data": data}, label=label, **keywords)
 
 
-def _rp_data(d: Dialogue, uplink: bool, tpdu: bytes, label: str) -> None:
-    """CP-DATA with RP-DATA and the TPDU, and the CP-ACK for it."""
+def cp_ack(d: Dialogue, uplink: bool) -> None:
+    d.dtap(uplink, dtap.PD_SMS, "CP-ACK", after_ms=60)
+
+
+def rp_data(d: Dialogue, uplink: bool, data: bytes, label: str) -> None:
+    """CP-DATA with RP-DATA and the TPDU."""
     centre = PartyNumber(d.p.smsc, INTERNATIONAL)
     addresses = {"RP-Originator Address": None, "RP-Destination Address": centre}
     if not uplink:
         addresses = {"RP-Originator Address": centre, "RP-Destination Address": None}
-    rp = message("RP-DATA", {**addresses, "RP-User data": tpdu})
-    _cp_data(d, uplink, label, rp, after_ms=120, mark="started")
-    d.dtap(not uplink, dtap.PD_SMS, "CP-ACK", after_ms=60)
+    rp = message("RP-DATA", {**addresses, "RP-User data": data})
+    cp_data(d, uplink, label, rp, after_ms=120, mark="started")
 
 
-def _answer(d: Dialogue, uplink: bool, cause: int | None) -> tuple[Step, ...]:
-    """CP-DATA with RP-ACK or RP-ERROR, the CP-ACK for it, the clearing."""
-    if cause is None:
-        _cp_data(d, uplink, "RP-ACK", message("RP-ACK"), after_ms=350, mark="sms_ok")
-    else:
-        error = message("RP-ERROR", {"RP-Cause": sms.RpCause(cause)})
-        _cp_data(d, uplink, "RP-ERROR", error, after_ms=350, mark="sms_failed")
-    d.dtap(not uplink, dtap.PD_SMS, "CP-ACK", after_ms=60)
+def submit(p: Params) -> Dialogue:
+    """Up to the short message that the station sends."""
+    d = Dialogue(p)
+    request_service(d, mm.SERVICE_SMS)
+    rp_data(d, True, p.tpdu or default_submit(p.called), "SMS-SUBMIT")
+    return d
+
+
+def deliver(p: Params) -> Dialogue:
+    """Up to the short message that the station is sent."""
+    d = Dialogue(p, network_started=True)
+    answer_page(d)
+    rp_data(d, False, p.tpdu or default_deliver(p.calling), "SMS-DELIVER")
+    return d
+
+
+def acknowledge(d: Dialogue, uplink: bool) -> tuple[Step, ...]:
+    """CP-ACK for the message, CP-DATA with RP-ACK, the CP-ACK for it, the clearing."""
+    cp_ack(d, uplink)
+    cp_data(d, uplink, "RP-ACK", message("RP-ACK"), after_ms=350, mark="sms_ok")
+    cp_ack(d, not uplink)
     d.clear()
     return d.done()
 
 
-def _originated(p: Params, cause: int | None) -> tuple[Step, ...]:
-    d = Dialogue(p)
-    request_service(d, mm.SERVICE_SMS)
-    _rp_data(d, True, p.tpdu or default_submit(p.called), "SMS-SUBMIT")
-    return _answer(d, False, cause)
-
-
-def _terminated(p: Params, cause: int | None) -> tuple[Step, ...]:
-    d = Dialogue(p, network_started=True)
-    answer_page(d)
-    _rp_data(d, False, p.tpdu or default_deliver(p.calling), "SMS-DELIVER")
-    return _answer(d, True, cause)
+def fail(d: Dialogue, uplink: bool, cause: int, report: bytes = b"") -> tuple[Step, ...]:
+    """The same with RP-ERROR; `report` is a TPDU in it."""
+    cp_ack(d, uplink)
+    error = message("RP-ERROR", {"RP-Cause": sms.RpCause(cause), "RP-User data": report or ...})
+    cp_data(d, uplink, "RP-ERROR", error, after_ms=350, mark="sms_failed")
+    cp_ack(d, not uplink)
+    d.clear()
+    return d.done()
 
 
 def mo_sms(p: Params) -> tuple[Step, ...]:
-    return _originated(p, None)
+    return acknowledge(submit(p), False)
 
 
 def mo_sms_failed(p: Params) -> tuple[Step, ...]:
-    return _originated(p, UNASSIGNED_NUMBER if p.cause is None else p.cause)
+    return fail(submit(p), False, UNASSIGNED_NUMBER if p.cause is None else p.cause)
 
 
 def mt_sms(p: Params) -> tuple[Step, ...]:
-    return _terminated(p, None)
+    return acknowledge(deliver(p), True)
 
 
 def mt_sms_failed(p: Params) -> tuple[Step, ...]:
-    return _terminated(p, MEMORY_EXCEEDED if p.cause is None else p.cause)
+    return fail(deliver(p), True, MEMORY_EXCEEDED if p.cause is None else p.cause)

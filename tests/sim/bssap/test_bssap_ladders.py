@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from sim.bssap import EncodeError, bssap, bssmap, dtap, sccp, sms, tpdu, view
-from sim.bssap.procedures import LADDERS, Params, Step, ladder, location, texts_failed
+from sim.bssap.procedures import LADDERS, Params, Step, ladder, location, overview, texts_failed
 from sim.bssap.procedures.params import MARKS, WAITS
 from sim.bssap.user_data import text_user_data
 
@@ -354,3 +355,10 @@ def test_unknown_kind_and_values_that_do_not_fit():
 def test_steps_are_values():
     assert ladder("lu_normal", Params()) == ladder("lu_normal", Params())
     assert isinstance(ladder("lu_normal", Params())[0], Step)
+
+
+def test_the_readme_is_what_the_code_says():
+    """Its head says how it is made anew."""
+    here = Path(__file__).parent
+    sources = {path.name: path.read_text() for path in here.glob("*.py")}
+    assert (here.parents[2] / "sim" / "bssap" / "README.md").read_text() == overview.markdown(sources)

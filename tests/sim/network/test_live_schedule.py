@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,13 +31,18 @@ def payloads(batch) -> list[bytes]:
 
 
 @pytest.fixture
-def live(network, script, cell_of, library):
-    story = script(
+def story_of(script, cell_of):
+    return lambda: script(
         [cell_of(4097)] * 6,
         [True] * 5 + [False],
         power=[(HOUR + 100 * SECOND, 1, False, True)],
         calls=[(HOUR, 0, 2, -1, "10086", SECOND, 5 * SECOND, 60 * SECOND, 0, 1)],
     )
+
+
+@pytest.fixture
+def live(network, story_of, library):
+    story = story_of()
     core, _, _ = network(story)
     return Live(core, story.people(), library, 0, 0, 2 * HOUR)
 
@@ -49,10 +56,10 @@ def test_the_schedule_is_whole(live) -> None:
 def test_a_delivery_waits_for_the_end_of_the_call(live) -> None:
     number = live._core.switch.number(0)
     ended = int(live.batch.t_us[live.batch.act == live.batch.act[0]].max())
-    first = live.react(submit(number), 0, HOUR + 30 * SECOND)
+    first = live.react(submit(number), 0, HOUR + 30 * SECOND).batch
     assert first.t_us[0] > ended
     assert first.corr.tolist() == list(range(FIRST_REACTION, FIRST_REACTION + first.n))
-    again = live.react(submit(number), 0, HOUR + 31 * SECOND)
+    again = live.react(submit(number), 0, HOUR + 31 * SECOND).batch
     assert again.t_us[0] > first.t_us[-1]
     assert again.corr[0] == first.corr[-1] + 1
     messages = [sccp.decode(p) for p in payloads(first)]
@@ -64,7 +71,35 @@ def test_a_delivery_waits_for_the_end_of_the_call(live) -> None:
 
 def test_who_is_off_is_not_reached(live) -> None:
     number = live._core.switch.number
-    assert live.react(submit(number(5)), 5, HOUR).n == 0
-    assert live.react(submit(number(1)), 1, HOUR + 50 * SECOND).n > 0
-    assert live.react(submit(number(1)), 1, HOUR + 150 * SECOND).n == 0
-    assert live.react(submit(number(2)), 2, 2 * HOUR - SECOND).n == 0
+    cases = [(5, HOUR, "absent"), (1, HOUR + 50 * SECOND, "delivered"), (1, HOUR + 150 * SECOND, "absent"),
+             (2, 2 * HOUR - SECOND, "after_end"), (2, 2 * HOUR, "after_end"), (-1, HOUR, "unknown")]  # fmt: skip
+    for sub, t_us, outcome in cases:
+        reaction = live.react(submit(number(sub)), sub, t_us)
+        assert reaction.outcome == outcome
+        assert (reaction.batch.n > 0) == (reaction.part is not None) == (outcome == "delivered")
+
+
+def test_the_handset_has_it_at_rp_ack_and_the_receipt_says_so(live) -> None:
+    t_us = HOUR + 30 * SECOND + 400_000
+    reaction = live.react(submit(live._core.switch.number(3)), 3, t_us)
+    part, told = reaction.part, reaction.receipt
+    assert (part.sub, part.smsc_us) == (3, HOUR + 30 * SECOND)
+    assert live.reactions[-1][1]["t_us"].tolist() == [part.t_us]
+    assert (told.t_us, told.submitted_us, told.message_id, told.state) == (part.t_us, t_us, "c.1", "delivered")
+
+
+def test_what_has_expired_is_not_delivered(live) -> None:
+    late = replace(submit(live._core.switch.number(3)), validity_until_us=HOUR + SECOND)
+    reaction = live.react(late, 3, HOUR + SECOND)
+    assert (reaction.outcome, reaction.batch.n, reaction.part) == ("expired", 0, None)
+    assert (reaction.receipt.state, reaction.receipt.t_us) == ("expired", HOUR + SECOND)
+
+
+def test_a_schedule_of_so_many_messages_ends_with_the_last(story_of, network, library) -> None:
+    whole, part = (Live(network(s)[0], s.people(), library, 0, 0, 2 * HOUR, most) for s, most in
+                   ((story_of(), None), (story_of(), 5)))  # fmt: skip
+    assert part.batch.n == 5
+    assert part.batch.data == whole.batch.data[: whole.batch.offsets[5]]
+    assert part.end_us == whole.batch.t_us[4] + 1
+    assert part.visible["corr"].tolist() == [c for c in whole.visible["corr"].tolist() if c <= 5]
+    assert part.react(submit(part._core.switch.number(3)), 3, part.end_us).outcome == "after_end"
