@@ -62,7 +62,7 @@ class _Commands(click.Group):
 )
 @click.version_option(package_name="kairos-testbed", prog_name="kairos")
 def cli() -> None:
-    r"""Kairos: a simulated GSM network, a marketing platform that listens to it, and honest experiments.
+    """Kairos: a simulated GSM network, a marketing platform that listens to it, and honest experiments.
 
     \b
     A first run (under two minutes on two cores):
@@ -97,7 +97,7 @@ def cli() -> None:
     help="Sets one key of the study, such as live.seconds=10 or days=1. May be given many times.",
 )
 def run(study: Path, seed: int | None, out: Path, transport: str | None, settings: tuple[str, ...]) -> None:
-    r"""Run a study and write its report.
+    """Run a study and write its report.
 
     \b
     Examples:
@@ -163,7 +163,7 @@ def validate(files: tuple[Path, ...]) -> None:
 @cli.command()
 @click.argument("kind", type=click.Choice(KINDS))
 def schema(kind: str) -> None:
-    r"""Print the JSON Schema of a kind of file, for editors.
+    """Print the JSON Schema of a kind of file, for editors.
 
     \b
     With the YAML extension of VS Code, for example:

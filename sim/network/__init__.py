@@ -1,1 +1,1 @@
-"""The network: cells and places, controllers, switch and register, message centre, and the bytes they exchange."""
+"""The network: cells, controllers, switch and register, message centre, and the bytes they exchange."""
