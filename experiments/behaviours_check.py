@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -148,15 +149,9 @@ def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
 
 def _groups(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], ...]:
     """One number for each combination of the fields that must be the same, over both sides."""
-    n = len(a["t_us"])
-    codes = np.zeros(n + len(b["t_us"]), np.int64)
-    for name in _EXACT:
-        both = np.concatenate([a[name], b[name]])
-        _, inverse = np.unique(both, return_inverse=True)
-        # Renumbered after each field, so the product never grows past the number of rows squared.
-        _, codes = np.unique(codes * (int(inverse.max(initial=0)) + 1) + inverse, return_inverse=True)
-        codes = codes.astype(np.int64)
-    return codes[:n], codes[n:]
+    both = pd.concat([pd.DataFrame({name: side[name] for name in _EXACT}) for side in (a, b)])
+    codes = both.groupby(list(_EXACT)).ngroup().to_numpy(np.int64)
+    return codes[: len(a["t_us"])], codes[len(a["t_us"]) :]
 
 
 def _match(
