@@ -150,7 +150,7 @@ def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
 def _groups(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], ...]:
     """One number for each combination of the fields that must be the same, over both sides."""
     both = pd.concat([pd.DataFrame({name: side[name] for name in _EXACT}) for side in (a, b)])
-    codes = both.groupby(list(_EXACT)).ngroup().to_numpy(np.int64)
+    codes = both.groupby(list(_EXACT)).ngroup().to_numpy().astype(np.int64)
     return codes[: len(a["t_us"])], codes[len(a["t_us"]) :]
 
 

@@ -14,8 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from sigtran import framing
 from sigtran._frames import Dissector, Framer, UnknownPointCodesError
 from sigtran.association import AspSide, SgpSide
 from sigtran.batch import MessageBatch
+from sigtran.closing import Closing
 from sigtran.transport import UDP_PORT
 
 __all__ = ["CaptureBatch", "CaptureError", "CaptureReader", "PcapngWriter", "read_messages"]
@@ -63,7 +63,7 @@ def _preamble(names: Mapping[int, str], comment: str) -> bytes:
     return out
 
 
-class PcapngWriter:
+class PcapngWriter(Closing):
     """Writes M3UA messages as a tap between the nodes would have seen them.
 
     `servers` are the point codes that are SCTP servers and signalling gateways, the MSC; of two that are not,
@@ -158,14 +158,6 @@ class PcapngWriter:
             self._file.close()
         else:
             self._file.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,10 +15,11 @@ import socket
 import struct
 import threading
 import time
-from types import ModuleType, TracebackType
-from typing import Any, Final, Self
+from types import ModuleType
+from typing import Any, Final
 
 from sigtran.batch import MessageBatch
+from sigtran.closing import Closing
 from sigtran.transport import (
     AssociationLost,
     ConnectError,
@@ -109,7 +110,7 @@ def _open(host: str, port: int, streams: int) -> tuple[Any, Any]:
     return sock, address
 
 
-class KernelAssociation:
+class KernelAssociation(Closing):
     """One association of the kernel; made by `connect` and `KernelListener.accept`."""
 
     kind: Kind = "kernel"
@@ -249,16 +250,8 @@ class KernelAssociation:
             if self._state == "up":
                 self._state, self._reason = state, reason
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class KernelListener:
+class KernelListener(Closing):
     """A listening SCTP socket; made by `listen`."""
 
     kind: Kind = "kernel"
@@ -284,14 +277,6 @@ class KernelListener:
 
     def close(self) -> None:
         self._sock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _ready(fd: int, events: int, timeout_s: float | None) -> bool:

@@ -12,10 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from sigtran.batch import MessageBatch
+from sigtran.closing import Closing
 from sigtran.transport import Association, AssociationLost, ConnectError, Kind, ListenError, State
 
 __all__ = ["QUEUE_BOUND", "MemoryAssociation", "MemoryListener", "connect", "listen", "memory_pair"]
@@ -49,7 +49,7 @@ class _Signal:
             self.fd = -1
 
 
-class MemoryAssociation:
+class MemoryAssociation(Closing):
     """One end of a pair (`memory_pair`)."""
 
     kind: Kind = "memory"
@@ -123,14 +123,6 @@ class MemoryAssociation:
                     end._signal.set()
             self._changed.notify_all()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def memory_pair(streams: int = 16) -> tuple[MemoryAssociation, MemoryAssociation]:
     """Two ends that are up."""
@@ -140,7 +132,7 @@ def memory_pair(streams: int = 16) -> tuple[MemoryAssociation, MemoryAssociation
     return one, other
 
 
-class MemoryListener:
+class MemoryListener(Closing):
     """A name in this process under which `connect` finds somebody."""
 
     kind: Kind = "memory"
@@ -184,14 +176,6 @@ class MemoryListener:
             self._waiting.clear()
         for association in waiting:
             association.abort()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 # The doors of this process. It is to `memory` what the operating system's port table is to the other kinds.

@@ -16,10 +16,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from sigtran.batch import MessageBatch
+from sigtran.closing import Closing
 from sigtran.transport import (
     AssociationLost,
     ConnectError,
@@ -98,7 +99,7 @@ def _refuse(error: StackError, what: type[TransportError], host: str, port: int,
     raise what(f"libusrsctp: {errno.errorcode.get(error.errno or 0, error.errno)}") from error
 
 
-class UsrsctpAssociation:
+class UsrsctpAssociation(Closing):
     """An association of libusrsctp; made by `connect` and `UsrsctpListener.accept`."""
 
     kind: Kind = "usrsctp"
@@ -161,16 +162,8 @@ class UsrsctpAssociation:
     def abort(self) -> None:
         self._handle.finish(True, 1.0)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class UsrsctpListener:
+class UsrsctpListener(Closing):
     """A UDP socket and an SCTP port on it; made by `listen`."""
 
     kind: Kind = "usrsctp"
@@ -195,14 +188,6 @@ class UsrsctpListener:
 
     def close(self) -> None:
         self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _in_slices(timeout_s: float, wait: Callable[[float], T], enough: Callable[[T], bool]) -> T:

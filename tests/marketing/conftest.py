@@ -1,9 +1,11 @@
 """What the engine's tests share: a few subscribers, behaviours by hand, policy and campaigns."""
 
+import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -107,3 +109,17 @@ def town() -> SimpleNamespace:
         for f in (at, imsi, msisdn, batch, profiles, places, policy_file, campaign, dwell, engine_state)
     }
     return SimpleNamespace(**names, AIRPORT=AIRPORT, HOME=HOME, SCENARIOS=SCENARIOS, SHANGHAI=SHANGHAI, np=np)
+
+
+@pytest.fixture(scope="session")
+def wire() -> ModuleType:
+    """`wire_helpers.py` beside this file as a module: what test folders share without being packages."""
+    name = "wire_helpers"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("wire_helpers.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
