@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sigtran.transport import State
+from sigtran.endpoints import State
 
 MAX_MESSAGE: int
 

@@ -24,7 +24,7 @@ from sigtran._frames import Dissector, Framer, UnknownPointCodesError
 from sigtran.association import AspSide, SgpSide
 from sigtran.batch import MessageBatch
 from sigtran.closing import Closing
-from sigtran.transport import UDP_PORT
+from sigtran.endpoints import UDP_PORT
 
 __all__ = ["CaptureBatch", "CaptureError", "CaptureReader", "PcapngWriter", "read_messages"]
 

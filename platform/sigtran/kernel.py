@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from sigtran.batch import MessageBatch
 from sigtran.closing import Closing
-from sigtran.transport import (
+from sigtran.endpoints import (
     AssociationLost,
     ConnectError,
     Kind,

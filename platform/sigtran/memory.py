@@ -16,7 +16,7 @@ from typing import Final
 
 from sigtran.batch import MessageBatch
 from sigtran.closing import Closing
-from sigtran.transport import Association, AssociationLost, ConnectError, Kind, ListenError, State
+from sigtran.endpoints import Association, AssociationLost, ConnectError, Kind, ListenError, State
 
 __all__ = ["QUEUE_BOUND", "MemoryAssociation", "MemoryListener", "connect", "listen", "memory_pair"]
 

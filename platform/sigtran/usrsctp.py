@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from sigtran.batch import MessageBatch
 from sigtran.closing import Closing
-from sigtran.transport import (
+from sigtran.endpoints import (
     AssociationLost,
     ConnectError,
     Kind,
