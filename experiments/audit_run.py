@@ -12,14 +12,17 @@ __all__ = ["audit_run", "table"]
 
 
 def audit_run(run_dir: Path) -> dict[str, Audit]:
-    """Audits every arm of a run that left handset records, and writes `audit.json` into its folder."""
+    """Audits every part of a run (arms, live phase) that left handset records.
+
+    Each part's `audit.json` is written into its folder.
+    """
     open_run(run_dir)
     results: dict[str, Audit] = {}
-    for parts in sorted(run_dir.glob("arms/*/parts.parquet")):
+    for parts in [*sorted(run_dir.glob("arms/*/parts.parquet")), *run_dir.glob("live/parts.parquet")]:
         results[parts.parent.name] = audit(read_parts(parts), read_policy(parts.parent / "policy.yaml"))
         write_json(parts.parent / "audit.json", results[parts.parent.name].as_json())
     if not results:
-        raise BadInput(f"{relative(run_dir)}: no arm with handset records (arms/*/parts.parquet)")
+        raise BadInput(f"{relative(run_dir)}: no handset records (arms/*/parts.parquet, live/parts.parquet)")
     return results
 
 
@@ -37,5 +40,6 @@ def table(results: dict[str, Audit]) -> str:
     for arm, result in results.items():
         lines += [f"  {arm}: {f.rule}: {f.msisdn} from {f.source}: {f.said}" for f in result.findings[:10]]
         if len(result.findings) > 10:
-            lines.append(f"  {arm}: and {len(result.findings) - 10} more, see arms/{arm}/audit.json")
+            folder = arm if arm == "live" else f"arms/{arm}"
+            lines.append(f"  {arm}: and {len(result.findings) - 10} more, see {folder}/audit.json")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from experiments.link import SignallingLink
 from experiments.problems import RunInvalid
 from experiments.study import Limits, LiveKeys
+from experiments.weave import streams_of
 from reports.records import write
 from sigtran import MessageBatch
 
@@ -50,11 +51,11 @@ class Schedule:
     """Messages a second over the whole phase."""
 
 
-def schedule(batches: Sequence[Any], start_us: int, keys: LiveKeys, streams: int) -> Schedule:
-    """Draws the schedule: the first seconds x rate messages of the world, stretched or squeezed to fit.
+def schedule(batch: Any, start_us: int, keys: LiveKeys, streams: int) -> Schedule:
+    """Makes the schedule of the first seconds x rate messages of the world, stretched or squeezed to fit.
 
     Args:
-        batches: Signalling of the world from `start_us` on.
+        batch: These messages, from `start_us` on.
         start_us: World time at which the phase begins.
         keys: The study's keys of the phase.
         streams: Streams of the association.
@@ -63,30 +64,28 @@ def schedule(batches: Sequence[Any], start_us: int, keys: LiveKeys, streams: int
         RunInvalid: the world has too little signalling for the rate at the largest factor.
     """
     wanted = round(keys.seconds * keys.rate_per_s)
-    sizes = np.concatenate([np.diff(b.offsets) for b in batches])[:wanted]
-    t_us = np.concatenate([b.t_us for b in batches])[:wanted]
-    sls = np.concatenate([b.sls for b in batches])[:wanted]
-    corr = np.concatenate([b.corr for b in batches])[:wanted]
+    t_us = batch.t_us
     if len(t_us) < wanted:
         raise RunInvalid(
             f"the live world is too small: {len(t_us)} messages in {keys.max_factor * keys.seconds:g} "
             f"simulated seconds, {wanted} needed for {keys.rate_per_s:g}/s at factor {keys.max_factor:g}"
         )
-    offsets = np.zeros(wanted + 1, np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    data = b"".join(b.data for b in batches)[: int(offsets[-1])]
-    stream = (1 + sls.astype(np.uint16) % (streams - 1)).astype(np.uint16)
+    messages = MessageBatch(batch.data, batch.offsets, streams_of(batch.sls, streams))
     factor = float(t_us[-1] - start_us) / 1e6 / keys.seconds
     intended_ns = ((t_us - start_us) * 1000 / factor).astype(np.int64)
-    return Schedule(
-        MessageBatch(data, offsets, stream), intended_ns, int(corr[0]), factor, wanted / keys.seconds
-    )
+    return Schedule(messages, intended_ns, int(batch.corr[0]), factor, wanted / keys.seconds)
 
 
 def pace(
-    plan: Schedule, link: SignallingLink, on_progress: Callable[[int, int], None] = lambda at_ns, sent: None
+    plan: Schedule,
+    link: SignallingLink,
+    on_progress: Callable[[int, int], None] = lambda at_ns, sent: None,
+    look: Callable[[int, int], int] = lambda begin_ns, now_ns: now_ns + PROGRESS_NS,
 ) -> tuple[int, NDArray[np.int64]]:
     """Sends each message when it is due, what is due together in one batch.
+
+    After the schedule's own due messages comes `look`, with the beginning and the time since then: whatever
+    else there is to do, in less than a millisecond; it says when it wants to be asked again at the latest.
 
     Returns:
         Monotonic nanoseconds of the beginning, and when each message was really sent, since then.
@@ -103,17 +102,19 @@ def pace(
     try:
         while at < n:
             now = clock() - begin_ns
-            if due[at] > now:
-                time.sleep((due[at] - now) / 1e9)
-                continue
-            upto = int(np.searchsorted(plan.intended_ns, now, side="right"))
-            link.send_raw(plan.batch.slice(at, upto))
-            sent_ns[at:upto] = now
-            at = upto
+            if due[at] <= now:
+                upto = int(np.searchsorted(plan.intended_ns, now, side="right"))
+                link.send_raw(plan.batch.slice(at, upto))
+                sent_ns[at:upto] = now
+                at = upto
+            again_ns = look(begin_ns, now)
             if now - told > PROGRESS_NS:
                 told = now
                 link.poll()
                 on_progress(now, at)
+            idle_ns = min(again_ns, due[min(at, n - 1)]) - (clock() - begin_ns)
+            if idle_ns > 0:
+                time.sleep(idle_ns / 1e9)
     finally:
         if collecting:
             gc.enable()
@@ -207,13 +208,20 @@ def lag(plan: Schedule, sent_ns: NDArray[np.int64], limits: Limits) -> dict[str,
     """How well the generator kept its schedule."""
     late_ns = sent_ns - plan.intended_ns
     share = float(np.mean(late_ns > limits.late_after_ms * 1e6))
-    p50, p99 = (float(np.quantile(late_ns, q, method="inverted_cdf")) / 1e6 for q in (0.5, 0.99))
     return {
-        "lag_ms": {"p50": round(p50, 3), "p99": round(p99, 3), "max": round(float(late_ns.max()) / 1e6, 3)},
+        "lag_ms": lag_ms(late_ns),
         "late_share": share,
         "late_after_ms": limits.late_after_ms,
         "late_share_bound": limits.late_share,
     }
+
+
+def lag_ms(late_ns: NDArray[np.int64]) -> dict[str, float] | None:
+    """Median, 99th percentile and most of it, in milliseconds; None of nothing."""
+    if not late_ns.size:
+        return None
+    p50, p99 = (float(np.quantile(late_ns, q, method="inverted_cdf")) / 1e6 for q in (0.5, 0.99))
+    return {"p50": round(p50, 3), "p99": round(p99, 3), "max": round(float(late_ns.max()) / 1e6, 3)}
 
 
 def settle(count: Callable[[], int]) -> None:
@@ -227,9 +235,17 @@ def settle(count: Callable[[], int]) -> None:
             last, last_change = now, time.monotonic()
 
 
-def write_tables(folder: Path, plan: Schedule, sent_ns: NDArray[np.int64], joined: Joined) -> None:
-    """Writes `sends.parquet` and `latencies.parquet`."""
-    corr = np.arange(plan.first_corr, plan.first_corr + plan.batch.n, dtype=np.uint32)
-    sends = {"corr": corr, "t_intended_ns": plan.intended_ns, "t_sent_ns": sent_ns}
+def write_tables(
+    folder: Path, plan: Schedule, sent_ns: NDArray[np.int64], woven: NDArray[np.int64], joined: Joined
+) -> None:
+    """Writes `sends.parquet` and `latencies.parquet`.
+
+    `woven`: a row for each message woven in: correlation id, due, sent.
+    """
+    corr = np.arange(plan.first_corr, plan.first_corr + plan.batch.n)
+    own = np.stack((corr, plan.intended_ns, sent_ns), axis=1)
+    columns = np.concatenate((own, woven)).T
+    names = ("corr", "t_intended_ns", "t_sent_ns")
+    sends = dict(zip(names, (columns[0].astype(np.uint32), *columns[1:]), strict=True))
     write(folder / "sends.parquet", "sends", sends)
     write(folder / "latencies.parquet", "latencies", joined.columns)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from experiments.arm import (
     HOST,
@@ -18,42 +20,26 @@ from experiments.arm import (
     of_day_us,
     smsc_door,
 )
+from experiments.arm_records import write_rows
+from experiments.audit import audit, read_parts, read_policy
+from experiments.folder import write_json
 from experiments.hosts import host
 from experiments.inputs import arm_files, draw_lists, world_files
 from experiments.link import SignallingLink
-from experiments.live import Schedule, join, lag, pace, schedule, settle, write_tables
+from experiments.live import join, lag, lag_ms, pace, schedule, settle, write_tables
 from experiments.platform_records import take_over
 from experiments.problems import RunInvalid
-from experiments.study import LiveKeys
 from experiments.summary import latency
+from experiments.weave import Weaver
 from experiments.worker import say, wait_for_word
 from sim.backoffice.boss import BossDoor
-from sim.run import Run, build
+from sim.run import LivePhase, build
 from sim.scenario import load_world
-from sim.world import World
 
 __all__ = ["main"]
 
-CHUNK_US = 5_000_000
-"""World time drawn at once while the schedule is made, microseconds."""
-
-
-class _Wire:
-    """A sink that keeps signalling only."""
-
-    def __init__(self) -> None:
-        self.batches: list[Any] = []
-        self.messages = 0
-
-    def signalling(self, batch: Any) -> None:
-        if batch.n:
-            self.batches.append(batch)
-            self.messages += batch.n
-
-    def acts(self, rows: Any) -> None:
-        """Not looked at."""
-
-    visible = parts = contacts = responses = acts
+TOLD_S: Final = 5.0
+"""So long the platform may take to answer the last receipts."""
 
 
 def main(arguments: list[str]) -> dict[str, Any]:
@@ -66,7 +52,9 @@ def main(arguments: list[str]) -> dict[str, Any]:
     scenario = load_world(keys.world)
     start_us = of_day_us(keys.starts)
     world = build(scenario, study.seed)
-    plan = _draw(world, keys, start_us, study.streams)
+    most_us = start_us + round(keys.seconds * keys.max_factor * 1e6)
+    phase = LivePhase(world, start_us, most_us, most=round(keys.seconds * keys.rate_per_s))
+    plan = schedule(phase.batch, start_us, keys, study.streams)
     extract = world_files(world, folder / "inputs")
     drawn = draw_lists(study.lists, world.draws, world.n)
     prepared_s = time.monotonic() - began
@@ -104,24 +92,33 @@ def main(arguments: list[str]) -> dict[str, Any]:
         link.bring_up()
         if not centre.wait_bound(study.limits.start_s):
             raise RunInvalid("the platform did not bind to the SMSC")
-        submits: list[Any] = []
-
-        def arrived() -> int:
-            submits.extend(centre.take_submits())
-            return len(submits)
+        weaver = Weaver(
+            phase.react,
+            centre,
+            link.send_raw,
+            start_us=start_us,
+            factor=plan.factor,
+            streams=study.streams,
+        )
 
         def progress(at_ns: int, sent: int) -> None:
             t_us = start_us + round(at_ns / 1000 * plan.factor)
-            end_us = start_us + round(keys.seconds * 1e6 * plan.factor)
-            say("progress", t_us=t_us, start_us=start_us, end_us=end_us, messages=sent)
+            say("progress", t_us=t_us, start_us=start_us, end_us=phase.end_us, messages=sent)
 
         say("stage", name="sending")
-        begin_ns, sent_ns = pace(plan, link, progress)
+        begin_ns, sent_ns = pace(plan, link, progress, weaver.look)
         say("stage", name="sent")
+
+        def finish() -> None:
+            weaver.finish(time.monotonic_ns() - begin_ns, int(plan.intended_ns[-1]))
+
+        finish()
         link.association.flush(5.0)
-        settle(arrived)
+        settle(weaver.take)
+        finish()
+        untold = weaver.untold(TOLD_S)
         platform.stop()
-        arrived()
+        finish()
     records = take_over(files.records, folder)
     if records.triggers is None:
         raise RunInvalid("the platform left no triggers")
@@ -132,14 +129,18 @@ def main(arguments: list[str]) -> dict[str, Any]:
         return origin_ns + round(since_us * 1000 / plan.factor) - begin_ns
 
     arrivals: dict[str, int] = {}
-    for submit in submits:
+    for submit in weaver.submits:
         arrivals[submit.contact_id] = min(
             submit.arrived_ns, arrivals.get(submit.contact_id, submit.arrived_ns)
         )
     joined = join(arrivals, records.triggers, plan, sent_ns, begin_ns, due_ns)
-    write_tables(folder, plan, sent_ns, joined)
+    woven = np.array(weaver.sent, np.int64).reshape(-1, 3)
+    write_tables(folder, plan, sent_ns, woven, joined)
+    judged = _audit(folder, files.policy, phase, weaver)
     kept = lag(plan, sent_ns, study.limits)
     invalid = []
+    if untold:
+        invalid.append(f"the platform did not take {untold}")
     if kept["late_share"] > study.limits.late_share:
         invalid.append(
             f"the load generator lagged: {100 * kept['late_share']:.2f} % of messages were sent more than "
@@ -155,23 +156,24 @@ def main(arguments: list[str]) -> dict[str, Any]:
         "prepared_s": round(prepared_s, 2),
         "unmatched": joined.unmatched,
         "latency_ms": latency(joined.latency_ns, plan.batch.n / (float(sent_ns[-1]) / 1e9)),
-        "signalling": records.signalling(plan.batch.n),
+        "signalling": records.signalling(plan.batch.n + len(woven)),
+        "woven": {"messages": len(woven), "lag_ms": lag_ms(woven[:, 2] - woven[:, 1])},
         "triggers": records.counts(),
+        "contacts": weaver.contacts(),
+        "audit": {key: judged[key] for key in ("contacts", "parts", "incomplete", "violations", "in_flight")},
         **kept,
         "invalid": invalid,
     }
 
 
-def _draw(world: World, keys: LiveKeys, start_us: int, streams: int) -> Schedule:
-    """Runs the world without a platform until there are messages enough."""
-    wire = _Wire()
-    wanted = round(keys.seconds * keys.rate_per_s)
-    most_us = start_us + round(keys.seconds * keys.max_factor * 1e6)
-    run = Run(world, sink=wire, tick_us=CHUNK_US, start_us=start_us, end_us=most_us)
-    t_us = start_us
-    while wire.messages < wanted and t_us < most_us:
-        t_us = run.step()
-    return schedule(wire.batches, start_us, keys, streams)
+def _audit(folder: Path, policy: Path, phase: LivePhase, weaver: Weaver) -> dict[str, Any]:
+    """Writes what the handsets received, and what the audit says of it."""
+    parts = [reaction.part for _, reaction in weaver.reactions if reaction.part is not None]
+    rows = [phase.part_row(part) for part in sorted(parts, key=lambda part: (part.t_us, part.sub))]
+    write_rows(folder / "parts.parquet", "parts", rows)
+    judged = audit(read_parts(folder / "parts.parquet"), read_policy(policy)).as_json()
+    write_json(folder / "audit.json", judged)
+    return judged
 
 
 if __name__ == "__main__":

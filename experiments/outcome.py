@@ -84,9 +84,7 @@ class Outcome:
 
     def _summary(self, manifest: Mapping[str, Any], budget: list[dict[str, Any]]) -> dict[str, Any]:
         parts = [*self._arms.values(), *([self._live] if self._live else [])]
-        violations = {
-            rule: sum(a["audit"]["violations"][rule] for a in self._arms.values()) for rule in RULES
-        }
+        violations = {rule: sum(p["audit"]["violations"][rule] for p in parts) for rule in RULES}
         names = [arm for arm in ARM_ORDER if arm in self._arms]
         keys = ("subscribers", "contacts", "take_up", "complaints", "cost")
         return summary(
@@ -97,7 +95,7 @@ class Outcome:
             signalling=add_signalling(p["signalling"] for p in parts),
             triggers=add_triggers(p["triggers"] for p in parts),
             violations=violations,
-            contacts=sum(a["audit"]["contacts"] for a in self._arms.values()),
+            contacts=sum(p["audit"]["contacts"] for p in parts),
             latency_ms=self._live["latency_ms"] if self._live else no_latency(self._why_no_latency()),
             arms={arm: {key: self._arms[arm][key] for key in keys} for arm in names},
             uplift=self._uplift(),

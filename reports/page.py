@@ -25,6 +25,12 @@ _LABELS: Final = {
     "precise_vs_control": "precise − control",
     "blanket_vs_control": "blanket − control",
 }
+_UNREACHED: Final = {
+    "absent": "to a handset that was off or out of reach",
+    "after_end": "on their way at the end",
+    "expired": "expired",
+    "unknown": "to no subscriber's number",
+}
 
 
 class NotReportable(Exception):  # noqa: N818 - says what the folder lacks
@@ -213,6 +219,18 @@ def _checks(summary: dict[str, Any], details: dict[str, Any]) -> list[dict[str, 
                 "found": f"{100 * live['late_share']:.2f} % of messages {live['late_after_ms']:g} ms late "
                 f"(bound {100 * live['late_share_bound']:g} %); lag p99 {live['lag_ms']['p99']:.2f} ms",
                 "holds": live["late_share"] <= live["late_share_bound"],
+            }
+        )
+        sent, received = live["triggers"]["sent"], live["audit"]["contacts"]
+        unreached = sum(live["contacts"]["unreached"].values())
+        why = ", ".join(
+            f"{_number(n)} {_UNREACHED[name]}" for name, n in live["contacts"]["unreached"].items()
+        )
+        rows.append(
+            {
+                "asked": "Every contact sent in the live phase reached its handset, or it is known why not",
+                "found": f"{_number(sent)} sent: {_number(received)} received" + (f", {why}" if why else ""),
+                "holds": sent == received + unreached,
             }
         )
     return rows

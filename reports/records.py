@@ -218,7 +218,7 @@ TABLES: Final[dict[str, TableSpec]] = {
         ),
         TableSpec(
             "sends",
-            "Live phase: one signalling message, planned and sent",
+            "Live phase: one signalling message, planned and sent; those of deliveries woven in come last",
             (
                 Column("corr", pa.uint32(), "correlation id"),
                 Column("t_intended_ns", pa.int64(), "when it was to be sent, since the phase began"),

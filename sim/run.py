@@ -33,7 +33,17 @@ from sim.subscribers import diary, usage
 from sim.subscribers.response import Decision, Moment, ResponseModel
 from sim.world import World, build_world
 
-__all__ = ["Inhabitants", "LivePhase", "Reaction", "Run", "Sink", "WireBatch", "World", "build", "settings_of"]
+__all__ = [
+    "Inhabitants",
+    "LivePhase",
+    "Reaction",
+    "Run",
+    "Sink",
+    "WireBatch",
+    "World",
+    "build",
+    "settings_of",
+]
 
 
 _MOST_DIGITS: Final = 15
@@ -255,7 +265,7 @@ class LivePhase:
     def part_row(self, part: Part) -> Row:
         """A row of the table `parts`."""
         world = self._world
-        return part_row(part, str(world.population.msisdn[part.sub]), world.scenario.epoch_unix_us)
+        return part_row(part, world.population.msisdn_text(part.sub), world.scenario.epoch_unix_us)
 
 
 def sub_of_msisdn(world: World, number: str) -> int:

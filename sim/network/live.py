@@ -33,7 +33,7 @@ _CENTRE_US: Final = 200_000
 _SECOND_US: Final = 1_000_000
 
 Outcome = Literal["delivered", "absent", "expired", "unknown", "after_end"]
-"""Absent: switched off, or not where it is registered. Unknown: nobody's number. After the end: not over by then."""
+"""Absent: off, or not where it is registered. Unknown: nobody's number. After the end: not over by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,14 @@ def test_a_delivery_waits_for_the_end_of_the_call(live) -> None:
 
 def test_who_is_off_is_not_reached(live) -> None:
     number = live._core.switch.number
-    cases = [(5, HOUR, "absent"), (1, HOUR + 50 * SECOND, "delivered"), (1, HOUR + 150 * SECOND, "absent"),
-             (2, 2 * HOUR - SECOND, "after_end"), (2, 2 * HOUR, "after_end"), (-1, HOUR, "unknown")]  # fmt: skip
+    cases = [
+        (5, HOUR, "absent"),
+        (1, HOUR + 50 * SECOND, "delivered"),
+        (1, HOUR + 150 * SECOND, "absent"),
+        (2, 2 * HOUR - SECOND, "after_end"),
+        (2, 2 * HOUR, "after_end"),
+        (-1, HOUR, "unknown"),
+    ]
     for sub, t_us, outcome in cases:
         reaction = live.react(submit(number(sub)), sub, t_us)
         assert reaction.outcome == outcome
@@ -85,7 +91,12 @@ def test_the_handset_has_it_at_rp_ack_and_the_receipt_says_so(live) -> None:
     part, told = reaction.part, reaction.receipt
     assert (part.sub, part.smsc_us) == (3, HOUR + 30 * SECOND)
     assert live.reactions[-1][1]["t_us"].tolist() == [part.t_us]
-    assert (told.t_us, told.submitted_us, told.message_id, told.state) == (part.t_us, t_us, "c.1", "delivered")
+    assert (told.t_us, told.submitted_us, told.message_id, told.state) == (
+        part.t_us,
+        t_us,
+        "c.1",
+        "delivered",
+    )
 
 
 def test_what_has_expired_is_not_delivered(live) -> None:
