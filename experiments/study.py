@@ -143,6 +143,8 @@ class Study(Strict):
             raise ValueError("the blanket arm needs the precise arm")
         if self.capture is not None and self.capture.day > self.days:
             raise ValueError("the capture's day is after the last day")
+        if self.capture is not None and self.capture.from_ >= self.capture.to:
+            raise ValueError("the capture ends before it begins: expected capture.from before capture.to")
         return self
 
 
@@ -213,7 +215,8 @@ def _overridden(study: Study, document: Document, overrides: Sequence[str]) -> S
                 near = suggest(str(item["loc"][-1]), list(Study.model_fields))
                 hint = f" Did you mean {near!r}?" if near else ""
             said = item["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-            problems.append(f"--set: {where or 'study'} = {item['input']!r}: {said}.{hint}"[:300])
+            shown = f"{where} = {item['input']!r}"[:120] if where else "the study"
+            problems.append(f"--set: {shown}: {said}.{hint}")
         raise BadInput(problems) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -182,10 +183,30 @@ def check_study_files(loaded: LoadedStudy) -> None:
     for world in sorted(worlds):
         problems += problems_of(lambda world=world: _load_world(world))  # type: ignore[misc]
     problems += problems_of(lambda: _load_policy(study.policy))
+    if not problems and "blanket" in study.arms:
+        problems += _closed_at_blanket(loaded)
     if not problems:
         problems += problems_of(lambda: _check_campaigns(loaded))
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
+
+
+def _closed_at_blanket(loaded: LoadedStudy) -> list[str]:
+    """A group-sending in quiet hours would reach nobody, and the comparison would be between unlike arms."""
+    from marketing.contact import load_policy
+
+    study = loaded.keys
+    quiet = load_policy(study.policy).quiet_hours
+    if quiet is None:
+        return []
+    at = time.fromisoformat(study.blanket_at)
+    inside = quiet.start <= at or at < quiet.end if quiet.start > quiet.end else quiet.start <= at < quiet.end
+    if not inside:
+        return []
+    return [
+        f"{relative(loaded.path)}: blanket_at = {study.blanket_at!r}: expected a time outside the quiet hours "
+        f"of {relative(study.policy)}, {quiet.start:%H:%M} to {quiet.end:%H:%M}."
+    ]
 
 
 def _check_campaigns(loaded: LoadedStudy) -> None:

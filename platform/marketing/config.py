@@ -252,12 +252,16 @@ def _problems(document: Document, model: type[BaseModel], error: ValidationError
 
 
 def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:
-    """Pydantic puts names of union members between the keys; only what stands in the file helps."""
-    path: KeyPath = ()
+    """Pydantic puts names of union members between the keys; only what stands in the file helps.
+
+    A member may be named like a key beside the one at fault, so of all ways to leave parts out the one counts that
+    keeps the last part, and then the longest.
+    """
+    ways: list[KeyPath] = [()]
     for position, part in enumerate(loc):
-        if (*path, part) in document.lines or (kind == "missing" and position == len(loc) - 1):
-            path = (*path, part)
-    return path
+        missing = kind == "missing" and position == len(loc) - 1
+        ways += [(*way, part) for way in ways if missing or (*way, part) in document.lines]
+    return max(ways, key=lambda way: (way[-1:] == loc[-1:], len(way)))
 
 
 def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:

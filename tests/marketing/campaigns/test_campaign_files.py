@@ -155,3 +155,9 @@ def test_replies(town, text, meaning):
 def test_content_by_language(town):
     campaign = town.campaign()
     assert [campaign.text(x) for x in ("zh", "en", "fr")] == ["你好", "hello", "你好"]
+
+
+def test_a_misspelt_key_beside_one_named_like_a_kind_of_scene_is_the_one_named(tmp_path):
+    scene = '{begin: {behaviour: call_ended, role: caller, pear: ["10086"]}}'
+    (problem,) = problems(tmp_path, GOOD.replace("{begin: {behaviour: power_on}}", scene))
+    assert (problem.key, problem.suggestion) == ("scene.begin.pear", "peer")
