@@ -31,6 +31,13 @@ Examples:
   echo 0524010333198105f4deadbeef | kairos decode --layer dtap --hex
 """
 
+BENCH_EXAMPLES: Final = """\b
+Examples:
+  kairos bench
+  kairos bench decode correlate --json figures.json
+  kairos bench decode --capture tap.pcapng --yardstick /tmp/cpeer
+"""
+
 KINDS: Final = ("world", "campaign", "study", "platform", "policy")
 
 
@@ -38,7 +45,7 @@ class _Commands(click.Group):
     """Lists the commands in the order of use and turns mistakes into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["run", "report", "audit", "validate", "schema", "serve", "decode"]
+        return ["run", "report", "audit", "validate", "schema", "serve", "decode", "bench"]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -263,6 +270,66 @@ def decode(
     run_command(
         source, layer=layer, hexadecimal=hexadecimal, form=form, engine=engine, filters=filters, out=out
     )
+
+
+@cli.command(epilog=BENCH_EXAMPLES)
+@click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the figures here.",
+)
+@click.option(
+    "--capture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take the messages from a pcapng or pcap instead of the simulated hour (encode always simulates).",
+)
+@click.option(
+    "--yardstick",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PROGRAM",
+    help="A compiled decoder to compare with, run in turn on the same buffer: PROGRAM 2 FILE PASSES, which "
+    "prints JSON with msgs and mps.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="How long each stage is repeated; its best run counts.",
+)
+@click.option(
+    "--messages",
+    type=click.IntRange(1),
+    default=1_000_000,
+    show_default=True,
+    help="Least number of messages in the buffer of decode and correlate; a capture is read so far.",
+)
+@click.option(
+    "--world",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("scenarios/worlds/town.yaml"),
+    show_default=True,
+    help="World whose busy hour is simulated.",
+)
+def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> None:
+    """Measure how fast this machine decodes, correlates, encodes and reads captures.
+
+    \b
+    STAGE is one of these; without any, all of them:
+      decode     M3UA to short message, every column, one thread
+      reference  the readable codec, every element by name
+      correlate  decode and correlate to behaviours
+      encode     a simulated busy hour, to octets
+      capture    read a capture file to M3UA messages
+
+    The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
+    what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.
+    """
+    from experiments.bench import run_command
+
+    run_command(stages, json_file, **options)
 
 
 def main() -> NoReturn:

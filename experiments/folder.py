@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from experiments.problems import BadInput, relative
 
-__all__ = ["MANIFEST_SCHEMA", "RunFolder", "open_run", "write_json"]
+__all__ = ["MANIFEST_SCHEMA", "RunFolder", "machine", "open_run", "write_json"]
 
 MANIFEST_SCHEMA: Final = "kairos.manifest/1"
 
@@ -88,7 +88,7 @@ class RunFolder:
             },
             versions=_versions(),
             commit=_commit(),
-            machine=_machine(),
+            machine=machine(),
         )
         return run
 
@@ -151,7 +151,8 @@ def _commit() -> str | None:
     return said.stdout.strip() or None
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What a result was got on."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": platform.machine(),

@@ -204,8 +204,8 @@ def _closed_at_blanket(loaded: LoadedStudy) -> list[str]:
     if not inside:
         return []
     return [
-        f"{relative(loaded.path)}: blanket_at = {study.blanket_at!r}: expected a time outside the quiet hours "
-        f"of {relative(study.policy)}, {quiet.start:%H:%M} to {quiet.end:%H:%M}."
+        f"{relative(loaded.path)}: blanket_at = {study.blanket_at!r}: expected a time outside the quiet "
+        f"hours of {relative(study.policy)}, {quiet.start:%H:%M} to {quiet.end:%H:%M}."
     ]
 
 
