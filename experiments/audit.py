@@ -9,8 +9,9 @@ after its parts are put together.
 from __future__ import annotations
 
 import csv
+import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from experiments.folder import read_table
 from experiments.problems import BadInput, relative
 
 __all__ = [
@@ -42,6 +44,9 @@ RULES: Final = {
     "duplicate": "the same campaign again within the days in which it may not repeat",
 }
 """Name of the violation -> what it means."""
+
+UNSAID: Final = {"per_calendar_month": 2, "same_campaign_days": 30}
+"""What a policy file means that leaves a limit out, as `scenarios/README.md` says."""
 
 PARTS_WITHIN: Final = timedelta(days=7)
 """Parts that come further apart than this belong to different messages: no validity period is longer."""
@@ -291,13 +296,17 @@ def _duplicates(contacts: Sequence[Contact], policy: Policy) -> Iterable[Finding
 
 def read_parts(path: Path) -> list[Part]:
     """The handset records of a run."""
-    import pyarrow.parquet as pq
+    import pyarrow as pa
 
+    text = ("msisdn", "source")
     names = ["t_us", "msisdn", "source", "smsc_us", "reference", "part", "parts"]
-    try:
-        table = pq.read_table(path, columns=names)
-    except FileNotFoundError:
-        raise BadInput(f"{relative(path)}: no handset records here") from None
+    table = read_table(path, names)
+    for name in names:
+        kind = table[name].type
+        fits = pa.types.is_string(kind) if name in text else pa.types.is_integer(kind)
+        if not fits or table[name].null_count:
+            expected = "text" if name in text else "whole numbers"
+            raise BadInput(f"{relative(path)}: column {name} = {kind}: expected {expected}, none missing")
     return [Part(*row) for row in zip(*(table[name].to_pylist() for name in names), strict=True)]
 
 
@@ -305,25 +314,30 @@ def read_policy(path: Path) -> Policy:
     """The policy file, with its dated lists read from beside it.
 
     Raises:
-        BadInput: a list is missing or a line of it cannot be read.
+        BadInput: a key or value is wrong, a list is missing or a line of it cannot be read.
     """
     try:
         # Every scalar as it is written: YAML 1.1 would make minutes of 21:00.
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise BadInput(f"{relative(path)}: cannot be read as a policy ({error})") from None
     if not isinstance(values, dict):
         raise BadInput(f"{relative(path)}: expected a mapping of keys to values")
+
+    problems = [f"{relative(path)}: {problem}" for problem in _problems(values, POLICY_KEYS)]
+    if "timezone" not in values:
+        problems.append(f"{relative(path)}: timezone: missing, expected {EXPECTED[_zone]}")
+    if problems:
+        raise BadInput(problems)
 
     def section(name: str) -> dict[str, Any]:
         found = values.get(name)
         return found if isinstance(found, dict) else {}
 
-    def number(name: str, key: str) -> int | None:
-        text = section(name).get(key)
-        return None if text in (None, "", "null", "~") else int(text)
+    def number(name: str, key: str) -> int:
+        return int(section(name).get(key, UNSAID[key]))
 
-    zone = ZoneInfo(values.get("timezone", "UTC"))
+    zone = ZoneInfo(values["timezone"])
     quiet = section("quiet_hours")
     return Policy(
         zone=zone,
@@ -335,6 +349,107 @@ def read_policy(path: Path) -> Policy:
         duplicate_days=number("duplicate", "same_campaign_days"),
         originators=tuple(values.get("marketing_originators") or ()),
     )
+
+
+def _zone(value: Any) -> bool:
+    ZoneInfo(value)
+    return True
+
+
+def _count(value: Any) -> bool:
+    return int(value) >= 0
+
+
+def _seconds(value: Any) -> bool:
+    return 0 <= float(value) < float("inf")
+
+
+def _clock(value: Any) -> bool:
+    return time.fromisoformat(value).tzinfo is None
+
+
+def _then(value: Any) -> bool:
+    return value in ("hold", "drop")
+
+
+def _dates(value: Any) -> bool:
+    return isinstance(value, list) and all(date.fromisoformat(day) for day in value)
+
+
+def _file(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _prefixes(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(p.isascii() and p.isdigit() for p in value)
+
+
+EXPECTED: Final[dict[Callable[[Any], bool], str]] = {
+    _zone: "an IANA time zone such as Asia/Shanghai",
+    _count: "a whole number, 0 or more",
+    _seconds: "seconds, 0 or more",
+    _clock: "a local time of day such as '21:00'",
+    _then: "hold or drop",
+    _dates: "a list of dates such as 2009-10-01",
+    _file: "the name of a CSV file, or null",
+    _prefixes: "a list of sender prefixes such as ['100860']",
+}
+"""What a value is judged by -> what is said where it fails."""
+
+POLICY_KEYS: Final[dict[str, Any]] = {
+    "timezone": _zone,
+    "caps": {"per_calendar_month": _count},
+    "quiet_hours": {"from": _clock, "to": _clock, "then": _then},
+    "holidays": {"dates": _dates, "then": _then},
+    "do_not_disturb": {"file": _file},
+    "control_group": {"file": _file},
+    "delivery_margin_s": _seconds,
+    "validity_s": _seconds,
+    "validity_guard_s": _seconds,
+    "duplicate": {"same_campaign_days": _count},
+    "marketing_originators": _prefixes,
+}
+"""All keys of a policy file, by section."""
+
+NULLABLE: Final = ("quiet_hours", "do_not_disturb.file", "control_group.file")
+"""Keys that may say `null`: no such rule."""
+
+
+def _problems(values: dict[str, Any], known: Mapping[str, Any], above: str = "") -> Iterable[str]:
+    """Every wrong key and value; takes away those that are null."""
+    for key, value in list(values.items()):
+        name, judge = f"{above}{key}", known.get(key)
+        if name in NULLABLE and value in ("", "~", "null", "Null", "NULL"):
+            del values[key]
+        elif judge is None:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            yield f"{name} = {_short(value)}: unknown key, expected one of {', '.join(known)}.{hint}"
+        elif not isinstance(judge, dict):
+            if not _passes(judge, value):
+                yield f"{name} = {_short(value)}: expected {EXPECTED[judge]}"
+        elif not isinstance(value, dict):
+            yield f"{name} = {_short(value)}: expected a mapping with {', '.join(judge)}"
+        else:
+            yield from _problems(value, judge, f"{name}.")
+    if above == "quiet_hours.":
+        yield from (
+            f"{above}{key}: missing, expected {EXPECTED[_clock]}"
+            for key in ("from", "to")
+            if key not in values
+        )
+
+
+def _passes(judge: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return judge(value)
+    except (ValueError, TypeError, AttributeError, LookupError, OSError):
+        return False
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _dated_list(policy: Path, name: str | None, zone: ZoneInfo) -> dict[str, int]:
@@ -355,6 +470,8 @@ def _dated_list(policy: Path, name: str | None, zone: ZoneInfo) -> dict[str, int
                 found[row["msisdn"]] = min(at, found.get(row["msisdn"], at))
     except FileNotFoundError:
         raise BadInput(f"{relative(policy)}: the list it names is not there: {name}") from None
-    except (KeyError, ValueError) as error:
+    except OSError as error:
+        raise BadInput(f"{relative(path)}: cannot be read ({error.strerror or error})") from None
+    except (KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
         raise BadInput(f"{relative(path)}: expected columns msisdn,since ({error})") from None
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from experiments.audit import RULES, Audit, audit, read_parts, read_policy
-from experiments.folder import open_run, write_json
-from experiments.problems import BadInput, relative
+from experiments.folder import open_run, read_json, write_json
+from experiments.problems import BadInput, RunInvalid, relative
 
 __all__ = ["audit_run", "table"]
 
@@ -15,15 +17,67 @@ def audit_run(run_dir: Path) -> dict[str, Audit]:
     """Audits every part of a run (arms, live phase) that left handset records.
 
     Each part's `audit.json` is written into its folder.
+
+    Raises:
+        BadInput: records, policy or summary are missing or damaged: every one is named.
+        RunInvalid: the run calls itself valid, but its summary counts other contacts than its handsets.
     """
-    open_run(run_dir)
-    results: dict[str, Audit] = {}
-    for parts in [*sorted(run_dir.glob("arms/*/parts.parquet")), *run_dir.glob("live/parts.parquet")]:
-        results[parts.parent.name] = audit(read_parts(parts), read_policy(parts.parent / "policy.yaml"))
-        write_json(parts.parent / "audit.json", results[parts.parent.name].as_json())
+    manifest = open_run(run_dir).manifest
+    valid = manifest.get("validity") == "valid"
+    summary = read_json(run_dir / "summary.json") if valid or (run_dir / "summary.json").exists() else {}
+    results: dict[Path, Audit] = {}
+    problems: list[str] = []
+    for folder in _folders(run_dir, summary, valid):
+        try:
+            parts = read_parts(folder / "parts.parquet")
+            policy = read_policy(folder / "policy.yaml")
+            if not policy.originators:
+                raise BadInput(
+                    f"{relative(folder / 'policy.yaml')}: marketing_originators: missing, "
+                    "expected a list of sender prefixes such as ['100860']"
+                )
+            results[folder] = audit(parts, policy)
+        except BadInput as error:
+            problems += error.lines
+    if problems:
+        raise BadInput(problems)
     if not results:
         raise BadInput(f"{relative(run_dir)}: no handset records (arms/*/parts.parquet, live/parts.parquet)")
-    return results
+    if valid:
+        _compare(run_dir, summary, sum(result.contacts for result in results.values()))
+    for folder, result in results.items():
+        try:
+            write_json(folder / "audit.json", result.as_json())
+        except OSError as error:
+            said = error.strerror or error
+            raise BadInput(f"{relative(folder / 'audit.json')}: cannot be written: {said}") from None
+    return {folder.name: result for folder, result in results.items()}
+
+
+def _folders(run_dir: Path, summary: Mapping[str, Any], valid: bool) -> list[Path]:
+    """The parts of the run to be judged: those with records, those its summary names, all of a valid run."""
+    arms = summary.get("arms", {})
+    if not isinstance(arms, dict):
+        raise BadInput(f"{relative(run_dir / 'summary.json')}: arms = {arms!r}: expected an object")
+    wanted = "" if valid else "parts.parquet"
+    found = {run_dir / "arms" / arm for arm in arms}
+    found |= {f for f in run_dir.glob("arms/*") if f.is_dir() and (f / wanted).exists()}
+    live = [f for f in (run_dir / "live",) if f.is_dir() and (f / wanted).exists()]
+    return [*sorted(found), *live]
+
+
+def _compare(run_dir: Path, summary: Mapping[str, Any], audited: int) -> None:
+    said = summary.get("contacts")
+    received = said.get("received") if isinstance(said, dict) else None
+    if not isinstance(received, int):
+        raise BadInput(
+            f"{relative(run_dir / 'summary.json')}: contacts.received = {received!r}: expected a number"
+        )
+    if received != audited:
+        raise RunInvalid(
+            f"the handset records hold {audited} contacts, "
+            f"{relative(run_dir / 'summary.json')} says {received} were received"
+        )
 
 
 def table(results: dict[str, Audit]) -> str:

@@ -207,14 +207,27 @@ def audit(run_dir: Path) -> None:
 )
 def report(run_dir: Path, out: Path | None) -> None:
     """Rebuild report.html from a run folder alone."""
-    from experiments.folder import open_run
+    import jinja2
+
+    from experiments.folder import check_reportable, open_run
+    from experiments.problems import relative
     from reports.page import NotReportable, write_report
 
     open_run(run_dir)
+    check_reportable(run_dir)
     try:
-        click.echo(write_report(run_dir, out))
+        written = write_report(run_dir, out)
     except NotReportable as error:
         raise BadInput(str(error)) from None
+    except OSError as error:
+        where = out or run_dir / "report.html"
+        raise BadInput(f"--out {where}: cannot be written: {error.strerror or error}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError) as error:
+        raise BadInput(
+            f"{relative(run_dir)}: summary.json, details.json or manifest.json is not as a run writes it "
+            f"({type(error).__name__}: {error})"
+        ) from None
+    click.echo(written)
 
 
 @cli.command(epilog=DECODE_EXAMPLES)

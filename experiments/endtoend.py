@@ -78,8 +78,8 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
             _phases(study, folder.path, outcome, display, watch)
         except RunInvalid as error:
             outcome.reasons.append(str(error))
-        except KeyboardInterrupt:
-            outcome.reasons.append("stopped by Ctrl-C")
+        except KeyboardInterrupt as interrupt:
+            outcome.reasons.append(f"stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}")
             code = 130
         except BadInput:
             folder.finish(["the input was refused after the start"])
@@ -95,7 +95,7 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _rerun(loaded: LoadedStudy) -> str:

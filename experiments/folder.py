@@ -12,11 +12,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from experiments.problems import BadInput, relative
 
-__all__ = ["MANIFEST_SCHEMA", "RunFolder", "machine", "open_run", "write_json"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "MANIFEST_SCHEMA",
+    "RunFolder",
+    "check_reportable",
+    "machine",
+    "open_run",
+    "read_json",
+    "read_table",
+    "write_json",
+]
 
 MANIFEST_SCHEMA: Final = "kairos.manifest/1"
 
@@ -32,6 +44,33 @@ PACKAGES: Final = (
     "httpx",
 )
 """Packages whose versions a manifest names."""
+
+SHAPES: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
+    "summary.json": {
+        "schema": str,
+        "study": str,
+        "seed": int,
+        "valid": bool,
+        "invalid_reasons": list,
+        "signalling": dict,
+        "triggers": dict,
+        "contacts": dict,
+        "latency_ms": dict,
+        "arms": dict,
+        "uplift": dict,
+        "transport": dict,
+        "time": dict,
+    },
+    "details.json": {
+        "timezone": str,
+        "campaigns": list,
+        "policy": dict,
+        "arms": dict,
+        "signalling": dict,
+        "live": (dict, type(None)),
+    },
+}
+"""File of a run -> what a report needs in it."""
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -71,6 +110,8 @@ class RunFolder:
                 path.mkdir(parents=True)
             except FileExistsError:
                 continue
+            except OSError as error:
+                raise BadInput(f"--out {root}: cannot be written: {error.strerror or error}") from None
             break
         run = cls(path)
         run.update(
@@ -112,13 +153,79 @@ def open_run(path: Path) -> RunFolder:
     Raises:
         BadInput: it is none.
     """
-    try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{relative(path)}: not a run folder, it has no manifest.json") from None
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{relative(path)}/manifest.json: cannot be read ({error})") from None
+    if not (path / "manifest.json").exists():
+        raise BadInput(f"{relative(path)}: not a run folder, it has no manifest.json")
+    manifest = read_json(path / "manifest.json")
     return RunFolder(path, manifest)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object of a run.
+
+    Raises:
+        BadInput: it is not there, damaged, or no object.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{relative(path)}: missing: the run stopped too early, or it was removed") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{relative(path)}: cannot be read ({error})") from None
+    if not isinstance(found, dict):
+        raise BadInput(f"{relative(path)}: expected a JSON object")
+    return found
+
+
+def read_table(path: Path, columns: list[str]) -> pa.Table:
+    """Columns of one Parquet file of a run.
+
+    Raises:
+        BadInput: it is not there, damaged, or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise BadInput(f"{relative(path)}: missing: the run's summary or folder says it should be there")
+    try:
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise BadInput(f"{relative(path)}: damaged, cannot be read as Parquet ({said})") from None
+
+
+def check_reportable(path: Path) -> None:
+    """Sees whether the files that a report is made of are there, whole and of the right shape.
+
+    Raises:
+        BadInput: with every file that is not.
+    """
+    found = {name: read_json(path / name) for name in SHAPES}
+    problems = [
+        f"{relative(path / name)}: {key}: "
+        + ("wrong kind of value" if key in found[name] else "missing")
+        + ", not the file of a run"
+        for name, shape in SHAPES.items()
+        for key, kind in shape.items()
+        if not (key in found[name] and isinstance(found[name][key], kind))
+    ]
+    if problems:
+        raise BadInput(problems)
+    tables = {}
+    for arm in found["summary.json"]["arms"]:
+        tables[path / "arms" / arm / "outcomes.parquet"] = ["contacts", "replay_share"]
+        if arm != "control":
+            tables[path / "arms" / arm / "contacts.parquet"] = ["t_us"]
+    latencies = path / "live" / "latencies.parquet"
+    if found["details.json"]["live"] is not None or latencies.exists():
+        tables[latencies] = ["t_intended_ns", "latency_ns", "wire_ns", "decode_ns", "decide_ns", "submit_ns"]
+    for file, columns in tables.items():
+        try:
+            read_table(file, columns)
+        except BadInput as error:
+            problems += error.lines
+    if problems:
+        raise BadInput(problems)
 
 
 def _sha256(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -67,6 +68,7 @@ class Outcome:
         from reports.answer import screen
         from reports.page import NotReportable, write_report
 
+        self._recover()
         details = self._details()
         write_json(self.run_dir / "details.json", details)
         folder.finish(self.reasons)
@@ -79,6 +81,18 @@ class Outcome:
         # The page says when it was begun, so that it can be made again; the terminal says when it was ready.
         made["time"]["budget"] = budget()
         return screen(made, details, path)
+
+    def _recover(self) -> None:
+        """Takes in the arms that came to their end before the run was broken off, from their own results."""
+        ticks = self.study.days * 86_400 // self.study.tick_s
+        for name in self.study.arms:
+            path = self.run_dir / "arms" / name / "result.json"
+            failed = any(reason.startswith(f"{name}:") for reason in self.reasons)
+            if name in self._arms or failed or not path.exists():
+                continue
+            result = json.loads(path.read_text(encoding="utf-8"))
+            if result["spent"]["ticks"] >= ticks:  # an arm that was stopped leaves a result too
+                self.add(name, result)
 
     # ---- summary
 
@@ -125,13 +139,18 @@ class Outcome:
         return found
 
     def _ordered(self, arm: str) -> NDArray[np.bool_]:
+        # The table is in the order of subscribers, so the arms pair up row by row.
+        return np.asarray(self._outcomes(arm, "ordered"), bool)
+
+    def _reached(self, arm: str) -> int:
+        """Eligible subscribers who received at least one contact."""
+        return int(np.count_nonzero(self._outcomes(arm, "contacts")))
+
+    def _outcomes(self, arm: str, column: str) -> NDArray[Any]:
         import pyarrow.parquet as pq
 
-        # The table is in the order of subscribers, so the arms pair up row by row.
-        column = pq.read_table(self.run_dir / "arms" / arm / "outcomes.parquet", columns=["ordered"])[
-            "ordered"
-        ]
-        return np.asarray(column.to_numpy(), bool)
+        table = pq.read_table(self.run_dir / "arms" / arm / "outcomes.parquet", columns=[column])
+        return np.asarray(table[column].to_numpy())
 
     # ---- details
 
@@ -152,7 +171,12 @@ class Outcome:
             "timezone": any_arm.get("timezone", "UTC"),
             "campaigns": self._campaigns(),
             "policy": self._policy(),
-            "arms": {name: {key: arm[key] for key in keys} for name, arm in arms.items()},
+            "planned": {"arms": list(self.study.arms), "live": self.study.live is not None},
+            "blanket_at": self.study.blanket_at if "blanket" in self.study.arms else None,
+            "arms": {
+                name: {**{key: arm[key] for key in keys}, "reached": self._reached(name)}
+                for name, arm in arms.items()
+            },
             "signalling": signalling,
             "held_split": arms.get("precise", {}).get("held_split", []),
             "capture": next((arm["capture"] for arm in arms.values() if arm["capture"]), None),

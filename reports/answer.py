@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["answer", "points", "screen"]
+__all__ = ["answer", "points", "screen", "unequal_reach"]
 
 _MINUS = "−"
+_AS_MANY = 0.05
+"""Arms whose contacts and people reached differ by no more than this share reached as many people."""
 
 
 def points(share: float | None, sign: bool = True) -> str:
@@ -17,10 +19,41 @@ def points(share: float | None, sign: bool = True) -> str:
     return text.replace("-", _MINUS)
 
 
-def answer(summary: dict[str, Any]) -> str:
-    """One sentence with its interval."""
+def unequal_reach(summary: dict[str, Any], details: dict[str, Any]) -> str:
+    """By how much precise and blanket arm differ in contacts or people reached; empty if hardly or not."""
+    arms = summary["arms"]
+    if not {"precise", "blanket"} <= set(arms):
+        return ""
+    counts = {}
+    for name in ("precise", "blanket"):
+        reached = details["arms"].get(name, {}).get("reached")
+        counts[name] = {"contacts": arms[name]["contacts"]} | ({} if reached is None else {"people": reached})
+    apart = {}
+    for what in counts["precise"].keys() & counts["blanket"].keys():
+        a, b = counts["precise"][what], counts["blanket"][what]
+        apart[what] = (b - a) / a if a else float(b > 0)
+    if all(abs(share) <= _AS_MANY for share in apart.values()):
+        return ""
+    said = {
+        name: " to ".join(f"{found[what]} {what}" for what in ("contacts", "people") if what in found)
+        for name, found in counts.items()
+    }
+    by = ", ".join(
+        f"{100 * apart[what]:+.0f} % {what}".replace("-", _MINUS)
+        for what in ("people", "contacts")
+        if what in apart
+    )
+    return f"precise {said['precise']}, blanket {said['blanket']} ({by})"
+
+
+def answer(summary: dict[str, Any], details: dict[str, Any]) -> str:
+    """One sentence with its interval; no winner where the arms compared did not reach as many people."""
     uplift = summary["uplift"].get("precise_vs_blanket")
-    against = "group-sending the same offers to as many people"
+    unequal = unequal_reach(summary, details)
+    if uplift is not None and unequal:
+        return f"The two arms did not reach as many people: {unequal}; so this run names no winner."
+    at = details.get("blanket_at")
+    against = f"group-sending the same offers to as many people at {at or 'a fixed hour'}"
     if uplift is None:
         uplift = summary["uplift"].get("precise_vs_control")
         against = "contacting nobody"
@@ -28,7 +61,7 @@ def answer(summary: dict[str, Any]) -> str:
         return "No two arms were run, so there is nothing to compare."
     low, high = uplift["ci95"]
     interval = f"(95 % interval {points(low)} to {points(high)})"
-    moment = "Contact at the right moment"
+    moment = "Contacting the right person at the right moment"
     size = points(abs(uplift["estimate"]), sign=False)
     if low > 0:
         said = f"{moment} raised take-up by {size} percentage points over {against} {interval}"
@@ -36,11 +69,11 @@ def answer(summary: dict[str, Any]) -> str:
         said = f"{moment} lowered take-up by {size} percentage points against {against} {interval}"
     else:
         said = (
-            f"This run does not tell contact at the right moment from {against}: "
+            f"This run does not tell contacting the right person at the right moment from {against}: "
             f"the difference of take-up is {points(uplift['estimate'])} percentage points {interval}"
         )
     if uplift["truth"] is not None:
-        said += f"; the true difference, which only a simulator knows, is {points(uplift['truth'])}"
+        said += f"; the truth, under the assumed response model, is {points(uplift['truth'])}"
     return said + "."
 
 
@@ -48,7 +81,7 @@ def screen(summary: dict[str, Any], details: dict[str, Any], report: str) -> str
     """What the terminal shows when a run has ended."""
     signalling, triggers, contacts = summary["signalling"], summary["triggers"], summary["contacts"]
     latency = summary["latency_ms"]
-    lines = [answer(summary), ""]
+    lines = [answer(summary, details), ""]
     lines.append(
         f"{'arm':10}{'eligible':>10}{'contacts':>10}{'take-up':>10}{'share':>9}{'complaints':>12}{'cost':>9}"
     )
@@ -100,6 +133,7 @@ def screen(summary: dict[str, Any], details: dict[str, Any], report: str) -> str
         + ", ".join(
             f"{row['phase']} {row['used_s']:.0f} s"
             + (f" of {row['allowed_s']:.0f}" if row["allowed_s"] else "")
+            + (" (over)" if row["allowed_s"] and round(row["used_s"]) > row["allowed_s"] else "")
             for row in summary["time"]["budget"]
         )
     )

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, floor, log10, sqrt
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -16,6 +16,7 @@ mpl.use("svg")
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 __all__ = [
@@ -196,11 +197,25 @@ def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | N
                     value, 3, f" {name} {value:.1f} ms", rotation=90, va="bottom", ha="right", fontsize=10
                 )
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
+        positive = values[values > 0]
+        ticks = _ticks(float(positive[0]) if positive.size else 1.0, float(values[-1]))
+        axes.set_xlim(ticks[0], ticks[-1])
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_ylim(0, 101)
         axes.set_ylabel("% of triggers")
         axes.set_xlabel("milliseconds from planned send to the SMSC")
     return _svg(figure, "latency", f"Distribution of {len(values)} trigger latencies")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Ticks 1, 2, 5, 10, ... of a logarithmic axis that enclose a range; decades alone where it is wide."""
+    first, last = floor(log10(low)), ceil(log10(max(high, low))) + 1
+    wide = last - first > 5
+    series = [float(f"{m}e{e}") for e in range(first, last + 1) for m in ((1,) if wide else (1, 2, 5))]
+    start = max(i for i, tick in enumerate(series) if tick <= low)
+    end = min(i for i, tick in enumerate(series) if tick >= high and i > start)
+    return series[start : end + 1]
 
 
 def latency_over_time(at_s: NDArray[np.float64], latency_ms: NDArray[np.float64]) -> str:

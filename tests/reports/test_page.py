@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from reports.figures import _ticks
 from reports.page import NotReportable, write_report
 from reports.records import TABLES, write
 
@@ -159,10 +160,18 @@ def made_up_run(path, *, valid=True, live=True):
         ],
         "policy": {"per_calendar_month": 2, "quiet_hours": ["21:00", "09:00"]},
         "arms": {
-            "precise": {"triggers": triggers, "behaviours": {"equal": True, "kinds": kinds}},
+            "precise": {
+                "triggers": triggers,
+                "audit": {"contacts": 800},
+                "behaviours": {"equal": True, "kinds": kinds},
+                "reached": 700,
+            },
+            "blanket": {"triggers": triggers, "audit": {"contacts": 800}, "behaviours": None, "reached": 700},
             "control": {"triggers": {**triggers, "total": 0}, "behaviours": None},
         },
-        "signalling": {"precise": signalling},
+        "signalling": {"precise": signalling, "live": {**signalling, "generated": 47_940}},
+        "blanket_at": "09:30",
+        "planned": {"arms": ["control", "precise", "blanket"], "live": live},
         "held_split": [
             {
                 "campaign": "missed-call-alert",
@@ -188,6 +197,9 @@ def made_up_run(path, *, valid=True, live=True):
             "late_after_ms": 10.0,
             "lag_ms": {"p50": 0.1, "p99": 1.2, "max": 4.0},
             "triggers": triggers,
+            "woven": {"messages": 7940},
+            "contacts": {"submitted": 800, "received": 790, "unreached": {"absent": 10}},
+            "audit": {"contacts": 790},
         }
         if live
         else None,
@@ -217,6 +229,51 @@ def test_a_page_from_the_folder_alone(tmp_path, valid, live):
     assert ("This run is not valid" in text) is not valid
     assert "Hang-up SMS &lt;after&gt; a call" in text  # escaped
     assert "BROKEN" not in text
+    assert "at 09:30" in text
+    assert "ten in the morning" not in text
+    assert ("1 600 triggers sent" in text) is not live
+    assert ("about 2 397 a second in all, beside the 2 000 of the schedule" in text) is live
+    assert ("In the live phase (" in text) is live
+    assert "over by 0.1 s" in text
+
+
+def test_arms_of_unequal_reach_have_no_winner(tmp_path):
+    run = made_up_run(tmp_path)
+    details = json.loads((run / "details.json").read_text())
+    details["arms"]["blanket"]["reached"] = 600
+    (run / "details.json").write_text(json.dumps(details))
+    text = write_report(run).read_text()
+    assert "did not reach as many people: precise 800 contacts to 700 people" in text
+    assert "−14 % people" in text
+    assert "raised take-up" not in text
+
+
+def test_what_was_not_checked_has_no_tick(tmp_path):
+    run = made_up_run(tmp_path, valid=False, live=False)
+    summary, details = (json.loads((run / f"{n}.json").read_text()) for n in ("summary", "details"))
+    summary["signalling"] = dict.fromkeys(summary["signalling"], 0)
+    summary |= {"arms": {}, "uplift": {}}
+    summary["triggers"] = {"total": 0, "sent": 0, "held": 0, "failed": 0, "suppressed": {}}
+    details |= {"arms": {}, "signalling": {}}
+    details["planned"]["live"] = True
+    for name, values in (("summary", summary), ("details", details)):
+        (run / f"{name}.json").write_text(json.dumps(values))
+    text = write_report(run).read_text()
+    assert text.count(">not checked<") == 6
+    assert ">holds<" not in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (3.1, 45.0, [2, 5, 10, 20, 50]),
+        (5.0, 5.0, [5, 10]),
+        (0.3, 9.0, [0.2, 0.5, 1, 2, 5, 10]),
+        (0.2, 30_000.0, [0.1, 1, 10, 100, 1000, 10_000, 100_000]),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis(low, high, ticks):
+    assert _ticks(low, high) == ticks
 
 
 def test_the_page_is_self_contained(tmp_path):
