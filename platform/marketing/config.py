@@ -254,8 +254,8 @@ def _problems(document: Document, model: type[BaseModel], error: ValidationError
 def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:
     """Pydantic puts names of union members between the keys; only what stands in the file helps.
 
-    A member may be named like a key beside the one at fault, so of all ways to leave parts out the one counts that
-    keeps the last part, and then the longest.
+    A member may be named like a key beside the one at fault, so of all ways to leave parts out the one counts
+    that keeps the last part, and then the longest.
     """
     ways: list[KeyPath] = [()]
     for position, part in enumerate(loc):
