@@ -82,7 +82,10 @@ class Acceptor:
     steps: int = 0
     _states: dict[_Place, str] = field(default_factory=dict)
     _legs: dict[int, _Leg] = field(default_factory=dict)
-    _sequence: int = 0
+    _sequenced: int = 0
+    """Uplink messages so far that carry an N(SD)."""
+    _moduli: tuple[int, ...] = (2, 4)
+    """How the station may count them: TS 24.007 11.2.3.2.3, from release 99 on modulo 4."""
     _transactions: list[_Transaction] = field(default_factory=list)
     _current: _Transaction | None = None
     """The transaction of the message at hand."""
@@ -208,9 +211,10 @@ class Acceptor:
         """The names of the innermost message; N(SD) and transaction identifier are noted on the way."""
         protocol = dtap.BY_PD[value.pd]
         if step.uplink and protocol.sequenced:
-            if value.sequence != self._sequence:
+            self._moduli = tuple(m for m in self._moduli if self._sequenced % m == value.sequence)
+            if not self._moduli:
                 raise self._refuse(f"{value.name} with N(SD) {value.sequence}, a repetition")
-            self._sequence ^= 1
+            self._sequenced += 1
         name = value.name
         if protocol.transactions:
             self._current = (value.pd, value.ti, value.ti_flag if step.uplink else value.ti_flag ^ 1)

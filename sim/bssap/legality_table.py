@@ -116,6 +116,8 @@ TRANSITIONS: tuple[Transition, ...] = (
            "service, connected | ^CIPHER MODE COMPLETE | connected",
            "updating | ^CIPHER MODE COMPLETE | updating",
            needs=_OPEN),
+    # TS 24.008 4.3.6: whenever there is a connection.
+    *_rows("information", "any | vMM INFORMATION | any", needs=_OPEN),
     # TS 24.008 4.5.1.7
     *_rows("mm", "connected | ^CM SERVICE ABORT | aborted", needs=(*_OPEN, *_CONNECTED, *_SECURING)),
     # TS 24.008 4.5.1.1: what the station asked for is what it begins.
@@ -227,6 +229,7 @@ INITIAL = {
     "sccp": "idle", "reset": "none", "common id": "unsent", "clearing": "no", "paging": "none",
     "identity": "idle", "auth": "idle", "cipher": "off", "mm": "none", "service": "none",
     "channel": "signalling", "cc": "null", "hold": "idle", "sms": "idle", "ss": "null", "handover": "none",
+    "information": "any",
 }  # fmt: skip
 #: States in which a dialogue may end.
 FINAL = {
