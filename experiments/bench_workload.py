@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from experiments.problems import BadInput, relative
 from sigtran import MessageBatch
 from sigtran.capture import CaptureError, CaptureReader, PcapngWriter
-from sim.network.encode import TemplateLibrary
+from sim.network.library import TemplateLibrary
 from sim.network.wire import WireBatch
 from sim.run import Run, World, build
 from sim.scenario import load_world

@@ -1,9 +1,9 @@
 """A run: a world, a seed and sinks; advanced tick by tick, in lockstep with whoever listens.
 
-SimPy is the kernel. One process advances the crowd window by window (intents of the day, resolver,
-encoding); every contact, reply and organic take-up is a process of its own for as long as it lasts, and
-brings the resolver up to its own moment before it acts. Inside all times are world microseconds; rows of
-tables are stamped in Unix microseconds.
+SimPy is the kernel. One process advances the crowd window by window (intents of the day, settled and encoded
+by the compiled network); every contact, reply and organic take-up is a process of its own for as long as it
+lasts, and brings the network up to its own moment before it acts. Inside all times are world microseconds;
+rows of tables are stamped in Unix microseconds.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from sim.network.build import Settings, build_core, template_library
-from sim.network.emission import Emitter
-from sim.network.encode import TemplateLibrary
+from sim.network.build import Settings, build_network, template_library
 from sim.network.handsets import Handsets, Row, organic_story, part_row
 from sim.network.intents import Identities, Moves, Power
+from sim.network.library import TemplateLibrary
 from sim.network.live import Live, Reaction
 from sim.network.messages import Cancel, Deliver, Submit
-from sim.network.resolver import Resolver
 from sim.network.smsc import Part, ServiceCentre, Story
 from sim.network.wire import WireBatch
 from sim.scenario import WorldScenario
@@ -151,19 +149,16 @@ class Run:
         library = library or template_library(settings)
         self.world = world
         self.library = library
-        self.core = build_core(
+        self.network = build_network(
             settings, world.topology, identities, people, world.draws, library, start_us, end_us
         )
-        switch = self.core.switch
         self._sink = sink
         self._tick_us = tick_us
         self._end_us = end_us
-        self._emitter = Emitter(library, switch.out, switch.lac, switch.ci, settings.epoch_unix_us)
-        self._resolver = Resolver(self.core, people, start_us, end_us)
         self.env = simpy.Environment(initial_time=start_us)
-        self.centre = ServiceCentre(self.env, self.core, self._resolver, partial(sub_of_msisdn, world))
+        self.centre = ServiceCentre(self.env, self.network, partial(sub_of_msisdn, world))
         self.handsets = Handsets(
-            self.env, self.core, self._resolver, self.centre, sink, settings.epoch_unix_us, originators or {},
+            self.env, self.network, self.centre, sink, settings.epoch_unix_us, originators or {},
             _Minds(responses) if responses is not None else None,
         )  # fmt: skip
         self.centre.handsets = self.handsets
@@ -205,9 +200,9 @@ class Run:
             tick_us = min(self._tick_us, self._end_us - int(self.env.now))
             yield self.env.timeout(tick_us)
             now_us = int(self.env.now)
-            self._resolver.settle(now_us)
-            emitted = self._emitter.window(now_us)
-            rows = self._emitter.acts()
+            self.network.settle(now_us)
+            emitted = self.network.window(now_us)
+            rows = self.network.take_acts()
             if len(rows):
                 self._sink.acts(rows)
             if emitted is not None:
@@ -232,11 +227,11 @@ class LivePhase:
         """Draws the schedule; with `most`, it and the phase end with that many messages at the latest."""
         settings, people = settings_of(world.scenario), Inhabitants(world)
         library = library or template_library(settings)
-        core = build_core(
+        network = build_network(
             settings, world.topology, _identities(world), people, world.draws, library, start_us, end_us
         )
         self._world = world
-        self.live = Live(core, people, library, settings.epoch_unix_us, start_us, end_us, most)
+        self.live = Live(network, people, start_us, end_us, most)
 
     @property
     def batch(self) -> WireBatch:

@@ -10,10 +10,9 @@ import simpy
 
 from sim.bssap import gsm7
 from sim.bssap.errors import EncodeError
-from sim.network import texts, tpdus
-from sim.network.core import Core
+from sim.network import tpdus
+from sim.network.kernel import Network
 from sim.network.messages import Deliver
-from sim.network.resolver import Resolver
 from sim.network.smsc import Part, ServiceCentre, Story
 
 Row = dict[str, Any]
@@ -79,8 +78,7 @@ class Handsets:
     def __init__(
         self,
         env: simpy.Environment,
-        core: Core,
-        resolver: Resolver,
+        network: Network,
         centre: ServiceCentre,
         recorder: Recorder,
         epoch_unix_us: int,
@@ -89,8 +87,7 @@ class Handsets:
     ) -> None:
         """`offers`: originator -> offer that its messages make; `people` None: nobody reacts to anything."""
         self.env = env
-        self.core = core
-        self.resolver = resolver
+        self.network = network
         self.centre = centre
         self.recorder = recorder
         self.people = people
@@ -105,7 +102,7 @@ class Handsets:
     def received(self, part: Part) -> None:
         """A part is in the handset; the last one makes the contact."""
         source, sub = part.submit.source, part.sub
-        row = part_row(part, self.core.switch.number(sub), self._epoch_unix_us)
+        row = part_row(part, self.network.number(sub), self._epoch_unix_us)
         self.recorder.parts([row.copy()])
         number, total = row.pop("part"), row["parts"]
         key = (sub, source, row["reference"], total)
@@ -127,14 +124,14 @@ class Handsets:
 
     def _contact(self, row: Row, t_us: int, sub: int, source: str) -> None:
         """Somebody reads a whole message."""
-        station, switch = self.core.stations, self.core.switch
-        self.resolver.settle(t_us)
-        since_on, since_call = station.power_on_us[sub], station.service_call_us[sub]
+        self.network.settle(t_us)
+        station = self.network.station(sub)
+        since_on, since_call = station.power_on_us, station.service_call_us
         moment: Row = {
             "since_power_on_us": t_us - since_on if since_on >= 0 else -1,
             "since_service_call_us": max(0, t_us - since_call) if since_call >= 0 else -1,
-            "place": switch.place[station.cell[sub]],
-            "dwell_us": t_us - station.place_since_us[sub],
+            "place": station.place,
+            "dwell_us": t_us - station.place_since_us,
             "local_second": t_us // 1_000_000 % _DAY_S,
         }
         times = self._times[sub]
@@ -179,18 +176,18 @@ class Handsets:
         body, env = tpdus.text_body(text), self.env
         while True:
             now_us = int(env.now)
-            self.resolver.settle(now_us)
-            attempt = texts.send(self.core, now_us, sub, source, body, purpose="smsc")
-            if attempt.outcome == "delivered":
+            self.network.settle(now_us)
+            outcome, at_us = self.network.send(now_us, sub, source, body)
+            if outcome == "delivered":
                 break
-            yield env.timeout(_ASLEEP_US if attempt.outcome == "absent" else max(attempt.at_us - now_us, 1))
-        yield env.timeout(attempt.at_us - now_us)
+            yield env.timeout(_ASLEEP_US if outcome == "absent" else max(at_us - now_us, 1))
+        yield env.timeout(at_us - now_us)
         self._replies += 1
         data, coding = smpp_text(text)
-        number = self.core.switch.number(sub)
+        number = self.network.number(sub)
         self.centre.tell(
             Deliver(
-                t_us=attempt.at_us,
+                t_us=at_us,
                 stable_id=f"reply {number} {self._replies}",
                 kind="reply",
                 source=number,

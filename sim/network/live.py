@@ -14,18 +14,16 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.network import acts, tpdus
-from sim.network.core import Core
-from sim.network.emission import Acts, Emitter, Visible
-from sim.network.encode import TemplateLibrary
+from sim.network import tpdus
 from sim.network.intents import DAY_US, People
+from sim.network.kernel import Delivery, Network
 from sim.network.messages import Deliver, Submit
-from sim.network.paging import authenticates, response_us, security
-from sim.network.resolver import Resolver
 from sim.network.smsc import Part, receipt
-from sim.network.stations import GAP_US
 from sim.network.visible import VISIBLE
 from sim.network.wire import WireBatch
+
+GAP_US: Final = 300_000
+"""Between the end of one connection of a station and the beginning of the next."""
 
 FIRST_REACTION: Final = 0xF0000001
 """Correlation ids of woven-in messages begin here, far from those of a schedule."""
@@ -54,51 +52,45 @@ class Live:
 
     def __init__(
         self,
-        core: Core,
+        network: Network,
         people: People,
-        library: TemplateLibrary,
-        epoch_unix_us: int,
         start_us: int,
         end_us: int,
         most: int | None = None,
     ) -> None:
-        """`core` holds the state at `start_us`; afterwards that at `end_us`.
+        """`network` holds the state at `start_us`; afterwards that at `end_us`.
 
         With `most` the schedule has no more messages than that, and the phase ends with the last of them.
         """
-        self._core = core
-        switch = core.switch
+        self.network = network
         self.end_us = end_us
         """What is delivered is over by then."""
-        self._cell = core.stations.cell[:]
-        self._on = core.stations.on[:]
-        self._tmsi, self._lac = core.vlr.tmsi[:], core.vlr.lac[:]
+        self._cell, self._on = network.column("cell"), network.column("on")
+        self._tmsi, self._lac = network.column("tmsi"), network.column("registered_lac")
         self._changes = _changes(people, start_us, end_us)
-        switch.journal = []
-        Resolver(core, people, start_us, end_us).settle(end_us)
-        emitter = Emitter(library, switch.out, switch.lac, switch.ci, epoch_unix_us)
-        self.acts: Acts = emitter.acts()
+        network.keep_journal()
+        network.settle(end_us)
+        self.acts: NDArray[np.void] = network.take_acts()
         """Acts of the schedule."""
-        drawn = emitter.window(end_us)
+        drawn = network.window(end_us)
         self.batch: WireBatch = drawn[0] if drawn else WireBatch.empty()
         """The schedule."""
-        self.visible: Visible = drawn[1] if drawn else np.zeros(0, dtype=VISIBLE)
+        self.visible: NDArray[np.void] = drawn[1] if drawn else np.zeros(0, dtype=VISIBLE)
         """Its visible acts."""
         if most is not None and self.batch.n > most:
             self._cut(most)
         self._busy: dict[int, list[tuple[int, int]]] = {}
         self._updates: dict[int, list[tuple[int, int, int]]] = {}
-        for sub, from_us, until_us, new_tmsi, lac in switch.journal:
-            self._busy.setdefault(sub, []).append((from_us, until_us))
-            if new_tmsi:
-                self._updates.setdefault(sub, []).append((until_us, new_tmsi, lac))
+        for begun in network.journal:
+            self._busy.setdefault(begun.sub, []).append((begun.start_us, begun.end_us))
+            if begun.new_tmsi:
+                self._updates.setdefault(begun.sub, []).append((begun.end_us, begun.new_tmsi, begun.lac))
         for intervals in self._busy.values():
             intervals.sort()
-        switch.journal = None
-        switch.use_reserved()
-        switch.out.shown.clear()  # of ladders that would have gone on after the end
-        self._reactions = Emitter(library, switch.out, switch.lac, switch.ci, epoch_unix_us, FIRST_REACTION)
-        self.reactions: list[tuple[Acts, Visible]] = []
+        network.work_beside()
+        network.drop_pending()  # of ladders that would have gone on after the end
+        network.count_from(FIRST_REACTION)
+        self.reactions: list[tuple[NDArray[np.void], NDArray[np.void]]] = []
         """Truth of what has been woven in, one entry a delivery."""
 
     def _cut(self, most: int) -> None:
@@ -115,7 +107,7 @@ class Live:
 
     def react(self, submit: Submit, sub: int, t_us: int) -> Reaction:
         """The delivery of a message that arrived at `t_us`; `sub` -1: to nobody's number."""
-        core, switch = self._core, self._core.switch
+        network = self.network
         if t_us >= self.end_us:
             return Reaction("after_end")
         if sub < 0:
@@ -124,40 +116,34 @@ class Live:
         at_us = t_us + _CENTRE_US
         tmsi, registered_lac = self._registration(sub, at_us)
         cell = self._state(sub, at_us)
-        if cell < 0 or switch.lac[cell] != registered_lac:
+        if cell < 0 or network.area(cell) != registered_lac:
             return Reaction("absent")
         body, header = tpdus.smpp_body(submit.data, submit.data_coding, submit.esm_class)
-        tpdu = tpdus.deliver(
-            submit.source, core.clock.stamp(t_us), body, header=header, more=submit.part < submit.parts
-        )
-        words = switch.chance(sub, "smsc")
-        options = security(words)
-        leg = switch.leg("mt_sms", options, at_us, words, tpdu_length=len(tpdu), page_us=response_us(words))
-        leg.start_us = self._gap(sub, at_us, leg.end_us - at_us)
+        delivery = Delivery(
+            network, sub, at_us, submit.source, body, network.clock.stamp(t_us), header=header,
+            more=submit.part < submit.parts,
+        )  # fmt: skip
+        delivery.start_us = self._gap(sub, at_us, delivery.end_us - at_us)
         until_us = submit.validity_until_us
-        if until_us is not None and leg.start_us >= until_us:
+        if until_us is not None and delivery.start_us >= until_us:
             final_us = max(t_us, until_us)
             told = receipt(submit, "expired", final_us, t_us) if submit.receipt else None
             return Reaction("expired", receipt=told)
-        if leg.end_us >= self.end_us:
+        if delivery.end_us >= self.end_us:
             return Reaction("after_end")
-        insort(self._busy.setdefault(sub, []), (leg.start_us, leg.end_us))
-        act = switch.act(leg.start_us, sub, acts.TEXT_RECEIVED, b"delivered", -1, submit.source.encode())
-        switch.begin(
-            leg, act, sub, cell, words, tmsi=tmsi, identified=True, peer=submit.source.encode(), tpdu=tpdu,
-            fresh_vectors=authenticates(options),
-        )  # fmt: skip
-        emitted = self._reactions.window(self.end_us)
+        insort(self._busy.setdefault(sub, []), (delivery.start_us, delivery.end_us))
+        delivery.begin(cell, tmsi)
+        emitted = network.window(self.end_us)
         assert emitted is not None
-        self.reactions.append((self._reactions.acts(), emitted[1]))
-        received_us = leg.time("sms_ok")
+        self.reactions.append((network.take_acts(), emitted[1]))
+        received_us = delivery.received_us
         part = Part(received_us, sub, submit, t_us // _SECOND_US * _SECOND_US, body, header)
         told = receipt(submit, "delivered", received_us, t_us) if submit.receipt else None
         return Reaction("delivered", emitted[0], part, told)
 
     def _registration(self, sub: int, t_us: int) -> tuple[int, int]:
         """TMSI and location area of a subscriber at a time."""
-        tmsi, lac = self._tmsi[sub], self._lac[sub]
+        tmsi, lac = int(self._tmsi[sub]), int(self._lac[sub])
         for since_us, new_tmsi, new_lac in self._updates.get(sub, ()):
             if since_us <= t_us:
                 tmsi, lac = new_tmsi, new_lac
@@ -165,7 +151,7 @@ class Live:
 
     def _state(self, sub: int, t_us: int) -> int:
         """Cell of a subscriber at a time; -1: switched off."""
-        cell, on = self._cell[sub], bool(self._on[sub])
+        cell, on = int(self._cell[sub]), bool(self._on[sub])
         for since_us, new_cell, new_on in self._changes.get(sub, ()):
             if since_us <= t_us:
                 cell, on = (new_cell, on) if new_cell >= 0 else (cell, new_on)

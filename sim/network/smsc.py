@@ -12,11 +12,10 @@ from typing import Any, Final, Protocol
 
 import simpy
 
-from sim.network import texts, tpdus
-from sim.network.core import Core
+from sim.network import tpdus
 from sim.network.intents import DAY_US
+from sim.network.kernel import Network
 from sim.network.messages import Deliver, FinalState, Submit
-from sim.network.resolver import Resolver
 
 Story = Generator[simpy.Event, Any, None]
 
@@ -63,14 +62,12 @@ class ServiceCentre:
     def __init__(
         self,
         env: simpy.Environment,
-        core: Core,
-        resolver: Resolver,
+        network: Network,
         sub_of_msisdn: Callable[[str], int],
         handsets: Handsets | None = None,
     ) -> None:
         self.env = env
-        self.core = core
-        self.resolver = resolver
+        self.network = network
         self.handsets = handsets
         self._sub_of_msisdn = sub_of_msisdn
         self._held: dict[str, _Entry] = {}
@@ -112,8 +109,8 @@ class ServiceCentre:
             self._final(entry, "undeliverable", t_us)
             return
         body, header = tpdus.smpp_body(submit.data, submit.data_coding, submit.esm_class)
-        stamp = self.core.clock.stamp(t_us)
-        words = self.core.switch.chance(sub, "smsc")
+        stamp = self.network.clock.stamp(t_us)
+        words = self.network.chance(sub, "smsc")
         wait_us = _CENTRE_US[0] + (words[0] * _CENTRE_US[1] >> 32)
         while True:
             yield from self._wait(entry, min(int(env.now) + wait_us, until_us))
@@ -124,23 +121,22 @@ class ServiceCentre:
             if now_us >= until_us:
                 self._final(entry, "expired", t_us)
                 return
-            self.resolver.settle(now_us)
-            attempt = texts.deliver(
-                self.core, now_us, sub, submit.source, body, stamp, header=header,
-                more=submit.part < submit.parts, purpose="smsc",
-            )  # fmt: skip
-            if attempt.outcome == "delivered":
+            self.network.settle(now_us)
+            outcome, at_us = self.network.deliver(
+                now_us, sub, submit.source, body, stamp, header=header, more=submit.part < submit.parts
+            )
+            if outcome == "delivered":
                 break
-            if attempt.outcome == "absent":
+            if outcome == "absent":
                 yield from self._absent(entry, sub, until_us)
                 wait_us = 0
             else:
-                wait_us = attempt.at_us - now_us + (_RETRY_US if attempt.outcome == "refused" else 0)
+                wait_us = at_us - now_us + (_RETRY_US if outcome == "refused" else 0)
         self._held.pop(submit.message_id, None)
-        yield env.timeout(attempt.at_us - now_us)
+        yield env.timeout(at_us - now_us)
         second_us = t_us // 1_000_000 * 1_000_000
         if self.handsets is not None:
-            self.handsets.received(Part(attempt.at_us, sub, submit, second_us, body, header))
+            self.handsets.received(Part(at_us, sub, submit, second_us, body, header))
         self._final(entry, "delivered", t_us)
 
     def _wait(self, entry: _Entry, until_us: int) -> Story:
@@ -152,13 +148,12 @@ class ServiceCentre:
         """Until the subscriber is registered again, TS 23.040 10.2; the diary says when to look."""
         while self.env.now < until_us and not entry.taken_back.triggered:
             now_us = int(self.env.now)
-            self.resolver.settle(now_us)
-            station = self.core.stations
-            if station.camped[sub] and self.core.hears_page(sub):
+            self.network.settle(now_us)
+            if self.network.hears_page(sub):
                 return
             wake_us = now_us + _AGAIN_US
-            if not station.on[sub]:
-                next_us = self.core.ahead.next_on_us(sub, now_us)
+            if not self.network.station(sub).on:
+                next_us = self.network.next_on_us(sub, now_us)
                 wake_us = next_us + _REGISTERS_US if next_us >= 0 else (now_us // DAY_US + 1) * DAY_US + 1
             yield from self._wait(entry, min(wake_us, until_us))
 

@@ -117,13 +117,21 @@ class Template:
     """Mark -> its first step; END -> the last step."""
     visible: tuple[int, ...]
     """Index of the visibility rule of each message, -1 none."""
-    index: int
-    """Its number in the library."""
 
     @property
     def shows(self) -> bool:
         """Whether any step falls under a visibility rule."""
         return max(self.visible) >= 0
+
+    def render(self, row: bytes) -> list[bytes]:
+        """The messages of one instance with the values of a row, as the compiled network makes them."""
+        octets = self.octets.copy()
+        octets[self.patch_to] = np.frombuffer(row, dtype=np.uint8)[self.patch_from]
+        ends = self.lengths.cumsum().tolist()
+        return [
+            octets[end - length : end].tobytes()
+            for end, length in zip(ends, self.lengths.tolist(), strict=True)
+        ]
 
 
 def _octet_stream(label: str) -> Iterator[int]:
@@ -188,7 +196,7 @@ def reference_messages(steps: Sequence[StepLike], values: Values) -> list[bytes]
     return messages
 
 
-def make_template(shape: Shape, ladders: Ladders, visible_of: VisibleOf, index: int = 0) -> Template:
+def make_template(shape: Shape, ladders: Ladders, visible_of: VisibleOf) -> Template:
     """Encodes a shape with the sentinel sets and traces its octets; EncodeError where that fails."""
     values = [sentinel_values(shape, i) for i in range(_SETS)]
     ladder = [ladders(shape, v) for v in values]
@@ -253,5 +261,4 @@ def make_template(shape: Shape, ladders: Ladders, visible_of: VisibleOf, index: 
         names=tuple(step.name for step in steps),
         moments=moments,
         visible=visible,
-        index=index,
     )

@@ -1,7 +1,7 @@
-"""Short message TPDUs by the thousand: each text is encoded once, the rest is spliced around it.
+"""What short messages by the thousand are spliced from: bodies, each encoded once, and time stamps.
 
-Bodies come from the reference codec (`sim.bssap.user_data`); a test holds the splices against
-`sim.bssap.tpdu`.
+Bodies come from the reference codec (`sim.bssap.user_data`); the compiled network puts the rest around them,
+and a test holds that against `sim.bssap.tpdu`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Final
 
 from sim.bssap import gsm7
 from sim.bssap.errors import EncodeError
-from sim.bssap.octets import push_bcd
 from sim.bssap.user_data import (
     GSM7,
     Concatenation,
@@ -25,7 +24,6 @@ from sim.bssap.user_data import (
 
 UCS2_CODING: Final = 0x08
 _HEADER: Final = 0x40
-_INTERNATIONAL_DIGITS: Final = 12
 _UDHI: Final = 0x40  # SMPP 3.4 5.2.12: esm_class, user data header present
 
 
@@ -56,24 +54,6 @@ def body_text(body: bytes, header: bool) -> tuple[str, Concatenation | None]:
     """What a handset makes of TP-DCS, TP-UDL and TP-UD: the text, and which part of what it is."""
     data = decode_user_data(body[1:], body[0], header)
     return data.text or "", data.concatenation
-
-
-@lru_cache(maxsize=1 << 15)
-def address(digits: str) -> bytes:
-    """TS 23.040 9.1.2.5: international from 12 digits on, as the ladders have it."""
-    kind = 0x91 if len(digits) >= _INTERNATIONAL_DIGITS else 0x81
-    return bytes([len(digits), kind]) + push_bcd(digits, "address")
-
-
-def submit(reference: int, destination: str, body: bytes) -> bytes:
-    """SMS-SUBMIT without a validity period, TS 23.040 9.2.2.2."""
-    return bytes([0x01, reference]) + address(destination) + b"\0" + body
-
-
-def deliver(originator: str, stamp: bytes, body: bytes, *, header: bool = False, more: bool = False) -> bytes:
-    """SMS-DELIVER, TS 23.040 9.2.2.1."""
-    first = (_HEADER if header else 0) | (0 if more else 0x04)
-    return bytes([first]) + address(originator) + b"\0" + body[:1] + stamp + body[1:]
 
 
 def _semi(value: int) -> int:

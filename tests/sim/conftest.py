@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.network.build import Settings, template_library
-from sim.network.encode import TemplateLibrary
+from sim.network.library import TemplateLibrary
 
 
 @pytest.fixture(scope="session")

@@ -184,7 +184,7 @@ def test_everything_of_a_day_occurs(day) -> None:
 def test_tmsi_are_alone(world, library) -> None:
     run = Run(world, sink=Memory(), tick_us=HOUR, end_us=6 * HOUR, library=library)
     while run.step() < 6 * HOUR:
-        assert len(set(run.core.vlr.tmsi)) == world.n
+        assert len(np.unique(run.network.column("tmsi"))) == world.n
 
 
 def test_the_tick_changes_nothing(world, library) -> None:

@@ -9,14 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sim.draws import Draws
-from sim.network.build import Settings, build_core
-from sim.network.core import Core
-from sim.network.emission import Emitter
-from sim.network.encode import TemplateLibrary
+from sim.network.build import Settings, build_network
 from sim.network.intents import Identities
-from sim.network.resolver import Resolver
+from sim.network.kernel import Network
+from sim.network.templates import Shape
 from sim.network.topology import build_topology
 from sim.network.visible import VISIBLE
 from sim.scenario import BscScenario, NetworkScenario, PlaceScenario, WorldScenario
@@ -81,24 +80,27 @@ class Script:
 class Settled:
     """A settled script."""
 
-    core: Core
-    emitter: Emitter
-    library: TemplateLibrary
+    network: Network
+    imsi: NDArray[np.uint64]
+    started: list[tuple[int, Shape]]
 
     def __post_init__(self) -> None:
-        out = self.core.switch.out
-        self.ladders = [self.library._templates[row[0]] for row in out.instances]
-        self.ladder_acts = [row[4] for row in out.instances]
-        self.acts = self.emitter.acts()
-        self.batch, self.visible = self.emitter.window(1 << 60) or (None, np.zeros(0, VISIBLE))
+        self.ladder_acts = [act for act, _ in self.started]
+        self.shapes = [shape for _, shape in self.started]
+        self.acts = self.network.take_acts()
+        self.batch, self.visible = self.network.window(1 << 60) or (None, np.zeros(0, VISIBLE))
 
     @property
     def kinds(self) -> list[str]:
-        return [template.shape.kind for template in self.ladders]
+        return [shape.kind for shape in self.shapes]
+
+    def of(self, sub: int) -> NDArray[np.void]:
+        """The visible rows of a subscriber."""
+        return self.visible[self.visible["imsi"] == self.imsi[sub]]
 
     def shown(self, sub: int) -> list[tuple[int, int, int]]:
         """(kind, role, cause) of the visible rows of a subscriber."""
-        rows = self.visible[self.visible["imsi"] == self.core.switch.imsi[sub]]
+        rows = self.of(sub)
         return list(zip(rows["kind"].tolist(), rows["role"].tolist(), rows["cause"].tolist(), strict=True))
 
     def outcomes(self) -> list[tuple[int, int, str]]:
@@ -127,30 +129,30 @@ def script() -> type[Script]:
 
 
 @pytest.fixture
-def network(topology, library, identities) -> Callable[..., tuple[Core, Resolver, Emitter]]:
+def network(topology, library, identities) -> Callable[..., Network]:
     """A network with the people of a script in it, at time 0."""
 
     def build(
         script: Script, until_us: int = 3 * HOUR, seed: int = 5, t3212_us: int = 10_000 * HOUR
-    ) -> tuple[Core, Resolver, Emitter]:
-        people, draws = script.people(), Draws(seed)
+    ) -> Network:
         settings = Settings(t3212_us=t3212_us, epoch_unix_us=EPOCH)
-        core = build_core(settings, topology, identities, people, draws, library, 0, until_us)
-        emitter = Emitter(library, core.switch.out, core.switch.lac, core.switch.ci, EPOCH)
-        return core, Resolver(core, people, 0, until_us), emitter
+        return build_network(
+            settings, topology, identities, script.people(), Draws(seed), library, 0, until_us
+        )
 
     return build
 
 
 @pytest.fixture
-def settle(network, library) -> Callable[..., Settled]:
+def settle(network, identities) -> Callable[..., Settled]:
     """Settles a script from 0 to `until_us`."""
 
     def run(script: Script, until_us: int = 3 * HOUR, seed: int = 5, admits=None) -> Settled:
-        core, resolver, emitter = network(script, until_us, seed)
-        core.admits = admits
-        resolver.settle(until_us)
-        return Settled(core, emitter, library)
+        net = network(script, until_us, seed)
+        net.admits = admits
+        net.keep_journal()
+        net.settle(until_us)
+        return Settled(net, identities.imsi, [(begun.act, begun.shape) for begun in net.journal])
 
     return run
 

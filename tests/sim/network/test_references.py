@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.network.references import (
-    FREEZE_US,
-    RESERVED_REFERENCES,
-    FreeList,
-    NumbersExhaustedError,
-    circuits,
-    local_references,
-    reserved_references,
-    temporary_identities,
-)
+from sim.network.exhaustion import NumbersExhaustedError
+from sim.network.kernel import RESERVED_REFERENCES, FreeList, circuits, local_references, reserved_references
 
 
 @given(
@@ -47,15 +38,6 @@ def test_every_number_comes_once_before_any_comes_again(key: int) -> None:
     assert numbers.take(10) == 7
 
 
-def test_a_column_of_fresh_numbers_is_what_taking_them_singly_gives() -> None:
-    one, many = temporary_identities(77), temporary_identities(77)
-    column = many.take_fresh(5000)
-    assert column.tolist() == [one.take(0) for _ in range(5000)]
-    assert many.take(0) == one.take(0)
-    assert len(np.unique(column)) == 5000
-    assert column.max() < 0xC0000000
-
-
 def test_the_reserved_references_are_apart() -> None:
     assert {local_references(1).take(0) < RESERVED_REFERENCES for _ in range(9)} == {True}
     reserved = reserved_references(1)
@@ -70,6 +52,9 @@ def test_circuits_avoid_the_time_slots_of_synchronisation_and_signalling() -> No
     assert {code & 31 for code in lent} == set(range(1, 32)) - {16}
     codes.give_back(lent[7], 50)
     assert codes.take(60) == lent[7]
+
+
+FREEZE_US = 300_000_000
 
 
 def test_frozen_references_outlast_a_late_message() -> None:

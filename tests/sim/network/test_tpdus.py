@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sim.bssap import gsm7, tpdu
 from sim.bssap.user_data import decode_user_data, text_user_data
 from sim.network import tpdus
+from sim.network.kernel import deliver_octets, submit_octets
 
 NUMBERS = st.text("0123456789", min_size=3, max_size=14)
 TEXTS = st.text("abcXYZ @£012€到了吗？", max_size=60)
@@ -25,7 +26,7 @@ def address(digits: str) -> tpdu.TpAddress:
 @given(NUMBERS, TEXTS, st.integers(0, 255))
 def test_submit(number: str, text: str, reference: int) -> None:
     expected = tpdu.Submit(address(number), text_user_data(text, coding(text)), reference)
-    assert tpdus.submit(reference, number, tpdus.text_body(text)) == tpdu.encode(expected)
+    assert submit_octets(reference, number, tpdus.text_body(text)) == tpdu.encode(expected)
 
 
 @given(NUMBERS, TEXTS, st.integers(0, 400 * 86400 * 10**6), st.booleans())
@@ -34,7 +35,7 @@ def test_deliver(number: str, text: str, t_us: int, more: bool) -> None:
     expected = tpdu.Deliver(
         address(number), tpdu.Timestamp(stamp), text_user_data(text, coding(text)), more_messages=more
     )
-    assert tpdus.deliver(number, stamp, tpdus.text_body(text), more=more) == tpdu.encode(expected)
+    assert deliver_octets(number, stamp, tpdus.text_body(text), more=more) == tpdu.encode(expected)
 
 
 @pytest.mark.parametrize(

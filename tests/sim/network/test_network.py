@@ -1,4 +1,4 @@
-"""Cases of the resolver: who does what in which state; what the network and the tap make of it."""
+"""Cases of the network: who does what in which state; what the network and the tap make of it."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_power(settle, script, cell_of) -> None:
     run = settle(script(home(cell_of(4097)), power=power))
     assert run.kinds == ["detach", "lu_attach"]
     assert run.shown(0) == [(1, 0, 0)]  # nobody could know whose TMSI it was at the detach
-    assert run.visible["imsi"].tolist() == [0, run.core.switch.imsi[0]]
+    assert run.visible["imsi"].tolist() == [0, run.imsi[0]]
 
 
 def test_a_detach_is_identified_once_the_tap_knows_the_tmsi(settle, script, cell_of) -> None:
@@ -152,7 +152,7 @@ def test_switching_off_waits_for_the_end_of_the_call(settle, script, cell_of) ->
     )
     run = settle(story)
     assert run.kinds == ["mo_call_answered", "mt_call_answered", "detach"]
-    rows = run.visible[run.visible["imsi"] == run.core.switch.imsi[0]]
+    rows = run.of(0)
     assert rows["kind"].tolist() == [10, 11, 12, 2]
     assert np.all(np.diff(rows["t_us"]) > 0)
 
@@ -164,13 +164,13 @@ def test_handover_into_another_bsc_and_the_update_after_it(settle, script, cell_
     )
     run = settle(story)
     assert run.kinds[:2] == ["mo_call_answered", "mt_call_answered"]
-    assert ("handover", True) in run.ladders[0].shape.options
-    assert ("handover", True) not in run.ladders[1].shape.options
-    rows = run.visible[run.visible["imsi"] == run.core.switch.imsi[0]]
+    assert ("handover", True) in run.shapes[0].options
+    assert ("handover", True) not in run.shapes[1].options
+    rows = run.of(0)
     assert rows["kind"].tolist()[:4] == [10, 11, 30, 12]
     assert rows["lac"].tolist()[:4] == [4097, 4097, 4099, 4099]
     assert set(rows["kind"].tolist()[4:]) <= {3, 5}
-    assert run.core.vlr.lac[0] == 4099
+    assert run.network.station(0).registered_lac == 4099
 
 
 def test_handover_of_the_called_side(settle, script, cell_of) -> None:
@@ -178,7 +178,7 @@ def test_handover_of_the_called_side(settle, script, cell_of) -> None:
         home(cell_of(4097)), moves=[(HOUR + 40 * SECOND, 1, cell_of(4099))], calls=[wish(HOUR, 0, talk_s=120)]
     )
     run = settle(story)
-    assert ("handover", True) in run.ladders[1].shape.options
+    assert ("handover", True) in run.shapes[1].options
 
 
 def test_a_text_waits_for_its_receiver(settle, script, cell_of) -> None:
@@ -186,7 +186,7 @@ def test_a_text_waits_for_its_receiver(settle, script, cell_of) -> None:
     run = settle(script(home(cell_of(4097)), power=power, texts=[(HOUR + MINUTE, 0, 1, 1, "", 1)]))
     assert run.kinds == ["detach", "mo_sms", "lu_attach", "mt_sms"]
     received = run.visible[run.visible["kind"] == 21][0]
-    assert received["peer"] == str(run.core.switch.msisdn[0]).encode()
+    assert received["peer"] == run.network.number(0).encode()
     assert received["t_us"] - EPOCH > 2 * HOUR
 
 
@@ -206,21 +206,21 @@ def test_a_text_during_a_call_comes_after_it(settle, script, cell_of) -> None:
         ],
     )
     run = settle(story)
-    rows = run.visible[run.visible["imsi"] == run.core.switch.imsi[1]]
+    rows = run.of(1)
     assert rows["kind"].tolist() == [10, 11, 12, 21, 20] or rows["kind"].tolist() == [10, 11, 12, 20, 21]
 
 
-def test_t3212(network, script, cell_of) -> None:
+def test_t3212(network, identities, script, cell_of) -> None:
     story = script(home(cell_of(4097)), [True] * 5 + [False])
-    core, resolver, emitter = network(story, 12 * HOUR, t3212_us=HOUR)
-    resolver.settle(12 * HOUR)
-    _, visible = emitter.window(13 * HOUR)
+    net = network(story, 12 * HOUR, t3212_us=HOUR)
+    net.settle(12 * HOUR)
+    _, visible = net.window(13 * HOUR)
     for sub in range(5):
-        times = visible[visible["imsi"] == core.switch.imsi[sub]]["t_us"]
+        times = visible[visible["imsi"] == identities.imsi[sub]]["t_us"]
         assert len(times) in (11, 12)
         assert np.all(np.abs(np.diff(times) - HOUR) < 10 * SECOND)
     assert set(visible["kind"].tolist()) == {4}
-    assert core.switch.imsi[5] not in visible["imsi"].tolist()
+    assert identities.imsi[5] not in visible["imsi"].tolist()
 
 
 @pytest.mark.parametrize("step_s", [1, 7, 600])
@@ -234,11 +234,11 @@ def test_settling_in_steps_changes_nothing(network, script, cell_of, step_s) -> 
     )
 
     def run(step_us: int) -> tuple[bytes, bytes]:
-        _, resolver, emitter = network(story, 2 * HOUR)
+        net = network(story, 2 * HOUR)
         data, shown = [], []
         for t_us in range(step_us, 2 * HOUR + step_us, step_us):
-            resolver.settle(t_us)
-            found = emitter.window(t_us)
+            net.settle(t_us)
+            found = net.window(t_us)
             if found is not None:
                 data.append(found[0].data)
                 shown.append(found[1].tobytes())

@@ -1,0 +1,242 @@
+# The last phase of a window: messages in the order of time, numbered; and visible acts.
+#
+# Messages after the window's end are kept for theirs, so the stream is in order of time however long the
+# windows are; at one time the order is that of their ladders' beginning.
+
+cdef struct Pending:
+    int64_t t_us
+    int64_t act
+    uint64_t at             # where its octets begin in the pool
+    uint32_t flags
+    int32_t shown           # -1 none
+    uint16_t length
+
+# The same fields as sim.network.acts.ACT.
+cdef packed struct ActRow:
+    int64_t act
+    int64_t t_us
+    int32_t sub
+    uint8_t kind
+    int32_t peer_sub
+    char peer[20]
+    char outcome[16]
+    char label[16]
+
+# The same fields as sim.network.visible.VISIBLE.
+cdef packed struct VisibleRow:
+    int64_t t_us
+    uint64_t imsi
+    uint8_t kind
+    uint8_t role
+    uint16_t lac
+    uint16_t ci
+    char peer[20]
+    uint8_t cause
+    int64_t duration_us
+    uint32_t corr
+    int64_t act
+    char rule[24]
+
+cdef struct Rule:
+    uint8_t kind
+    uint8_t role
+    bint cause
+    char name[24]
+
+cdef enum:
+    F_UPLINK = 1            # of sim.network.templates
+    F_SECOND_LEG = 2
+    F_LAST_VISIBLE = 4
+    F_RULE = 8              # shift
+    K_CALL_CONNECTED = 11   # of sim.network.visible
+    K_CALL_ENDED = 12
+    SLS_AT = 23
+    DIGIT = 11              # bits sorted by at a time
+
+
+cdef int emit(Network net, const Leg *leg, int64_t act, int32_t shown, const uint8_t *row) except -1:
+    """The messages of a ladder: the octets of its template with the values of a row in their places."""
+    cdef const Template *t = leg.template
+    cdef uint64_t at = net.used
+    cdef uint8_t *out
+    cdef Pending *p
+    cdef void *grown
+    cdef size_t room
+    cdef int i, k
+    cdef int64_t wait_us
+    if net.used + t.octets > net.pool_room:
+        room = 2 * net.pool_room + t.octets + (1 << 18)
+        grown = realloc(net.pool, room)
+        if grown == NULL:
+            raise MemoryError
+        net.pool = <uint8_t *>grown
+        net.pool_room = room
+    if net.pending_count + t.messages > net.pending_room:
+        room = 2 * net.pending_room + t.messages + 4096
+        grown = realloc(net.pending, room * sizeof(Pending))
+        if grown == NULL:
+            raise MemoryError
+        net.pending = <Pending *>grown
+        net.pending_room = room
+    out = net.pool + at
+    memcpy(out, t.octet, t.octets)
+    for i in range(t.patches):
+        out[t.patch_to[i]] = row[t.patch_from[i]]
+    p = net.pending + net.pending_count
+    for i in range(t.messages):
+        wait_us = 0
+        for k in range(SLOT_COUNT):
+            wait_us += t.slots[SLOT_COUNT * i + k] * leg.slots[k]
+        p.t_us = leg.start_us + ((t.base_us[i] * leg.pace) >> 16) + wait_us
+        p.act = act
+        p.at = at
+        p.length = <uint16_t>t.length[i]
+        p.flags = <uint32_t>t.flags[i]
+        p.shown = shown
+        at += t.length[i]
+        p += 1
+    net.pending_count += t.messages
+    net.used = at
+    return 0
+
+
+cdef object window(Network net, int64_t until_us):
+    """All messages before `until_us` that have not been out yet, and visible rows; None where there are none."""
+    cdef size_t n = 0, i, left = 0, visible = 0
+    cdef uint64_t octets = 0
+    cdef int64_t low = 0, high = 0
+    cdef Pending *due
+    cdef Pending *p
+    for i in range(net.pending_count):
+        p = net.pending + i
+        if p.t_us < until_us:
+            low = p.t_us if n == 0 or p.t_us < low else low
+            high = p.t_us if n == 0 or p.t_us > high else high
+            octets += p.length
+            visible += p.flags >> F_RULE != 0
+            n += 1
+    if n == 0:
+        return None
+    due = <Pending *>malloc(2 * n * sizeof(Pending))
+    if due == NULL:
+        raise MemoryError
+    try:
+        n = 0
+        for i in range(net.pending_count):
+            if net.pending[i].t_us < until_us:
+                due[n] = net.pending[i]
+                n += 1
+            else:
+                net.pending[left] = net.pending[i]
+                left += 1
+        found = write_out(net, in_order(due, n, low, high), n, octets, visible)
+        net.pending_count = left
+        tidy_pool(net)
+        return found
+    finally:
+        free(due)
+
+
+cdef Pending *in_order(Pending *rows, size_t n, int64_t low, int64_t high) noexcept nogil:
+    """Sorts n rows by time, stable, digit by digit; there is room for n more behind them."""
+    cdef Pending *a = rows
+    cdef Pending *b = rows + n
+    cdef size_t count[(1 << DIGIT) + 1]
+    cdef size_t i
+    cdef int shift = 0
+    cdef uint64_t digit
+    while high - low >> shift:
+        memset(count, 0, sizeof(count))
+        for i in range(n):
+            count[(<uint64_t>(a[i].t_us - low) >> shift & ((1 << DIGIT) - 1)) + 1] += 1
+        for i in range(1 << DIGIT):
+            count[i + 1] += count[i]
+        for i in range(n):
+            digit = <uint64_t>(a[i].t_us - low) >> shift & ((1 << DIGIT) - 1)
+            b[count[digit]] = a[i]
+            count[digit] += 1
+        a, b = b, a
+        shift += DIGIT
+    return a
+
+
+cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octets, size_t visible_count):
+    data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>octets)
+    cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(data)
+    t_of, offsets_of = np.empty(n, np.int64), np.empty(n + 1, np.int64)
+    sls_of, uplink_of = np.empty(n, np.uint8), np.empty(n, np.uint8)
+    corr_of, act_of = np.empty(n, np.uint32), np.empty(n, np.int64)
+    visible = np.zeros(visible_count, VISIBLE)
+    cdef int64_t[::1] t_us = t_of, offsets = offsets_of, act = act_of
+    cdef uint8_t[::1] sls = sls_of, uplink = uplink_of
+    cdef uint32_t[::1] corr = corr_of
+    cdef uint8_t[::1] raw
+    cdef VisibleRow *shown = NULL
+    cdef uint64_t at = 0
+    cdef size_t i
+    cdef const Pending *p
+    if visible_count:
+        raw = visible.view(np.uint8)
+        shown = <VisibleRow *>&raw[0]
+    offsets[0] = 0
+    for i in range(n):
+        p = rows + i
+        memcpy(out + at, net.pool + p.at, p.length)
+        t_us[i] = p.t_us
+        act[i] = p.act
+        uplink[i] = p.flags & F_UPLINK
+        sls[i] = out[at + SLS_AT]
+        corr[i] = net.next_correlation
+        at += p.length
+        # The correlation id is the last parameter (sim.network.wire.data_message).
+        put32(out + at - 4, net.next_correlation)
+        offsets[i + 1] = <int64_t>at
+        if p.flags >> F_RULE:
+            visible_row(net, p, net.next_correlation, shown)
+            shown += 1
+        net.next_correlation += 1
+    return WireBatch(t_of, data, offsets_of, sls_of, uplink_of.view(np.bool_), corr_of, act_of), visible
+
+
+cdef void visible_row(Network net, const Pending *p, uint32_t corr, VisibleRow *row) noexcept:
+    cdef Shown *s = net.shown + p.shown
+    cdef const Rule *rule = net.rules + (p.flags >> F_RULE) - 1
+    cdef int32_t cell = s.cell2 if p.flags & F_SECOND_LEG else s.cell
+    row.t_us = p.t_us + net.epoch_unix_us
+    row.imsi = s.imsi
+    row.kind = rule.kind
+    row.role = rule.role
+    row.lac = <uint16_t>net.lac[cell]
+    row.ci = <uint16_t>net.ci[cell]
+    if rule.role:
+        memcpy(row.peer, s.peer.digits, 20)
+    row.cause = s.cause if rule.cause else 0
+    if rule.kind == K_CALL_CONNECTED:
+        s.connected_us = p.t_us
+    elif rule.kind == K_CALL_ENDED:
+        row.duration_us = p.t_us - s.connected_us
+    row.corr = corr
+    row.act = p.act
+    memcpy(row.rule, rule.name, 24)
+    if p.flags & F_LAST_VISIBLE:
+        s.next = net.shown_free
+        net.shown_free = p.shown
+
+
+cdef void tidy_pool(Network net) noexcept:
+    """Moves the octets of waiting messages together once most of the pool is dead."""
+    cdef uint64_t live = 0
+    cdef size_t i
+    cdef Pending *p
+    for i in range(net.pending_count):
+        live += net.pending[i].length
+    if 2 * live > net.used:
+        return
+    live = 0
+    for i in range(net.pending_count):
+        p = net.pending + i
+        # The order of their beginning is that of their places: nothing is overwritten before it has moved.
+        memmove(net.pool + live, net.pool + p.at, p.length)
+        p.at = live
+        live += p.length
+    net.used = live

@@ -1,0 +1,568 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The one writer of the network's state: what people mean to do, settled and put into messages.
+
+MSC with its VLR, the BSCs as far as they number things, the service centre between people, and the stations,
+in C structures. Everything is settled in the order (time, subscriber, class, ordinal), so the result does
+not depend on how often `settle` is called. All chance comes from keyed draws, and only integers take part.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memmove, memset
+
+import numpy as np
+
+from sim.bssap.errors import EncodeError
+from sim.draws import purpose_word
+from sim.network import acts as act_table
+from sim.network.exhaustion import NumbersExhaustedError
+from sim.network.stations import Begun
+from sim.network.stations import Station as StationView
+from sim.network.templates import END, FREE_DIGIT, SLOTS
+from sim.network.templates import Shape as TemplateShape
+from sim.network.tpdus import text_body
+from sim.network.visible import RULES, VISIBLE
+from sim.network.wire import WireBatch
+
+# Kinds of calls and texts, as sim.network.intents has them.
+cdef enum:
+    INSIDE = 1
+    SERVICE_LINE = 2
+    VACANT_NUMBER = 3
+    FROM_OTHER_NETWORK = 5
+    TEXT_INSIDE = 1
+    TEXT_IN = 3
+    BY_CALLER = 1
+    DAY = 86_400_000_000
+    LONGEST = 7_200_000_000     # no call lasts longer
+    FRESH_TMSI = 0xC0000000     # TS 23.003 2.4: 11 in the top bits is the SGSN's
+    RESERVED = 0xF00000         # references from here on are for deliveries made beside a schedule
+
+# Purposes of draws; each counts its own procedures.
+cdef enum:
+    OPTIONS_DRAWN = 0
+    AUTHENTICATION = 1
+    PAGING_DRAWN = 2
+    SMSC_DRAWN = 3
+
+PURPOSES = ("options", "authentication", "paging", "smsc")
+
+# Acts, as sim.network.acts has them.
+cdef enum:
+    A_POWER_ON = 1
+    A_POWER_OFF = 2
+    A_LOCATION_UPDATE = 3
+    A_PERIODIC_UPDATE = 4
+    A_POWER_LOST = 40
+    A_MOVE = 41
+    A_CALL_MADE = 42
+    A_CALL_RECEIVED = 43
+    A_TEXT_SENT = 44
+    A_TEXT_RECEIVED = 45
+    A_PAGE = 46
+
+# Outcomes of acts; their words are OUTCOMES.
+cdef enum:
+    O_NONE = 0
+    O_ACCEPTED
+    O_REJECTED
+    O_DETACHED
+    O_NOT_REGISTERED
+    O_BATTERY
+    O_ANSWERED
+    O_NO_ANSWER
+    O_ABANDONED
+    O_BUSY
+    O_UNREACHABLE
+    O_CONGESTED
+    O_VACANT
+    O_ENGAGED
+    O_NO_SERVICE
+    O_NO_RESPONSE
+    O_DELIVERED
+    O_REFUSED
+    O_EXPIRED
+    O_COUNT
+
+OUTCOMES = (
+    "", "accepted", "rejected", "detached", "not registered", "battery", "answered", "no_answer", "abandoned",
+    "busy", "unreachable", "congested", "vacant", "engaged", "no service", "no response", "delivered",
+    "refused", "expired",
+)
+
+include "numbers.pxi"
+include "columns.pxi"
+include "ladders.pxi"
+include "emission.pxi"
+include "mobility.pxi"
+include "calls.pxi"
+include "texts.pxi"
+include "diary.pxi"
+
+
+cdef class Network:
+    """The network at the moment up to which it has been settled."""
+
+    cdef readonly uint32_t n
+    cdef readonly int64_t start_us, end_us, settled_us
+    cdef readonly object library, people, clock
+    cdef object tomorrow
+    cdef public object admits
+    cdef public object journal
+    cdef bint keeps_journal, beside
+    cdef dict _short, bodies, waiting
+    cdef list _short_digits, _kept
+    cdef uint32_t key0, key1
+    cdef uint32_t purpose[4]
+    cdef Station *stations
+    cdef uint64_t *imsi
+    cdef uint64_t *msisdn
+    cdef uint64_t *imei
+    cdef object _columns
+    cdef int32_t cells, bscs
+    cdef int32_t *lac
+    cdef int32_t *ci
+    cdef int32_t *bsc
+    cdef int32_t *place
+    cdef int32_t bsc_of_lac[65536]
+    cdef uint32_t bsc_codes[256]
+    cdef uint32_t msc_code
+    cdef int64_t t3212_us, epoch_unix_us, day
+    cdef Numbers references[257]
+    cdef Numbers reserved[257]
+    cdef Numbers circuits[256]
+    cdef Numbers tmsis
+    cdef Agenda agenda
+    cdef uint64_t *shape_key
+    cdef int32_t *shape_template
+    cdef uint64_t shape_mask
+    cdef Template **templates
+    cdef int32_t template_count, template_room
+    cdef ActRow *acts
+    cdef size_t act_count, act_room
+    cdef int64_t next_act
+    cdef char outcomes[O_COUNT][16]
+    cdef Shown *shown
+    cdef int32_t shown_room, shown_free
+    cdef Text *texts
+    cdef int32_t text_room, text_free
+    cdef Pending *pending
+    cdef size_t pending_count, pending_room
+    cdef uint8_t *pool
+    cdef uint64_t used, pool_room
+    cdef Rule rules[128]
+    cdef uint32_t next_correlation
+    cdef int64_t stamp_day
+    cdef uint8_t stamp[7]
+    cdef Ahead ahead[2]
+    cdef Cursor cursor[4]
+    cdef const int64_t[::1] power_t, power_sub, move_t, move_sub, call_t, call_sub, text_t, text_sub
+    cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup, text_kind
+    cdef const int32_t[::1] move_cell, call_peer, text_peer, text_body
+    cdef const uint8_t[::1] call_number, text_number
+    cdef const int64_t[::1] call_alert, call_ring, call_talk
+
+    def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
+                 int64_t epoch_unix_us, int64_t start_us, int64_t end_us):
+        """Everybody was here before the world began, and who is on is registered; the tap knows nobody.
+
+        Settles start_us <= t < end_us at most.
+        """
+        cdef uint32_t i
+        cdef uint64_t seed = draws.seed & 0xFFFFFFFF
+        cdef int64_t[::1] last_seen
+        cdef const int32_t[::1] cell
+        cdef const uint8_t[::1] on
+        self.n = identities.n
+        self.library, self.people, self.clock = library, people, clock
+        self.start_us, self.end_us, self.settled_us = start_us, end_us, start_us
+        self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
+        self.day = start_us // DAY - 1
+        self._short, self._short_digits, self._kept = {}, [""], []
+        self.bodies, self.waiting = {}, {}
+        self.key0, self.key1 = draws.key
+        for i, name in enumerate(PURPOSES):
+            self.purpose[i] = purpose_word(name)
+        self.agenda.number = <uint64_t>1 << 40
+        self.shown_free = self.text_free = -1
+        self.next_correlation = 1
+        self.stamp_day = -1
+        for i, word in enumerate(OUTCOMES):
+            put_word(self.outcomes[i], word, 16)
+        for i, rule in enumerate(RULES):
+            self.rules[i].kind, self.rules[i].role, self.rules[i].cause = rule.kind, rule.role, rule.cause
+            put_word(self.rules[i].name, rule.name, 24)
+        grow_shapes(self)
+        self._lay_out(topology, seed)
+        self._columns = tuple(
+            np.ascontiguousarray(values, dtype=np.uint64)
+            for values in (identities.imsi, identities.msisdn, identities.imei)
+        )
+        self.imsi, self.msisdn, self.imei = pointer(self._columns[0]), pointer(self._columns[1]), pointer(self._columns[2])
+        self.stations = <Station *>calloc(self.n + 1, sizeof(Station))
+        if self.stations == NULL:
+            raise MemoryError
+        where, awake = people.state_at(start_us)
+        cell, on = column(where, np.int32), column(awake, np.bool_).view(np.uint8)
+        since = draws.u32("paging", np.arange(self.n), 1).astype(np.int64)
+        last_seen = start_us - (since * (t3212_us >> 16) >> 16)
+        numbers_open(&self.tmsis, 1, FRESH_TMSI, <uint64_t>(draws.seed + 0x7351 & 0xFFFFFFFF), True)
+        for i in range(self.n):
+            self.stations[i].cell = cell[i]
+            self.stations[i].lac = <uint16_t>self.lac[cell[i]]
+            self.stations[i].flags = ON | CAMPED | REGISTERED if on[i] else 0
+            self.stations[i].power_on_us = self.stations[i].service_call_us = -1
+            self.stations[i].place_since_us = start_us
+            self.stations[i].last_seen_us = last_seen[i]
+            self.stations[i].tmsi = <uint32_t>take(&self.tmsis, start_us)
+        for i in range(self.n):
+            # Only those whose T3212 runs out before the end.
+            if last_seen[i] + t3212_us < end_us:
+                push(&self.agenda, last_seen[i] + t3212_us, i, PERIODIC)
+
+    def _lay_out(self, topology, uint64_t seed):
+        cdef int i
+        self.cells = topology.n
+        self.bscs = len(topology.bsc_point_codes)
+        self.msc_code = topology.msc_point_code
+        self.lac, self.ci = cells_of(topology.lac), cells_of(topology.ci)
+        self.bsc, self.place = cells_of(topology.bsc), cells_of(topology.place)
+        for i, lacs in enumerate(topology.las_of_bsc):
+            self.bsc_codes[i] = topology.bsc_point_codes[i]
+            for lac in lacs:
+                self.bsc_of_lac[<int>lac] = i
+            numbers_open(&self.circuits[i], 1 << 5, 1 << 16, 0, False)
+        # One list for each BSC, and the MSC's last. Zero is left out: some decoders take it for none.
+        for i in range(self.bscs + 1):
+            numbers_open(&self.references[i], 1, RESERVED, seed + 2 * i + 1, True)
+            numbers_open(&self.reserved[i], RESERVED, 1 << 24, seed + 2 * i + 1, True)
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(257):
+            free(self.references[i].heap)
+            free(self.reserved[i].heap)
+        for i in range(256):
+            free(self.circuits[i].heap)
+        for i in range(self.template_count):
+            free(self.templates[i])
+        for i in range(2):
+            ahead_free(self.ahead + i)
+        free(self.tmsis.heap)
+        free(self.agenda.heap)
+        free(self.templates)
+        free(self.shape_key)
+        free(self.shape_template)
+        free(self.stations)
+        free(self.lac)
+        free(self.ci)
+        free(self.bsc)
+        free(self.place)
+        free(self.acts)
+        free(self.shown)
+        free(self.texts)
+        free(self.pending)
+        free(self.pool)
+
+    # ------------------------------------------------------------------ settling
+
+    def settle(self, int64_t until_us):
+        """Settles everything before `until_us`."""
+        cdef int stream
+        cdef int64_t t_us
+        cdef uint32_t sub
+        while True:
+            stream = self._next(&t_us, &sub)
+            if stream < 0 and (self.day + 1) * DAY < min(self.end_us, until_us):
+                self.day += 1
+                open_day(self, self.day)
+                continue
+            if self.agenda.held and self.agenda.heap[0].t_us < until_us and (
+                stream < 0 or not intent_first(t_us, sub, STREAMS[stream], self.agenda.heap)
+            ):
+                self._happen(pop(&self.agenda))
+            elif stream >= 0 and t_us < until_us:
+                self._mean(stream, t_us, sub)
+            else:
+                break
+        self.settled_us = max(self.settled_us, until_us)
+
+    cdef int _next(self, int64_t *t_us, uint32_t *sub) noexcept:
+        """The stream with the next intent of the day, and whose it is; -1 where there is none."""
+        cdef int found = -1
+        if self.cursor[0].at < self.cursor[0].end:
+            found = 0
+            t_us[0], sub[0] = self.power_t[self.cursor[0].at], <uint32_t>self.power_sub[self.cursor[0].at]
+        if self.cursor[1].at < self.cursor[1].end:
+            found = sooner_of(found, 1, t_us, sub, self.move_t[self.cursor[1].at], self.move_sub[self.cursor[1].at])
+        if self.cursor[2].at < self.cursor[2].end:
+            found = sooner_of(found, 2, t_us, sub, self.call_t[self.cursor[2].at], self.call_sub[self.cursor[2].at])
+        if self.cursor[3].at < self.cursor[3].end:
+            found = sooner_of(found, 3, t_us, sub, self.text_t[self.cursor[3].at], self.text_sub[self.cursor[3].at])
+        return found
+
+    cdef int _mean(self, int stream, int64_t t_us, uint32_t sub) except -1:
+        """Settles the next intent of a stream."""
+        cdef int64_t at = self.cursor[stream].at
+        cdef Wish wish
+        cdef int32_t place
+        cdef Text *one
+        self.cursor[stream].at = at + 1
+        if stream == 0:
+            return power(self, t_us, sub, self.power_on[at], self.power_graceful[at])
+        if stream == 1:
+            return move(self, t_us, sub, self.move_cell[at])
+        if stream == 2:
+            wish.number = number_at(<const char *>&self.call_number[20 * at])
+            wish.alert_us, wish.ring_us, wish.talk_us = self.call_alert[at], self.call_ring[at], self.call_talk[at]
+            wish.peer_sub = self.call_peer[at]
+            wish.kind, wish.intent = self.call_kind[at], self.call_intent[at]
+            wish.caller_ends = self.call_hangup[at] == BY_CALLER
+            return call(self, t_us, sub, &wish)
+        place = new_text(self)
+        one = self.texts + place
+        one.peer = number_at(<const char *>&self.text_number[20 * at])
+        one.peer_sub, one.body, one.kind = self.text_peer[at], self.text_body[at], self.text_kind[at]
+        return text(self, t_us, sub, place)
+
+    cdef int _happen(self, Event due) except -1:
+        """Settles what the network itself made due."""
+        if due.what == LOCATION:
+            return location(self, due.t_us, due.sub)
+        if due.what == POWER_OFF:
+            return postponed_off(self, due.t_us, due.sub, due.detail)
+        if due.what == PERIODIC:
+            return periodic(self, due.t_us, due.sub)
+        if due.what == TEXT:
+            return text(self, due.t_us, due.sub, due.detail)
+        return receive(self, due.t_us, due.sub, due.detail)
+
+    # ------------------------------------------------------------------ what comes out
+
+    def window(self, int64_t until_us):
+        """Messages before `until_us` that have not been out yet, and visible rows; None where there are none."""
+        return window(self, until_us)
+
+    def take_acts(self):
+        """The acts settled since the last call, in the order in which they were settled."""
+        rows = np.empty(self.act_count, act_table.ACT)
+        cdef uint8_t[::1] raw
+        if self.act_count:
+            raw = rows.view(np.uint8)
+            memcpy(&raw[0], self.acts, self.act_count * sizeof(ActRow))
+        self.act_count = 0
+        return rows
+
+    @property
+    def pending(self):
+        """Messages kept for later windows."""
+        return self.pending_count
+
+    def count_from(self, uint32_t correlation):
+        """The next message has this correlation id."""
+        self.next_correlation = correlation
+
+    def drop_pending(self):
+        """Forgets the messages kept for later, and what their visible rows would have needed."""
+        self.pending_count = 0
+        self.used = 0
+        free(self.shown)
+        self.shown = NULL
+        self.shown_room = 0
+        self.shown_free = -1
+
+    def keep_journal(self):
+        """From here on `journal` has every ladder begun."""
+        self.keeps_journal = True
+        self.journal = []
+
+    def work_beside(self):
+        """From here on borrows from the reserved part of the references, and keeps no journal."""
+        self.beside = True
+        self.keeps_journal = False
+        self.journal = None
+
+    # ------------------------------------------------------------------ individuals
+
+    def number(self, uint32_t sub):
+        """A subscriber's MSISDN."""
+        return str(self.msisdn[self._known(sub)])
+
+    def station(self, uint32_t sub):
+        """What a subscriber's station is doing."""
+        cdef Station *s = self.stations + self._known(sub)
+        return StationView(
+            s.cell, self.place[s.cell], s.flags & ON != 0, s.flags & CAMPED != 0, s.lac, s.tmsi, s.power_on_us,
+            s.service_call_us, s.place_since_us,
+        )
+
+    def column(self, name):
+        """A copy of a column over all stations: cell, on, tmsi or registered_lac."""
+        cdef uint32_t i
+        out = np.empty(self.n, np.int64)
+        cdef int64_t[::1] values = out
+        if name == "cell":
+            for i in range(self.n):
+                values[i] = self.stations[i].cell
+        elif name == "on":
+            for i in range(self.n):
+                values[i] = self.stations[i].flags & ON
+        elif name == "tmsi":
+            for i in range(self.n):
+                values[i] = self.stations[i].tmsi
+        elif name == "registered_lac":
+            for i in range(self.n):
+                values[i] = self.stations[i].lac
+        else:
+            raise KeyError(name)
+        return out
+
+    def area(self, int32_t cell):
+        """Location area code of a cell."""
+        if not 0 <= cell < self.cells:
+            raise IndexError(f"cell {cell} of {self.cells}")
+        return self.lac[cell]
+
+    def hears_page(self, uint32_t sub):
+        """Whether the station would answer in the location area where it is registered."""
+        return hears_page(self, self._known(sub))
+
+    def next_on_us(self, uint32_t sub, int64_t after_us):
+        """When the subscriber next switches on; -1: not in the days laid out."""
+        return next_on(self, self._known(sub), after_us)
+
+    def chance(self, uint32_t sub, purpose="options"):
+        """The next four 32-bit draws of a subscriber for a purpose."""
+        cdef uint32_t words[4]
+        chance(self, self._known(sub), PURPOSES.index(purpose), words)
+        return words[0], words[1], words[2], words[3]
+
+    def send(self, int64_t t_us, uint32_t sub, number, bytes body, purpose="smsc"):
+        """A short message of a subscriber to a number; (outcome of ATTEMPTS, when it is known)."""
+        cdef Number peer = number_from(number.encode())
+        cdef Attempt attempt = send(self, t_us, self._known(sub), &peer, -1, body, -1, PURPOSES.index(purpose))
+        return ATTEMPTS[attempt.outcome], attempt.at_us
+
+    def deliver(self, int64_t t_us, uint32_t sub, originator, bytes body, bytes stamp, *, bint header=False,
+                bint more=False, purpose="smsc"):
+        """A short message to a subscriber; (outcome of ATTEMPTS, when it is known)."""
+        cdef Number peer = number_from(originator.encode())
+        cdef int which = PURPOSES.index(purpose)
+        cdef Attempt attempt = deliver(
+            self, t_us, self._known(sub), &peer, body, stamp_octets(stamp), header, more, which,
+            PAGING_DRAWN if which == OPTIONS_DRAWN else which,
+        )
+        return ATTEMPTS[attempt.outcome], attempt.at_us
+
+    cdef uint32_t _known(self, uint32_t sub) except? 0xFFFFFFFF:
+        if sub >= self.n:
+            raise IndexError(f"subscriber {sub} of {self.n}")
+        return sub
+
+
+cdef class Delivery:
+    """A short message to be delivered beside a schedule: planned first, begun when its gap is found."""
+
+    cdef Network net
+    cdef Leg leg
+    cdef Shape shape
+    cdef Facts facts
+    cdef uint32_t words[4]
+    cdef uint32_t sub
+    cdef uint8_t tpdu[TPDU_MOST]
+
+    def __init__(self, Network net, uint32_t sub, int64_t t_us, originator, bytes body, bytes stamp, *,
+                 bint header=False, bint more=False):
+        self.net, self.sub = net, net._known(sub)
+        chance(net, sub, SMSC_DRAWN, self.words)
+        self.shape.kind = MT_SMS
+        self.shape.options = <uint8_t>security(self.words)
+        no_facts(net, sub, &self.facts)
+        cdef Number peer = number_from(originator.encode())
+        self.facts.tpdu_length = deliver_tpdu(self.tpdu, &peer, stamp_octets(stamp), body, header, more)
+        self.facts.tpdu = self.tpdu
+        self.shape.tpdu_length = <uint8_t>self.facts.tpdu_length
+        self.leg = plan(net, &self.shape, t_us, self.words, response_us(self.words))
+        message_facts(&self.facts, &self.shape, &peer)
+
+    @property
+    def start_us(self):
+        """When it begins."""
+        return self.leg.start_us
+
+    @start_us.setter
+    def start_us(self, int64_t t_us):
+        self.leg.start_us = t_us
+
+    @property
+    def end_us(self):
+        """When its last message is sent."""
+        return when(&self.leg, M_END)
+
+    @property
+    def received_us(self):
+        """When the handset acknowledges it."""
+        return when(&self.leg, M_SMS_OK)
+
+    def begin(self, int32_t cell, uint32_t tmsi):
+        """Puts it among the messages to come: a station in this cell, under this TMSI."""
+        if not 0 <= cell < self.net.cells:
+            raise IndexError(f"cell {cell} of {self.net.cells}")
+        self.facts.cell, self.facts.tmsi = cell, tmsi
+        begin(
+            self.net, &self.leg,
+            act(self.net, self.leg.start_us, self.sub, A_TEXT_RECEIVED, O_DELIVERED, -1, &self.facts.peer),
+            self.sub, &self.shape, &self.facts, self.words,
+        )
+
+
+# The class of the intents of each stream.
+cdef uint8_t *STREAMS = [POWER, MOVE, CALL, TEXT]
+
+
+cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Event *due) noexcept nogil:
+    """Whether an intent comes before an event; where all is equal, it does."""
+    if t_us != due.t_us:
+        return t_us < due.t_us
+    if sub != due.sub:
+        return sub < due.sub
+    return what <= due.what
+
+
+cdef inline int sooner_of(int found, int stream, int64_t *t_us, uint32_t *sub, int64_t t, int64_t s) noexcept nogil:
+    """Of what was found and the head of a later stream, the one that comes first."""
+    if found >= 0 and (t_us[0] < t or (t_us[0] == t and sub[0] <= s)):
+        return found
+    t_us[0] = t
+    sub[0] = <uint32_t>s
+    return stream
+
+
+cdef int put_word(char *out, str word, int room) except -1:
+    """A word of a record, filled up with zeros."""
+    cdef bytes octets = word.encode("ascii").ljust(room, b"\0")
+    memcpy(out, <const char *>octets, room)
+    return 0
+
+
+cdef const uint8_t *stamp_octets(bytes stamp) except NULL:
+    if len(stamp) != 7:
+        raise ValueError(f"a service centre time stamp has 7 octets, not {len(stamp)}")
+    return <const uint8_t *><const char *>stamp
+
+
+cdef uint64_t *pointer(values) except? NULL:
+    cdef const uint64_t[::1] view = values
+    return <uint64_t *>&view[0] if view.shape[0] else NULL
+
+
+cdef int32_t *cells_of(values) except NULL:
+    """A column over cells as C has it."""
+    cdef const int32_t[::1] view = np.ascontiguousarray(values, dtype=np.int32)
+    cdef int32_t *out = <int32_t *>malloc((view.shape[0] + 1) * sizeof(int32_t))
+    if out == NULL:
+        raise MemoryError
+    if view.shape[0]:
+        memcpy(out, &view[0], view.shape[0] * sizeof(int32_t))
+    return out
