@@ -9,9 +9,10 @@ rows of tables are stamped in Unix microseconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from sim.network.build import Settings, build_network, template_library
 from sim.network.handsets import Handsets, Row, organic_story, part_row
-from sim.network.intents import Identities, Moves, Power
+from sim.network.intents import Identities
 from sim.network.library import TemplateLibrary
 from sim.network.live import Live, Reaction
 from sim.network.messages import Cancel, Deliver, Submit
@@ -29,6 +30,7 @@ from sim.network.wire import WireBatch
 from sim.scenario import WorldScenario
 from sim.subscribers import diary, usage
 from sim.subscribers.response import Decision, Moment, ResponseModel
+from sim.subscribers.walk import Trips
 from sim.world import World, build_world
 
 __all__ = [
@@ -45,6 +47,8 @@ __all__ = [
 
 
 _MOST_DIGITS: Final = 15
+_CHUNK: Final = 1 << 16
+_TWO_DAYS_US: Final = 172_800_000_000
 
 
 class Sink(Protocol):
@@ -83,20 +87,51 @@ class Inhabitants:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def diary(self, day: int) -> tuple[Moves, Power]:
-        return diary.day_of(self._world, day)
+    def trips(self, from_us: int, to_us: int) -> Trips:
+        parts = [diary.trips(self._world, from_us, to_us, some) for some in self._chunks()]
+        return Trips(*_joined(parts, Trips))  # people one after another: the order stays
 
-    def calls(self, day: int) -> usage.Calls:
-        return usage.calls(self._world, day)
+    def power(self, from_us: int, to_us: int) -> diary.Power:
+        parts = [diary.power(self._world, from_us, to_us, some) for some in self._chunks()]
+        return diary.Power(*_in_order(_joined(parts, diary.Power)))
 
-    def texts(self, day: int) -> usage.Texts:
-        return usage.texts(self._world, day)
+    def calls(self, from_us: int, to_us: int) -> usage.Calls:
+        parts = [usage.calls(self._world, from_us, to_us, some) for some in self._chunks()]
+        return usage.Calls(*_in_order(_joined(parts, usage.Calls)))
+
+    def texts(self, from_us: int, to_us: int) -> usage.Texts:
+        parts = [usage.texts(self._world, from_us, to_us, some) for some in self._chunks()]
+        return usage.Texts(*_in_order(_joined(parts, usage.Texts)))
+
+    def next_on_us(self, sub: int, after_us: int) -> int:
+        """When somebody next switches on; -1: not within two days."""
+        power = diary.power(self._world, after_us + 1, after_us + _TWO_DAYS_US, slice(sub, sub + 1))
+        on = power.t_us[power.on]
+        return int(on[0]) if len(on) else -1
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        return diary.state_at(self._world, t_us)
+        parts = [diary.state_at(self._world, t_us, some) for some in self._chunks()]
+        return np.concatenate([cell for cell, _ in parts]), np.concatenate([on for _, on in parts])
 
     def text(self, text_id: int) -> str:
         return usage.TEXTS[text_id]
+
+    def _chunks(self) -> list[slice]:
+        """People are drawn so many at a time: memory stays small, and the rows are the same."""
+        return [slice(first, first + _CHUNK) for first in range(0, self._world.n, _CHUNK)]
+
+
+def _joined(parts: Sequence[Any], kind: type[Any]) -> list[NDArray[Any]]:
+    """The columns of tables of one kind, one table behind the other."""
+    if len(parts) == 1:
+        return [getattr(parts[0], f.name) for f in fields(kind)]
+    return [np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)]
+
+
+def _in_order(columns: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Columns that begin with (t_us, sub), in the order of these; each person's rows keep theirs."""
+    order = np.lexsort((columns[1], columns[0]))
+    return [column[order] for column in columns]
 
 
 class _Minds:
@@ -231,7 +266,7 @@ class LivePhase:
             settings, world.topology, _identities(world), people, world.draws, library, start_us, end_us
         )
         self._world = world
-        self.live = Live(network, people, start_us, end_us, most)
+        self.live = Live(network, people, world.topology, start_us, end_us, most)
 
     @property
     def batch(self) -> WireBatch:

@@ -1,4 +1,4 @@
-"""What people mean to do, day by day: the columns that the resolver settles.
+"""What people mean to do: the columns that the network settles.
 
 The world's people (`sim.subscribers`) provide them; the network knows only these shapes.
 """
@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.subscribers.walk import Trips
 
 DAY_US: Final = 86_400_000_000
 
@@ -35,17 +37,6 @@ busy and unreachable are the far ends of other networks.
 
 BY_CALLER: Final = 1
 BY_CALLEE: Final = 2
-
-
-class Moves(Protocol):
-    """Cell changes of a day, sorted by (t_us, sub)."""
-
-    @property
-    def t_us(self) -> NDArray[np.int64]: ...
-    @property
-    def sub(self) -> NDArray[np.int64]: ...
-    @property
-    def cell(self) -> NDArray[np.int32]: ...
 
 
 class Power(Protocol):
@@ -104,11 +95,18 @@ class Texts(Protocol):
 
 
 class People(Protocol):
-    """Everything that people bring into the network."""
+    """Everything that people bring into the network: what happens at from_us <= t < to_us.
 
-    def diary(self, day: int) -> tuple[Moves, Power]: ...
-    def calls(self, day: int) -> Calls: ...
-    def texts(self, day: int) -> Texts: ...
+    Pure functions: however a span of time is cut, the same rows come. No trip lasts longer than four hours.
+    """
+
+    def trips(self, from_us: int, to_us: int) -> Trips: ...
+    def power(self, from_us: int, to_us: int) -> Power: ...
+    def calls(self, from_us: int, to_us: int) -> Calls: ...
+    def texts(self, from_us: int, to_us: int) -> Texts: ...
+    def next_on_us(self, sub: int, after_us: int) -> int:
+        """When somebody next switches on; -1: not within two days."""
+
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Cell and power of everybody."""
 

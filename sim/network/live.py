@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.network import tpdus
-from sim.network.intents import DAY_US, People
+from sim.network.intents import People
 from sim.network.kernel import Delivery, Network
 from sim.network.messages import Deliver, Submit
 from sim.network.smsc import Part, receipt
+from sim.network.topology import Topology
 from sim.network.visible import VISIBLE
 from sim.network.wire import WireBatch
+from sim.subscribers.walk import LONGEST_RIDE_US, walk
 
 GAP_US: Final = 300_000
 """Between the end of one connection of a station and the beginning of the next."""
@@ -54,6 +56,7 @@ class Live:
         self,
         network: Network,
         people: People,
+        topology: Topology,
         start_us: int,
         end_us: int,
         most: int | None = None,
@@ -67,7 +70,7 @@ class Live:
         """What is delivered is over by then."""
         self._cell, self._on = network.column("cell"), network.column("on")
         self._tmsi, self._lac = network.column("tmsi"), network.column("registered_lac")
-        self._changes = _changes(people, start_us, end_us)
+        self._changes = _changes(people, topology, start_us, end_us)
         network.keep_journal()
         network.settle(end_us)
         self.acts: NDArray[np.void] = network.take_acts()
@@ -168,30 +171,24 @@ class Live:
         return from_us
 
 
-def _changes(people: People, start_us: int, end_us: int) -> dict[int, list[tuple[int, int, bool]]]:
+def _changes(
+    people: People, topology: Topology, start_us: int, end_us: int
+) -> dict[int, list[tuple[int, int, bool]]]:
     """Diary entries between two moments by subscriber: (time, cell or -1, on)."""
-    rows: list[tuple[int, int, int, bool]] = []
-    for day in range(start_us // DAY_US, (end_us - 1) // DAY_US + 1):
-        moves, power = people.diary(day)
-        part = _within(moves.t_us, start_us, end_us)
-        rows += [
-            (t_us, sub, cell, False)
-            for t_us, sub, cell in zip(
-                moves.t_us[part].tolist(), moves.sub[part].tolist(), moves.cell[part].tolist(), strict=True
-            )
-        ]
-        part = _within(power.t_us, start_us, end_us)
-        rows += [
-            (t_us, sub, -1, on)
-            for t_us, sub, on in zip(
-                power.t_us[part].tolist(), power.sub[part].tolist(), power.on[part].tolist(), strict=True
-            )
-        ]
+    walked = walk(topology, people.trips(start_us - LONGEST_RIDE_US, end_us))
+    power = people.power(start_us, end_us)
+    moved = slice(*np.searchsorted(walked.t_us, (start_us, end_us)).tolist())
+    rows = [
+        (t_us, sub, cell, False)
+        for t_us, sub, cell in zip(
+            walked.t_us[moved].tolist(), walked.sub[moved].tolist(), walked.cell[moved].tolist(), strict=True
+        )
+    ]
+    rows += [
+        (t_us, sub, -1, on)
+        for t_us, sub, on in zip(power.t_us.tolist(), power.sub.tolist(), power.on.tolist(), strict=True)
+    ]
     found: dict[int, list[tuple[int, int, bool]]] = {}
     for t_us, sub, cell, on in sorted(rows):
         found.setdefault(sub, []).append((t_us, cell, on))
     return found
-
-
-def _within(t_us: NDArray[np.int64], first_us: int, last_us: int) -> slice:
-    return slice(int(np.searchsorted(t_us, first_us)), int(np.searchsorted(t_us, last_us)))

@@ -1,8 +1,8 @@
-"""Where people go and when their handsets are on: one day at a time, for any choice of subscribers.
+"""Where people go and when their handsets are on: for any choice of subscribers and any span of time.
 
 A day starts and ends at home. It is made of at most five trips (to work, out at noon and back, out in the
 evening, home; or errands and outings on a free day; or a journey to the airport), each along the route of the
-map at a speed of its own, one move per cell entered. Everything is a function of (seed, subscriber, day), so
+map at a speed of its own (`sim.subscribers.walk`). Everything is a function of (seed, subscriber, day), so
 nobody else's day and no other day has to be drawn with it.
 
 Handsets go off at night by habit, by day for meetings, flights and empty batteries. Switching off properly
@@ -21,6 +21,7 @@ from sim.draws import NORMAL, ONE_Q16, U32, pick_rows, scale, shares_q32, thresh
 from sim.scenario import DAY_US
 from sim.subscribers.habitat import Habitat, Subs, chosen
 from sim.subscribers.segments import OUTINGS, SEGMENTS
+from sim.subscribers.walk import LONGEST_RIDE_US, Trips, walk
 
 I64 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -39,16 +40,6 @@ _NIGHT_OTHERS: Final = 0.02  # how often others switch off at night
 _DAY_OFF_OFTEN: Final = (0.45, 0.45, 0.20)
 _DAY_OFF_OTHERS: Final = (0.03, 0.03, 0.02)
 _BATTERY_SHARE: Final = 0.25  # of the off times by day that are empty batteries all the same
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Moves:
-    """Entries into cells, sorted by (t_us, sub)."""
-
-    t_us: I64
-    """Microseconds since the epoch of the world."""
-    sub: I64
-    cell: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,32 +67,33 @@ class _Plan:
     on_us: I64
 
 
-def moves(world: Habitat, day: int, subs: Subs = None) -> Moves:
-    """All changes of cell on a day (0 = the epoch's date)."""
+def trips(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Trips:
+    """All trips on which somebody sets out at from_us <= t < to_us, by (sub, leave_us)."""
     who = chosen(world.population.n, subs)
-    return _travel(world, day, who, _plan(world, day, who))
+    days = [_trips(world, day, who, _plan(world, day, who)) for day in days_of(from_us, to_us)]
+    return Trips.joined(days).between(from_us, to_us)
 
 
-def power(world: Habitat, day: int, subs: Subs = None) -> Power:
-    """All handsets switched on and off on a day (0 = the epoch's date)."""
+def power(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Power:
+    """All handsets switched on and off at from_us <= t < to_us, by (t_us, sub)."""
     who = chosen(world.population.n, subs)
-    return _switch(world, day, who, _plan(world, day, who))
-
-
-def day_of(world: Habitat, day: int, subs: Subs = None) -> tuple[Moves, Power]:
-    """Moves and power of a day together: the plan is drawn only once."""
-    who = chosen(world.population.n, subs)
-    plan = _plan(world, day, who)
-    return _travel(world, day, who, plan), _switch(world, day, who, plan)
+    days = [_switch(world, day, who, _plan(world, day, who)) for day in days_of(from_us, to_us)]
+    columns = [
+        np.concatenate([getattr(day, name) for day in days]) for name in ("t_us", "sub", "on", "graceful")
+    ]
+    rows = within(columns[0], from_us, to_us)
+    return Power(*(column[rows] for column in columns))
 
 
 def state_at(world: Habitat, t_us: int, subs: Subs = None) -> tuple[NDArray[np.int32], Flags]:
     """Cell and power of everybody chosen just after all that happens up to and at `t_us`."""
     who = chosen(world.population.n, subs)
-    day = t_us // DAY_US
     order = np.argsort(who, kind="stable")
-    walked, switched = day_of(world, day, who)
-    cell = world.population.home_cell[who].copy()
+    day = t_us // DAY_US
+    midnight, plan = day * DAY_US, _plan(world, day, who)
+    walked = walk(world.topology, _trips(world, day, who, plan).between(midnight, t_us + 1))
+    switched = _switch(world, day, who, plan)
+    cell = world.population.home_cell[who].astype(np.int32)
     past = walked.t_us <= t_us
     row = order[np.searchsorted(who, walked.sub[past], sorter=order)]
     cell[row] = walked.cell[past]  # sorted by time: the last one stays
@@ -110,6 +102,16 @@ def state_at(world: Habitat, t_us: int, subs: Subs = None) -> tuple[NDArray[np.i
     row = order[np.searchsorted(who, switched.sub[past], sorter=order)]
     on[row] = switched.on[past]
     return cell, on
+
+
+def days_of(from_us: int, to_us: int) -> range:
+    """The days that a span of time touches; at least one."""
+    return range(from_us // DAY_US, max((to_us - 1) // DAY_US, from_us // DAY_US) + 1)
+
+
+def within(t_us: I64, from_us: int, to_us: int) -> slice:
+    """The rows of an ascending column with from_us <= t < to_us."""
+    return slice(int(np.searchsorted(t_us, from_us)), int(np.searchsorted(t_us, to_us)))
 
 
 def _spread(middle_min: NDArray[np.int64] | int, deviation_min: int, u: U32) -> I64:
@@ -124,7 +126,7 @@ def _minutes(least: int, most: int, u: U32) -> I64:
 
 
 def _plan(world: Habitat, day: int, who: I64) -> _Plan:
-    """Who sets out when and where to. Times that a late arrival makes impossible are put off by `_travel`."""
+    """Who sets out when and where to. Times that a late arrival makes impossible are put off by `_trips`."""
     population, draws = world.population, world.draws
     segment = population.segment[who].astype(np.int64)
     u = np.concatenate([draws.block("day_plan", who, day, block) for block in range(3)])
@@ -227,44 +229,27 @@ def _ride_us(world: Habitat, who: I64, day: int, trip: int, a: I64, b: I64) -> I
     return metres * 1_000_000_000 // _speed_mm_s(world, who, day, trip)
 
 
-def _travel(world: Habitat, day: int, who: I64, plan: _Plan) -> Moves:
-    """Walks the trips of the plan along the map, all people one hop further at a time."""
-    ground = world.topology
+def _trips(world: Habitat, day: int, who: I64, plan: _Plan) -> Trips:
+    """The trips of the plan as they can be made: one after another, and home before midnight."""
     midnight = day * DAY_US
     here = world.population.home_cell[who].astype(np.int64)
     free_from = np.zeros(len(who), dtype=np.int64)
-    times, people, cells = [], [], []
+    rows = []
     for trip in range(TRIPS):
         going = np.flatnonzero((plan.leaves[trip] != _NEVER) & (plan.to[trip] != here))
-        if len(going) == 0:
-            continue
         start, target = here[going], plan.to[trip, going]
         leave = np.maximum(plan.leaves[trip, going], free_from[going])
         ride = _ride_us(world, who[going], day, trip, start, target)
         # Whoever would arrive too late hurries: the whole trip is squeezed into what is left of the day.
         leave = np.minimum(leave, np.maximum(_LAST_START_US, free_from[going]))
-        ride = np.minimum(ride, _LATEST_US - leave)
-        metres = np.maximum(ground.distance_m[start, target].astype(np.int64), 1)
-        at, walked = start.copy(), np.zeros(len(going), dtype=np.int64)
-        alive = np.arange(len(going))
-        while len(alive):
-            step = ground.next_cell[at[alive], target[alive]].astype(np.int64)
-            walked[alive] += ground.distance_m[at[alive], step]
-            # The border lies halfway to the next cell; people enter the last cell when they get there.
-            border = walked[alive] - ground.distance_m[at[alive], step] // 2
-            times.append(leave[alive] + ride[alive] * border // metres[alive])
-            people.append(who[going[alive]])
-            cells.append(step)
-            at[alive] = step
-            alive = alive[step != target[alive]]
+        ride = np.minimum(ride, np.minimum(_LATEST_US - leave, LONGEST_RIDE_US))
+        rows.append((who[going], leave + midnight, ride, start, target))
         here[going] = target
         free_from[going] = leave + ride + MINUTE_US
-    if not times:
-        empty = np.zeros(0, dtype=np.int64)
-        return Moves(empty, empty, empty.astype(np.int32))
-    t, sub, cell = np.concatenate(times), np.concatenate(people), np.concatenate(cells)
-    order = _time_order(t, sub)
-    return Moves(t[order] + midnight, sub[order], cell[order].astype(np.int32))
+    columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    order = np.lexsort((columns[1], columns[0]))
+    sub, leave, ride, start, target = (column[order] for column in columns)
+    return Trips(sub, leave, ride, start.astype(np.int32), target.astype(np.int32))
 
 
 def _off_overnight(world: Habitat, day: int, who: I64) -> Flags:

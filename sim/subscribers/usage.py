@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from sim.draws import EXPONENTIAL, LOGNORMAL, LOGNORMAL_HALF, U32, pick, scale, shares_q32, threshold_q32
 from sim.scenario import DAY_US
+from sim.subscribers.diary import days_of
 from sim.subscribers.habitat import Habitat, Subs, chosen
 
 I64 = NDArray[np.int64]
 Numbers = NDArray[np.bytes_]
+Span = tuple[int, int]
+"""From and to, microseconds since the epoch of the world."""
 
 # Kinds of calls and texts.
 CALL_INSIDE, CALL_SERVICE, CALL_VACANT, CALL_OUT, CALL_IN = 1, 2, 3, 4, 5
@@ -104,18 +107,18 @@ class Texts:
     """Index into TEXTS."""
 
 
-def calls(world: Habitat, day: int, subs: Subs = None) -> Calls:
-    """Call intents of a day (0 = the epoch's date)."""
-    who = chosen(world.population.n, subs)
-    parts = [_own_calls(world, day, who), _service_calls(world, day, who), _incoming_calls(world, day, who)]
-    return Calls(**_in_order([_columns(part) for part in parts]))
+def calls(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Calls:
+    """Call intents at from_us <= t < to_us."""
+    who, span = chosen(world.population.n, subs), (from_us, to_us)
+    kinds = (_own_calls, _service_calls, _incoming_calls)
+    return Calls(**_in_order([_columns(of(world, day, who, span)) for day in days_of(*span) for of in kinds]))
 
 
-def texts(world: Habitat, day: int, subs: Subs = None) -> Texts:
-    """Text intents of a day (0 = the epoch's date)."""
-    who = chosen(world.population.n, subs)
-    parts = [_own_texts(world, day, who), _incoming_texts(world, day, who)]
-    return Texts(**_in_order([_columns(part) for part in parts]))
+def texts(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Texts:
+    """Text intents at from_us <= t < to_us."""
+    who, span = chosen(world.population.n, subs), (from_us, to_us)
+    kinds = (_own_texts, _incoming_texts)
+    return Texts(**_in_order([_columns(of(world, day, who, span)) for day in days_of(*span) for of in kinds]))
 
 
 def _columns(part: Calls | Texts) -> dict[str, NDArray[Any]]:
@@ -129,9 +132,15 @@ def _in_order(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
 
 
 def arrivals(
-    world: Habitat, purpose: str, day: int, who: I64, rate_q16: NDArray[np.int32], hours: tuple[int, ...]
+    world: Habitat,
+    purpose: str,
+    day: int,
+    who: I64,
+    rate_q16: NDArray[np.int32],
+    hours: tuple[int, ...],
+    span: Span,
 ) -> tuple[I64, I64, I64]:
-    """A day's arrivals (t_us, sub, k) of a Poisson process with personal rates, unsorted."""
+    """Arrivals (t_us, sub, k), unsorted, of a Poisson process with personal rates: a day's within a span."""
     rate = rate_q16[who].astype(np.int64)
     if world.scenario.is_weekend(day):
         rate = rate * _FREE_DAY_Q16 >> 16
@@ -158,14 +167,16 @@ def arrivals(
     edges = np.concatenate(([0], shares_q32(hours).astype(np.int64)))
     hour = np.searchsorted(edges, passed, side="right") - 1
     within = (passed - edges[hour]) * _HOUR_US // (edges[hour + 1] - edges[hour])
-    return day * DAY_US + hour * _HOUR_US + within, who[row], np.concatenate(numbers)
+    t_us = day * DAY_US + hour * _HOUR_US + within
+    inside = (t_us >= span[0]) & (t_us < span[1])
+    return t_us[inside], who[row][inside], np.concatenate(numbers)[inside]
 
 
-def _own_calls(world: Habitat, day: int, who: I64) -> Calls:
+def _own_calls(world: Habitat, day: int, who: I64, span: Span) -> Calls:
     """Calls to friends, to other networks and, by mistake, to vacant numbers."""
     population, usage = world.population, world.scenario.usage
     hours = _CALLS_FREE_DAY if world.scenario.is_weekend(day) else _CALLS_WORKDAY
-    t, sub, k = arrivals(world, "call_own", day, who, population.call_rate_q16, hours)
+    t, sub, k = arrivals(world, "call_own", day, who, population.call_rate_q16, hours, span)
     u = _details(world, "call_own_detail", day, sub, k)
     inside = usage.inside_share if population.n > 1 else 0.0
     bounds = shares_q32([usage.vacant_share, inside, max(1.0 - usage.vacant_share - inside, 0.0)])
@@ -182,10 +193,10 @@ def _own_calls(world: Habitat, day: int, who: I64) -> Calls:
     return _calls(t, sub, 4 * k, kind, peer, number, intent, u, usage.talk_mean_s)
 
 
-def _incoming_calls(world: Habitat, day: int, who: I64) -> Calls:
+def _incoming_calls(world: Habitat, day: int, who: I64, span: Span) -> Calls:
     """Calls from other networks; the subscriber is the callee."""
     hours = _CALLS_FREE_DAY if world.scenario.is_weekend(day) else _CALLS_WORKDAY
-    t, sub, k = arrivals(world, "call_in", day, who, world.population.call_in_rate_q16, hours)
+    t, sub, k = arrivals(world, "call_in", day, who, world.population.call_in_rate_q16, hours, span)
     u = _details(world, "call_in_detail", day, sub, k)
     kind = np.full(len(t), CALL_IN, dtype=np.uint8)
     intent = _callee_intent(world, sub, u[2])
@@ -195,11 +206,11 @@ def _incoming_calls(world: Habitat, day: int, who: I64) -> Calls:
     )
 
 
-def _service_calls(world: Habitat, day: int, who: I64) -> Calls:
+def _service_calls(world: Habitat, day: int, who: I64, span: Span) -> Calls:
     """Calls to service lines: machines that answer quickly and never hang up in anger."""
     usage = world.scenario.usage
     hours = _SERVICE_FREE_DAY if world.scenario.is_weekend(day) else _SERVICE_WORKDAY
-    t, sub, k = arrivals(world, "call_service", day, who, world.population.service_rate_q16, hours)
+    t, sub, k = arrivals(world, "call_service", day, who, world.population.service_rate_q16, hours, span)
     u = _details(world, "call_service_detail", day, sub, k)
     lines = np.array([line.number for line in usage.service_lines], dtype="S20")
     number = lines[pick(u[1], shares_q32([line.weight for line in usage.service_lines]))]
@@ -224,10 +235,10 @@ def _service_calls(world: Habitat, day: int, who: I64) -> Calls:
     )
 
 
-def _own_texts(world: Habitat, day: int, who: I64) -> Texts:
+def _own_texts(world: Habitat, day: int, who: I64, span: Span) -> Texts:
     population = world.population
     hours = _TEXTS_FREE_DAY if world.scenario.is_weekend(day) else _TEXTS_WORKDAY
-    t, sub, k = arrivals(world, "text_own", day, who, population.text_rate_q16, hours)
+    t, sub, k = arrivals(world, "text_own", day, who, population.text_rate_q16, hours, span)
     u = world.draws.block("text_own_detail", sub, day, k)
     inside = u[0] < threshold_q32(world.scenario.usage.inside_share if population.n > 1 else 0.0)
     peer = np.where(inside, _friend(world, sub, u[1]), -1)
@@ -236,9 +247,9 @@ def _own_texts(world: Habitat, day: int, who: I64) -> Texts:
     return _texts(t, sub, 4 * k, np.where(inside, TEXT_INSIDE, TEXT_OUT), peer, number, u[2])
 
 
-def _incoming_texts(world: Habitat, day: int, who: I64) -> Texts:
+def _incoming_texts(world: Habitat, day: int, who: I64, span: Span) -> Texts:
     hours = _TEXTS_FREE_DAY if world.scenario.is_weekend(day) else _TEXTS_WORKDAY
-    t, sub, k = arrivals(world, "text_in", day, who, world.population.text_in_rate_q16, hours)
+    t, sub, k = arrivals(world, "text_in", day, who, world.population.text_in_rate_q16, hours, span)
     u = world.draws.block("text_in_detail", sub, day, k)
     nobody = np.full(len(t), -1)
     number = _outside_numbers(world, sub, u[1], fixed=False)

@@ -96,7 +96,7 @@ def message(world, sub: int, name: str = "c", valid_us: int | None = None, **oth
 def people_on(world, t_us: int, on: bool = True) -> list[int]:
     """Who is on (or off) at a time and stays so for an hour."""
     _, now = diary.state_at(world, t_us)
-    switched = diary.power(world, t_us // DAY_US)
+    switched = diary.power(world, t_us // DAY_US * DAY_US, (t_us // DAY_US + 1) * DAY_US)
     changing = set(switched.sub[(switched.t_us >= t_us - HOUR) & (switched.t_us < t_us + HOUR)].tolist())
     return [sub for sub in np.flatnonzero(now == on).tolist() if sub not in changing]
 
@@ -146,7 +146,7 @@ def test_a_long_message_counts_once_when_it_is_whole(world, alive) -> None:
 
 def test_who_is_off_gets_it_after_switching_on(world, alive) -> None:
     sub = people_on(world, NIGHT, on=False)[0]
-    switched = diary.power(world, 0)
+    switched = diary.power(world, 0, DAY_US)
     wakes_us = int(switched.t_us[(switched.sub == sub) & switched.on][0])
     run, desk, pass_time = alive(start_us=NIGHT)
     run.inject_submits([message(world, sub)], NIGHT)

@@ -14,10 +14,13 @@ import pytest
 
 from sigtran import m3ua
 from sim.bssap import sccp
+from sim.network import acts
 from sim.network.visible import RULES
 from sim.network.wire import WireBatch
 from sim.run import Run, build, settings_of
 from sim.scenario import BscScenario, NetworkScenario, WorldScenario
+from sim.subscribers.diary import trips
+from sim.subscribers.walk import LONGEST_RIDE_US, walk
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -207,6 +210,8 @@ from datetime import date
 from sim.network.messages import Submit
 from sim.run import Run, build
 from sim.scenario import BscScenario, NetworkScenario, WorldScenario
+from sim.subscribers.diary import trips
+from sim.subscribers.walk import LONGEST_RIDE_US, walk
 from sim.subscribers.offers import Offer
 from sim.subscribers.response import ResponseModel
 
@@ -263,3 +268,17 @@ def test_settings_of_a_scenario() -> None:
     assert settings.utc_offset_quarters == 32
     assert settings.t3212_us == 6 * HOUR
     assert settings.epoch_unix_us == 1_180_886_400_000_000
+
+
+def test_the_network_walks_trips_as_the_diary_does(world, library) -> None:
+    memory = Memory()
+    run = Run(world, sink=memory, tick_us=HOUR, end_us=20 * HOUR, start_us=7 * HOUR, library=library)
+    while run.step() < 20 * HOUR:
+        pass
+    acted = np.concatenate(memory.act_rows)
+    moved = acted[acted["kind"] == acts.MOVE]
+    walked = walk(world.topology, trips(world, 7 * HOUR - LONGEST_RIDE_US, 20 * HOUR))
+    rows = (walked.t_us > 7 * HOUR) & (walked.t_us < 20 * HOUR)
+    assert np.array_equal(moved["t_us"] - world.scenario.epoch_unix_us, walked.t_us[rows])
+    assert np.array_equal(moved["sub"], walked.sub[rows])
+    assert len(moved) > 1000

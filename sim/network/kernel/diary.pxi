@@ -1,61 +1,28 @@
-# What people mean to do, as columns of a day; and the same days laid out by subscriber, to look ahead.
+# What people mean to do, a block of hours at a time; and trips, walked cell by cell as time comes to them.
 
-# Where the next row of each column of a day is.
+cdef enum:
+    POWERS = 0
+    TRIPS = 1
+    CALLS = 2
+    TEXTS = 3
+    STREAMS = 4
+    LONGEST_RIDE = 14_400_000_000   # sim.network.intents.People
+    ROWS_OF_A_BLOCK = 50_000        # subscribers whose whole day is one block; of more people less of a day
+
+# Where the next row of each stream of a block is. A trip's turn comes when it begins.
 cdef struct Cursor:
     int64_t at
     int64_t end
 
-# Moves and switchings-on of a day by subscriber: those of s are start[s] .. start[s + 1].
-cdef struct Ahead:
-    int64_t *move_t
-    int32_t *move_cell
-    uint32_t *move_start
-    int64_t *on_t
-    uint32_t *on_start
-
-
-cdef void ahead_free(Ahead *a) noexcept:
-    free(a.move_t)
-    free(a.move_cell)
-    free(a.move_start)
-    free(a.on_t)
-    free(a.on_start)
-    memset(a, 0, sizeof(Ahead))
-
-
-cdef int ahead_open(Ahead *a, uint32_t n, object moves, object power) except -1:
-    """Lays out a day; the columns are in order of time, and stay so for each subscriber."""
-    cdef const int64_t[::1] move_t = column(moves.t_us), move_sub = column(moves.sub)
-    cdef const int32_t[::1] move_cell = column(moves.cell, np.int32)
-    cdef const int64_t[::1] power_t = column(power.t_us), power_sub = column(power.sub)
-    cdef const uint8_t[::1] on = column(power.on, np.bool_).view(np.uint8)
-    cdef Py_ssize_t i
-    cdef uint32_t at
-    ahead_free(a)
-    a.move_t = <int64_t *>malloc(8 * (move_t.shape[0] + 1))
-    a.move_cell = <int32_t *>malloc(4 * (move_t.shape[0] + 1))
-    a.on_t = <int64_t *>malloc(8 * (power_t.shape[0] + 1))
-    a.move_start = <uint32_t *>calloc(n + 2, sizeof(uint32_t))
-    a.on_start = <uint32_t *>calloc(n + 2, sizeof(uint32_t))
-    if a.move_t == NULL or a.move_cell == NULL or a.on_t == NULL or a.move_start == NULL or a.on_start == NULL:
-        raise MemoryError
-    for i in range(move_t.shape[0]):
-        a.move_start[move_sub[i] + 2] += 1
-    for i in range(power_t.shape[0]):
-        a.on_start[power_sub[i] + 2] += on[i]
-    for i in range(n):
-        a.move_start[i + 2] += a.move_start[i + 1]
-        a.on_start[i + 2] += a.on_start[i + 1]
-    for i in range(move_t.shape[0]):
-        at = a.move_start[move_sub[i] + 1]
-        a.move_t[at] = move_t[i]
-        a.move_cell[at] = move_cell[i]
-        a.move_start[move_sub[i] + 1] += 1
-    for i in range(power_t.shape[0]):
-        if on[i]:
-            a.on_t[a.on_start[power_sub[i] + 1]] = power_t[i]
-            a.on_start[power_sub[i] + 1] += 1
-    return 0
+# Somebody on the way.
+cdef struct Walker:
+    int64_t leave_us
+    int64_t ride_us
+    int32_t metres          # of the whole trip
+    int32_t walked          # up to the cell that comes next
+    int32_t step            # that cell
+    int32_t to
+    int32_t next            # in the list of free places
 
 
 cdef object column(values, kind=np.int64):
@@ -63,60 +30,27 @@ cdef object column(values, kind=np.int64):
     return np.ascontiguousarray(values, dtype=kind)
 
 
-cdef int32_t next_controller(Network net, uint32_t sub, int32_t cell, int64_t from_us, int64_t to_us,
-                             int64_t *t_us) noexcept:
-    """The first cell of another BSC that the subscriber enters between two moments, and when; -1 none."""
-    cdef Ahead *a
-    cdef uint32_t i
-    cdef int day
-    for day in range(2):
-        a = net.ahead + day
-        if a.move_start == NULL:
-            continue
-        for i in range(a.move_start[sub], a.move_start[sub + 1]):
-            if a.move_t[i] <= from_us:
-                continue
-            if a.move_t[i] >= to_us:
-                return -1
-            if net.bsc[a.move_cell[i]] != net.bsc[cell]:
-                t_us[0] = a.move_t[i]
-                return a.move_cell[i]
-    return -1
-
-
-cdef int64_t next_on(Network net, uint32_t sub, int64_t after_us) noexcept:
-    """When the subscriber next switches on; -1: not in the days laid out."""
-    cdef Ahead *a
-    cdef uint32_t i
-    cdef int day
-    for day in range(2):
-        a = net.ahead + day
-        if a.on_start == NULL:
-            continue
-        for i in range(a.on_start[sub], a.on_start[sub + 1]):
-            if a.on_t[i] > after_us:
-                return a.on_t[i]
-    return -1
-
-
-cdef int open_day(Network net, int64_t day) except -1:
-    """All intents of a day in order; the next day's diary is opened too, for those awake at midnight."""
+cdef int open_block(Network net) except -1:
+    """The intents of the next block. Trips are known somewhat longer: before for those on the way, after for
+    calls that are still to be handed over."""
+    cdef int64_t from_us = net.block_end_us, to_us
     people = net.people
-    moves, power = net.tomorrow if net.tomorrow is not None else people.diary(day)
-    net.tomorrow = people.diary(day + 1) if net.end_us + LONGEST > (day + 1) * DAY else None
-    ahead_free(net.ahead)
-    net.ahead[0] = net.ahead[1]
-    memset(net.ahead + 1, 0, sizeof(Ahead))
-    if net.ahead[0].move_start == NULL:
-        ahead_open(net.ahead, net.n, moves, power)
-    if net.tomorrow is not None:
-        ahead_open(net.ahead + 1, net.n, net.tomorrow[0], net.tomorrow[1])
-    wished, written = people.calls(day), people.texts(day)
-    cdef int64_t first_us = max(net.start_us, day * DAY), last_us = min(net.end_us, (day + 1) * DAY)
+    to_us = min((from_us // net.block_us + 1) * net.block_us, net.end_us)
+    trips = people.trips(from_us - LONGEST_RIDE, to_us + LONGEST)
+    net.trip_leave, net.trip_ride = column(trips.leave_us), column(trips.ride_us)
+    net.trip_from, net.trip_to = column(trips.from_cell, np.int32), column(trips.to_cell, np.int32)
+    net.trip_start = np.searchsorted(trips.sub, np.arange(net.n + 1)).astype(np.uint32)
+    first = from_us == net.start_us
+    if first:
+        set_out_before(net, from_us)
+    begin = np.flatnonzero((trips.leave_us >= from_us) & (trips.leave_us < to_us))
+    # Trips are in order of subscribers already: a stable sort by time is one by (time, subscriber).
+    begin = begin[np.argsort(trips.leave_us[begin], kind="stable")].astype(np.int64)
+    net.begin_trip, net.begin_t, net.begin_sub = begin, column(trips.leave_us[begin]), column(trips.sub[begin])
+    power, wished, written = people.power(from_us, to_us), people.calls(from_us, to_us), people.texts(from_us, to_us)
     net.power_t, net.power_sub = column(power.t_us), column(power.sub)
     net.power_on = column(power.on, np.bool_).view(np.uint8)
     net.power_graceful = column(power.graceful, np.bool_).view(np.uint8)
-    net.move_t, net.move_sub, net.move_cell = column(moves.t_us), column(moves.sub), column(moves.cell, np.int32)
     net.call_t, net.call_sub = column(wished.t_us), column(wished.sub)
     net.call_kind, net.call_peer = column(wished.kind, np.uint8), column(wished.peer_sub, np.int32)
     net.call_number = column(wished.peer_number, "S20").view(np.uint8)
@@ -127,7 +61,88 @@ cdef int open_day(Network net, int64_t day) except -1:
     net.text_kind, net.text_peer = column(written.kind, np.uint8), column(written.peer_sub, np.int32)
     net.text_number = column(written.peer_number, "S20").view(np.uint8)
     net.text_body = column(written.text_id, np.int32)
-    for k, times in enumerate((power.t_us, moves.t_us, wished.t_us, written.t_us)):
-        net.cursor[k].at = np.searchsorted(times, first_us)
-        net.cursor[k].end = np.searchsorted(times, last_us)
+    for k, rows in enumerate((power.t_us, begin, wished.t_us, written.t_us)):
+        net.cursor[k].at = 0
+        net.cursor[k].end = len(rows)
+    net.block_end_us = to_us
     return 0
+
+
+cdef int set_out_before(Network net, int64_t now_us) except -1:
+    """Those who are on the way at the start go on from the cell where they are."""
+    cdef uint32_t sub
+    cdef int64_t i
+    for sub in range(net.n):
+        for i in range(net.trip_start[sub], net.trip_start[sub + 1]):
+            if net.trip_leave[i] < now_us < net.trip_leave[i] + net.trip_ride[i] + 1:
+                set_out(net, sub, i, now_us)
+    return 0
+
+
+cdef int set_out(Network net, uint32_t sub, int64_t trip, int64_t after_us) except -1:
+    """A trip begins: the first cell that it enters after a moment is made due."""
+    cdef Walker *w
+    cdef int32_t at, i
+    cdef void *grown
+    if net.walker_free < 0:
+        grown = realloc(net.walkers, <size_t>(net.walker_room * 2 + 256) * sizeof(Walker))
+        if grown == NULL:
+            raise MemoryError
+        net.walkers = <Walker *>grown
+        for i in range(net.walker_room, net.walker_room * 2 + 256):
+            net.walkers[i].next = net.walker_free
+            net.walker_free = i
+        net.walker_room = net.walker_room * 2 + 256
+    at = net.walker_free
+    w = net.walkers + at
+    net.walker_free = w.next
+    w.leave_us, w.ride_us = net.trip_leave[trip], net.trip_ride[trip]
+    w.step, w.to = net.trip_from[trip], net.trip_to[trip]
+    w.metres = net.distance_m[w.step, w.to]
+    w.walked = 0
+    return go_on(net, sub, at, after_us)
+
+
+cdef inline int64_t enters(Network net, Walker *w) noexcept:
+    """The next cell of a walk, and when it is entered: halfway to it."""
+    cdef int32_t step = net.next_cell[w.step, w.to]
+    cdef int32_t hop = net.distance_m[w.step, step]
+    w.walked += hop
+    w.step = step
+    return w.leave_us + w.ride_us * (w.walked - hop // 2) // (w.metres if w.metres > 1 else 1)
+
+
+cdef int go_on(Network net, uint32_t sub, int32_t at, int64_t after_us) except -1:
+    """Makes the next cell due that is entered after a moment; at the end of the way the place is free."""
+    cdef Walker *w = net.walkers + at
+    cdef int64_t t_us
+    while w.step != w.to:
+        t_us = enters(net, w)
+        if t_us > after_us:
+            return push(&net.agenda, t_us, sub, MOVE, at)
+    w.next = net.walker_free
+    net.walker_free = at
+    return 0
+
+
+cdef int32_t next_controller(Network net, uint32_t sub, int32_t cell, int64_t from_us, int64_t to_us,
+                             int64_t *t_us) noexcept:
+    """The first cell of another BSC that the subscriber enters between two moments, and when; -1 none."""
+    cdef Walker w
+    cdef int64_t i, at_us
+    for i in range(net.trip_start[sub], net.trip_start[sub + 1]):
+        w.leave_us, w.ride_us = net.trip_leave[i], net.trip_ride[i]
+        if w.leave_us >= to_us:
+            break
+        if w.leave_us + w.ride_us <= from_us:
+            continue
+        w.step, w.to, w.walked = net.trip_from[i], net.trip_to[i], 0
+        w.metres = net.distance_m[w.step, w.to]
+        while w.step != w.to:
+            at_us = enters(net, &w)
+            if at_us >= to_us:
+                return -1
+            if at_us > from_us and net.bsc[w.step] != net.bsc[cell]:
+                t_us[0] = at_us
+                return w.step
+    return -1

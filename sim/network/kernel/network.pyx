@@ -7,7 +7,7 @@ not depend on how often `settle` is called. All chance comes from keyed draws, a
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -107,7 +107,6 @@ cdef class Network:
     cdef readonly uint32_t n
     cdef readonly int64_t start_us, end_us, settled_us
     cdef readonly object library, people, clock
-    cdef object tomorrow
     cdef public object admits
     cdef public object journal
     cdef bint keeps_journal, beside
@@ -128,7 +127,7 @@ cdef class Network:
     cdef int32_t bsc_of_lac[65536]
     cdef uint32_t bsc_codes[256]
     cdef uint32_t msc_code
-    cdef int64_t t3212_us, epoch_unix_us, day
+    cdef int64_t t3212_us, epoch_unix_us
     cdef Numbers references[257]
     cdef Numbers reserved[257]
     cdef Numbers circuits[256]
@@ -155,11 +154,18 @@ cdef class Network:
     cdef uint32_t next_correlation
     cdef int64_t stamp_day
     cdef uint8_t stamp[7]
-    cdef Ahead ahead[2]
-    cdef Cursor cursor[4]
-    cdef const int64_t[::1] power_t, power_sub, move_t, move_sub, call_t, call_sub, text_t, text_sub
+    cdef Cursor cursor[STREAMS]
+    cdef int64_t block_us, block_end_us
+    cdef Walker *walkers
+    cdef int32_t walker_room, walker_free
+    cdef const int32_t[:, ::1] distance_m
+    cdef const int16_t[:, ::1] next_cell
+    cdef const int64_t[::1] trip_leave, trip_ride, begin_trip, begin_t, begin_sub
+    cdef const int32_t[::1] trip_from, trip_to
+    cdef const uint32_t[::1] trip_start
+    cdef const int64_t[::1] power_t, power_sub, call_t, call_sub, text_t, text_sub
     cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup, text_kind
-    cdef const int32_t[::1] move_cell, call_peer, text_peer, text_body
+    cdef const int32_t[::1] call_peer, text_peer, text_body
     cdef const uint8_t[::1] call_number, text_number
     cdef const int64_t[::1] call_alert, call_ring, call_talk
 
@@ -178,14 +184,17 @@ cdef class Network:
         self.library, self.people, self.clock = library, people, clock
         self.start_us, self.end_us, self.settled_us = start_us, end_us, start_us
         self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
-        self.day = start_us // DAY - 1
+        self.block_end_us = start_us
+        self.block_us = DAY
+        while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > DAY // 12:
+            self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
         self.bodies, self.waiting = {}, {}
         self.key0, self.key1 = draws.key
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
         self.agenda.number = <uint64_t>1 << 40
-        self.shown_free = self.text_free = -1
+        self.shown_free = self.text_free = self.walker_free = -1
         self.next_correlation = 1
         self.stamp_day = -1
         for i, word in enumerate(OUTCOMES):
@@ -226,6 +235,7 @@ cdef class Network:
         self.cells = topology.n
         self.bscs = len(topology.bsc_point_codes)
         self.msc_code = topology.msc_point_code
+        self.distance_m, self.next_cell = column(topology.distance_m, np.int32), column(topology.next_cell, np.int16)
         self.lac, self.ci = cells_of(topology.lac), cells_of(topology.ci)
         self.bsc, self.place = cells_of(topology.bsc), cells_of(topology.place)
         for i, lacs in enumerate(topology.las_of_bsc):
@@ -247,8 +257,6 @@ cdef class Network:
             free(self.circuits[i].heap)
         for i in range(self.template_count):
             free(self.templates[i])
-        for i in range(2):
-            ahead_free(self.ahead + i)
         free(self.tmsis.heap)
         free(self.agenda.heap)
         free(self.templates)
@@ -264,6 +272,7 @@ cdef class Network:
         free(self.texts)
         free(self.pending)
         free(self.pool)
+        free(self.walkers)
 
     # ------------------------------------------------------------------ settling
 
@@ -274,12 +283,13 @@ cdef class Network:
         cdef uint32_t sub
         while True:
             stream = self._next(&t_us, &sub)
-            if stream < 0 and (self.day + 1) * DAY < min(self.end_us, until_us):
-                self.day += 1
-                open_day(self, self.day)
+            if stream < 0 and self.block_end_us < min(self.end_us, until_us) and (
+                self.agenda.held == 0 or self.agenda.heap[0].t_us >= self.block_end_us
+            ):
+                open_block(self)
                 continue
             if self.agenda.held and self.agenda.heap[0].t_us < until_us and (
-                stream < 0 or not intent_first(t_us, sub, STREAMS[stream], self.agenda.heap)
+                stream < 0 or not intent_first(t_us, sub, CLASSES[stream], self.agenda.heap)
             ):
                 self._happen(pop(&self.agenda))
             elif stream >= 0 and t_us < until_us:
@@ -291,15 +301,14 @@ cdef class Network:
     cdef int _next(self, int64_t *t_us, uint32_t *sub) noexcept:
         """The stream with the next intent of the day, and whose it is; -1 where there is none."""
         cdef int found = -1
-        if self.cursor[0].at < self.cursor[0].end:
-            found = 0
-            t_us[0], sub[0] = self.power_t[self.cursor[0].at], <uint32_t>self.power_sub[self.cursor[0].at]
-        if self.cursor[1].at < self.cursor[1].end:
-            found = sooner_of(found, 1, t_us, sub, self.move_t[self.cursor[1].at], self.move_sub[self.cursor[1].at])
-        if self.cursor[2].at < self.cursor[2].end:
-            found = sooner_of(found, 2, t_us, sub, self.call_t[self.cursor[2].at], self.call_sub[self.cursor[2].at])
-        if self.cursor[3].at < self.cursor[3].end:
-            found = sooner_of(found, 3, t_us, sub, self.text_t[self.cursor[3].at], self.text_sub[self.cursor[3].at])
+        if self.cursor[POWERS].at < self.cursor[POWERS].end:
+            found = sooner_of(found, POWERS, t_us, sub, self.power_t, self.power_sub, self.cursor[POWERS].at)
+        if self.cursor[TRIPS].at < self.cursor[TRIPS].end:
+            found = sooner_of(found, TRIPS, t_us, sub, self.begin_t, self.begin_sub, self.cursor[TRIPS].at)
+        if self.cursor[CALLS].at < self.cursor[CALLS].end:
+            found = sooner_of(found, CALLS, t_us, sub, self.call_t, self.call_sub, self.cursor[CALLS].at)
+        if self.cursor[TEXTS].at < self.cursor[TEXTS].end:
+            found = sooner_of(found, TEXTS, t_us, sub, self.text_t, self.text_sub, self.cursor[TEXTS].at)
         return found
 
     cdef int _mean(self, int stream, int64_t t_us, uint32_t sub) except -1:
@@ -309,11 +318,11 @@ cdef class Network:
         cdef int32_t place
         cdef Text *one
         self.cursor[stream].at = at + 1
-        if stream == 0:
+        if stream == POWERS:
             return power(self, t_us, sub, self.power_on[at], self.power_graceful[at])
-        if stream == 1:
-            return move(self, t_us, sub, self.move_cell[at])
-        if stream == 2:
+        if stream == TRIPS:
+            return set_out(self, sub, self.begin_trip[at], t_us - 1)
+        if stream == CALLS:
             wish.number = number_at(<const char *>&self.call_number[20 * at])
             wish.alert_us, wish.ring_us, wish.talk_us = self.call_alert[at], self.call_ring[at], self.call_talk[at]
             wish.peer_sub = self.call_peer[at]
@@ -328,6 +337,9 @@ cdef class Network:
 
     cdef int _happen(self, Event due) except -1:
         """Settles what the network itself made due."""
+        if due.what == MOVE:
+            move(self, due.t_us, due.sub, self.walkers[due.detail].step)
+            return go_on(self, due.sub, due.detail, due.t_us - 1)
         if due.what == LOCATION:
             return location(self, due.t_us, due.sub)
         if due.what == POWER_OFF:
@@ -429,8 +441,8 @@ cdef class Network:
         return hears_page(self, self._known(sub))
 
     def next_on_us(self, uint32_t sub, int64_t after_us):
-        """When the subscriber next switches on; -1: not in the days laid out."""
-        return next_on(self, self._known(sub), after_us)
+        """When the subscriber next switches on; -1: not soon."""
+        return self.people.next_on_us(self._known(sub), after_us)
 
     def chance(self, uint32_t sub, purpose="options"):
         """The next four 32-bit draws of a subscriber for a purpose."""
@@ -518,7 +530,7 @@ cdef class Delivery:
 
 
 # The class of the intents of each stream.
-cdef uint8_t *STREAMS = [POWER, MOVE, CALL, TEXT]
+cdef uint8_t *CLASSES = [POWER, MOVE, CALL, TEXT]
 
 
 cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Event *due) noexcept nogil:
@@ -530,12 +542,13 @@ cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Ev
     return what <= due.what
 
 
-cdef inline int sooner_of(int found, int stream, int64_t *t_us, uint32_t *sub, int64_t t, int64_t s) noexcept nogil:
+cdef inline int sooner_of(int found, int stream, int64_t *t_us, uint32_t *sub, const int64_t[::1] times,
+                          const int64_t[::1] subs, int64_t at) noexcept nogil:
     """Of what was found and the head of a later stream, the one that comes first."""
-    if found >= 0 and (t_us[0] < t or (t_us[0] == t and sub[0] <= s)):
+    if found >= 0 and (t_us[0] < times[at] or (t_us[0] == times[at] and sub[0] <= subs[at])):
         return found
-    t_us[0] = t
-    sub[0] = <uint32_t>s
+    t_us[0] = times[at]
+    sub[0] = <uint32_t>subs[at]
     return stream
 
 

@@ -51,26 +51,33 @@ class Script:
     texts: list[tuple[int, int, int, int, str, int]] = field(default_factory=list)
 
     def people(self) -> SimpleNamespace:
-        day_us = 24 * HOUR
-
-        def columns(rows, day, names):
-            rows = sorted(row for row in rows if row[0] // day_us == day)
+        def between(rows, names, from_us, to_us):
+            rows = sorted(row for row in rows if from_us <= row[0] < to_us)
             by_name = zip(*rows, strict=True) if rows else [()] * len(names)
             found = dict(zip(names, by_name, strict=True))
             kinds = {"peer_number": "S20", "on": bool, "graceful": bool}
             return SimpleNamespace(**{k: np.array(v, dtype=kinds.get(k, np.int64)) for k, v in found.items()})
 
+        def trips(from_us, to_us):
+            """Each move as a trip of its own to a neighbouring cell, which is entered halfway."""
+            at, rows = list(self.cells), []
+            for t_us, sub, cell in sorted(self.moves):
+                rows.append((sub, t_us - SECOND, 2 * SECOND, at[sub], cell))
+                at[sub] = cell
+            rows = sorted(row for row in rows if from_us <= row[1] < to_us)
+            names = ("sub", "leave_us", "ride_us", "from_cell", "to_cell")
+            columns = np.array(rows, dtype=np.int64).reshape(-1, 5).T
+            return SimpleNamespace(**dict(zip(names, columns, strict=True)))
+
+        power = ("t_us", "sub", "on", "graceful")
         return SimpleNamespace(
-            diary=lambda day: (
-                columns(self.moves, day, ("t_us", "sub", "cell")),
-                columns(self.power, day, ("t_us", "sub", "on", "graceful")),
+            trips=trips,
+            power=lambda *span: between(self.power, power, *span),
+            calls=lambda *span: between(self.calls, CALL_COLUMNS, *span),
+            texts=lambda *span: between(self.texts, TEXT_COLUMNS, *span),
+            next_on_us=lambda sub, after_us: min(
+                (t for t, who, on, _ in self.power if who == sub and on and t > after_us), default=-1
             ),
-            calls=lambda day: columns(
-                self.calls,
-                day,
-                CALL_COLUMNS,
-            ),
-            texts=lambda day: columns(self.texts, day, TEXT_COLUMNS),
             state_at=lambda t_us: (np.array(self.cells, dtype=np.int32), np.array(self.on, dtype=bool)),
             text=lambda text_id: ("OK", "到了吗？")[text_id],
         )

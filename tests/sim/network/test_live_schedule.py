@@ -42,9 +42,9 @@ def story_of(script, cell_of):
 
 
 @pytest.fixture
-def live(network, story_of):
+def live(network, topology, story_of):
     story = story_of()
-    return Live(network(story), story.people(), 0, 2 * HOUR)
+    return Live(network(story), story.people(), topology, 0, 2 * HOUR)
 
 
 def test_the_schedule_is_whole(live) -> None:
@@ -106,8 +106,8 @@ def test_what_has_expired_is_not_delivered(live) -> None:
     assert (reaction.receipt.state, reaction.receipt.t_us) == ("expired", HOUR + SECOND)
 
 
-def test_a_schedule_of_so_many_messages_ends_with_the_last(story_of, network) -> None:
-    whole, part = (Live(network(s), s.people(), 0, 2 * HOUR, most) for s, most in
+def test_a_schedule_of_so_many_messages_ends_with_the_last(story_of, network, topology) -> None:
+    whole, part = (Live(network(s), s.people(), topology, 0, 2 * HOUR, most) for s, most in
                    ((story_of(), None), (story_of(), 5)))  # fmt: skip
     assert part.batch.n == 5
     assert part.batch.data == whole.batch.data[: whole.batch.offsets[5]]

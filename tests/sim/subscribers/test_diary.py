@@ -1,6 +1,7 @@
 """Days: continuous on the map and in time, the same for any choice of people, with the planted habits."""
 
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -8,11 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.scenario import DAY_US
-from sim.subscribers.diary import day_of, moves, power, state_at
+from sim.subscribers.diary import power, state_at, trips
 from sim.subscribers.habitat import chosen
+from sim.subscribers.walk import Trips, walk
 
 HOUR_US = 3_600_000_000
 SATURDAY = 5
+
+
+def moves(world, from_us, to_us, subs=None):
+    return walk(world.topology, trips(world, from_us, to_us, subs))
+
+
+def a_day(of, world, day, subs=None):
+    return of(world, day * DAY_US, (day + 1) * DAY_US, subs)
+
+
+def both(world, day, subs=None):
+    return a_day(moves, world, day, subs), a_day(power, world, day, subs)
 
 
 def by_person(sub, t_us):
@@ -24,7 +38,7 @@ def by_person(sub, t_us):
 
 @pytest.mark.parametrize("day", [0, SATURDAY])
 def test_people_walk_from_cell_to_neighbour_and_end_at_home(town, day):
-    walked = moves(town, day)
+    walked = a_day(moves, town, day)
     assert (np.diff(walked.t_us) >= 0).all()
     assert walked.t_us.min() >= day * DAY_US
     assert walked.t_us.max() < (day + 1) * DAY_US
@@ -41,7 +55,7 @@ def test_people_walk_from_cell_to_neighbour_and_end_at_home(town, day):
 @pytest.mark.parametrize("day", [0, SATURDAY])
 def test_handsets_alternate_between_on_and_off_over_midnight(town, day):
     for today in (day, day + 1):
-        switched = power(town, today)
+        switched = a_day(power, town, today)
         assert (np.diff(switched.t_us) >= 0).all()
         order, first = by_person(switched.sub, switched.t_us)
         on = switched.on[order]
@@ -55,7 +69,7 @@ def test_handsets_alternate_between_on_and_off_over_midnight(town, day):
 
 
 def test_sorted_by_time_and_subscriber(town):
-    for table in day_of(town, 2):
+    for table in both(town, 2):
         assert np.array_equal(np.lexsort((table.sub, table.t_us)), np.arange(len(table.sub)))
 
 
@@ -63,7 +77,7 @@ def test_sorted_by_time_and_subscriber(town):
 @settings(deadline=None, max_examples=15)
 def test_part_of_the_people_equals_part_of_the_day(town, start, size, day):
     part = slice(start, start + size)
-    for whole, alone in zip(day_of(town, day), day_of(town, day, part), strict=True):
+    for whole, alone in zip(both(town, day), both(town, day, part), strict=True):
         mine = np.isin(whole.sub, chosen(town.n, part))
         for name in ("t_us", "sub"):
             assert np.array_equal(getattr(whole, name)[mine], getattr(alone, name))
@@ -76,7 +90,7 @@ def test_part_of_the_people_equals_part_of_the_day(town, start, size, day):
 
 def test_state_follows_the_events(town):
     t = 18 * HOUR_US + 7 * 60_000_000
-    walked, switched = day_of(town, 0)
+    walked, switched = both(town, 0)
     cell, (_, on) = town.population.home_cell.copy(), state_at(town, 0)
     for sub, where in zip(walked.sub[walked.t_us <= t], walked.cell[walked.t_us <= t], strict=True):
         cell[sub] = where
@@ -90,7 +104,7 @@ def test_state_follows_the_events(town):
 def test_airport_share_and_stay(crowd):
     """Shares within 4.5 standard errors. Whoever does not fly stays 40-180 minutes."""
     airport = crowd.topology.cells_of_kind("airport")
-    walked, switched = day_of(crowd, 1)
+    walked, switched = both(crowd, 1)
     there = np.isin(walked.cell, airport)
     visitors = np.unique(walked.sub[there])
     p = crowd.scenario.habits.airport_share_per_day
@@ -113,7 +127,7 @@ def test_airport_share_and_stay(crowd):
 
 
 def test_often_off_people_switch_on_by_day(crowd):
-    switched = power(crowd, 1)
+    switched = a_day(power, crowd, 1)
     by_day = switched.on & (switched.t_us % DAY_US > 9 * HOUR_US)
     per_head = np.bincount(switched.sub[by_day], minlength=crowd.n)
     often = crowd.population.often_off
@@ -138,10 +152,24 @@ def test_working_day_differs_from_saturday(crowd):
     assert np.isin(saturday, office).mean() < 0.01
 
 
+@given(st.lists(st.integers(0, 2 * DAY_US), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=15)
+def test_a_span_cut_in_pieces_is_the_same(town, cuts):
+    pieces = [(a, b) for a, b in itertools.pairwise([0, *sorted(cuts), 2 * DAY_US]) if a < b]
+    part = slice(100, 300)
+    whole = power(town, 0, 2 * DAY_US, part)
+    found = [power(town, *piece, part) for piece in pieces]
+    assert np.array_equal(whole.t_us, np.concatenate([piece.t_us for piece in found]))
+    made = trips(town, 0, 2 * DAY_US, part)
+    joined = Trips.joined([trips(town, *piece, part) for piece in pieces])
+    for name in ("sub", "leave_us", "ride_us", "from_cell", "to_cell"):
+        assert np.array_equal(getattr(made, name), getattr(joined, name))
+
+
 def test_golden_hash(town):
     """Changes only when the diaries do: then the new value belongs into the same commit, with the reason."""
     digest = hashlib.sha256()
-    walked, switched = day_of(town, 1)
+    walked, switched = both(town, 1)
     for column in (
         walked.t_us,
         walked.sub,

@@ -15,6 +15,10 @@ from sim.subscribers.usage import TEXTS, calls, texts
 from sim.world import build_world
 
 
+def a_day(of, world, day, subs=None):
+    return of(world, day * DAY_US, (day + 1) * DAY_US, subs)
+
+
 def near(count, mean):
     """Within 4.5 deviations of a Poisson count, rates being known (a false alarm in 150,000 seeds; seed
     fixed).
@@ -23,7 +27,7 @@ def near(count, mean):
 
 
 def test_arrivals_follow_the_personal_rates(crowd):
-    people, made, sent = crowd.population, calls(crowd, 1), texts(crowd, 1)
+    people, made, sent = crowd.population, a_day(calls, crowd, 1), a_day(texts, crowd, 1)
     own = np.isin(made.kind, (usage.CALL_INSIDE, usage.CALL_OUT, usage.CALL_VACANT))
     counts = {
         "call_rate_q16": np.count_nonzero(own),
@@ -40,14 +44,14 @@ def test_arrivals_follow_the_personal_rates(crowd):
 
 def test_counts_are_poisson(crowd):
     """Variance over mean of counts per head, given the rate, is one; 20,000 heads put it within 4 %."""
-    made = calls(crowd, 2)
+    made = a_day(calls, crowd, 2)
     rate = crowd.population.call_in_rate_q16 / 65536
     count = np.bincount(made.sub[made.kind == usage.CALL_IN], minlength=crowd.n)
     assert ((count - rate) ** 2).sum() / rate.sum() == pytest.approx(1.0, abs=0.05)
 
 
 def test_hours_follow_the_profile(crowd):
-    made = calls(crowd, 1)
+    made = a_day(calls, crowd, 1)
     own = made.kind <= usage.CALL_OUT
     hours = np.bincount(
         (made.t_us[own & (made.kind != usage.CALL_SERVICE)] % DAY_US) // 3_600_000_000, minlength=24
@@ -59,7 +63,7 @@ def test_hours_follow_the_profile(crowd):
 
 
 def test_weekend_is_quieter(crowd):
-    assert len(calls(crowd, 5).t_us) < 0.92 * len(calls(crowd, 4).t_us)
+    assert len(a_day(calls, crowd, 5).t_us) < 0.92 * len(a_day(calls, crowd, 4).t_us)
 
 
 @given(st.integers(0, 1999), st.integers(1, 400), st.integers(0, 9))
@@ -67,20 +71,20 @@ def test_weekend_is_quieter(crowd):
 def test_part_of_the_people_equals_part_of_the_day(town, start, size, day):
     part = slice(start, start + size)
     for draw in (calls, texts):
-        whole, alone = draw(town, day), draw(town, day, part)
+        whole, alone = a_day(draw, town, day), a_day(draw, town, day, part)
         mine = np.isin(whole.sub, chosen(town.n, part))
         for field in fields(whole):
             assert np.array_equal(getattr(whole, field.name)[mine], getattr(alone, field.name)), field.name
 
 
 def test_sorted_with_unique_keys(town):
-    for table in (calls(town, 0), texts(town, 0)):
+    for table in (a_day(calls, town, 0), a_day(texts, town, 0)):
         assert np.array_equal(np.lexsort((table.ordinal, table.sub, table.t_us)), np.arange(len(table.sub)))
         assert len(set(zip(table.sub.tolist(), table.ordinal.tolist(), strict=True))) == len(table.sub)
 
 
 def test_kinds_and_peers(crowd):
-    made, people = calls(crowd, 0), crowd.population
+    made, people = a_day(calls, crowd, 0), crowd.population
     inside = made.kind == usage.CALL_INSIDE
     assert ((made.peer_sub >= 0) == inside).all()
     assert (made.peer_sub[inside] != made.sub[inside]).all()
@@ -97,7 +101,7 @@ def test_kinds_and_peers(crowd):
 
 
 def test_people_decide_by_habit(crowd):
-    made, people = calls(crowd, 0), crowd.population
+    made, people = a_day(calls, crowd, 0), crowd.population
     inside = made.kind == usage.CALL_INSIDE
     refuses = people.often_rejects[made.peer_sub[inside]]
     rejected = made.intent[inside] == usage.REJECT
@@ -112,7 +116,7 @@ def test_people_decide_by_habit(crowd):
 
 
 def test_durations(crowd):
-    made = calls(crowd, 0)
+    made = a_day(calls, crowd, 0)
     talk_s = made.talk_us / 1e6
     people = made.kind != usage.CALL_SERVICE
     assert talk_s[people].mean() == pytest.approx(120, rel=0.05)
@@ -130,8 +134,8 @@ def test_silence_where_nobody_calls(town):
                               "texts_per_day", "incoming_texts_per_day"), 0.0)
     )  # fmt: skip
     world = build_world(town.scenario.model_copy(update={"usage": quiet, "subscribers": 50}), 1)
-    assert len(calls(world, 0).t_us) == 0
-    assert len(texts(world, 0).t_us) == 0
+    assert len(a_day(calls, world, 0).t_us) == 0
+    assert len(a_day(texts, world, 0).t_us) == 0
 
 
 def test_texts_fit_one_message():
@@ -142,7 +146,7 @@ def test_texts_fit_one_message():
 def test_golden_hash(town):
     """Changes only when the usage does: then the new value belongs into the same commit, with the reason."""
     digest = hashlib.sha256()
-    for table in (calls(town, 1), texts(town, 1)):
+    for table in (a_day(calls, town, 1), a_day(texts, town, 1)):
         for field in fields(table):
             column = getattr(table, field.name)
             digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
