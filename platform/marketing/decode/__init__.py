@@ -2,6 +2,9 @@
 
 from marketing.decode.columns import decode_batch, decode_bssap, decode_flat, new_rows, tally
 from marketing.decode.schema import (
+    BRIEF,
+    BRIEF_PASSES_OVER,
+    BRIEF_PRESENT,
     COLUMNS,
     ERROR_NAMES,
     ROW,
@@ -9,10 +12,14 @@ from marketing.decode.schema import (
     DecodeErrorKind,
     Present,
     RowBatch,
+    column_table,
     number_text,
 )
 
 __all__ = [
+    "BRIEF",
+    "BRIEF_PASSES_OVER",
+    "BRIEF_PRESENT",
     "COLUMNS",
     "ERROR_NAMES",
     "ROW",
@@ -20,6 +27,7 @@ __all__ = [
     "DecodeErrorKind",
     "Present",
     "RowBatch",
+    "column_table",
     "decode_batch",
     "decode_bssap",
     "decode_flat",

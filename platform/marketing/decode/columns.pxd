@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-# The same fields, in the same order, as `decode.schema.COLUMNS`; 128 octets, two cache lines, no padding.
+# The same fields, in the same order, as `row.h` and `decode.schema.COLUMNS`; 128 octets, no padding.
 # Up to `sccp_cause`: how the message was routed. From `dlci` on: payload, all zero on a row in error.
 cdef struct Row:
     uint32_t opc
@@ -23,43 +23,46 @@ cdef struct Row:
     uint8_t more
     uint8_t sccp_cause
     uint8_t dlci
-    uint8_t bssmap_cause
+    uint8_t bssmap
     uint16_t lac
     uint16_t ci
     uint32_t tmsi
-    uint8_t bssmap
     uint8_t pd
     uint8_t ti
     uint8_t dtap
-    uint8_t cause
-    uint8_t service
-    uint16_t present
-    uint8_t cp
-    uint8_t rp
-    uint8_t rp_reference
-    uint8_t tp
-    uint64_t imsi
-    uint64_t imei
-    uint64_t digest
-    uint32_t plmn
-    uint32_t lai_plmn
-    uint16_t lai_lac
-    uint16_t list_offset
-    uint8_t list_cells
     uint8_t imsi_digits
+    uint16_t present
     uint8_t imei_digits
-    uint8_t discriminator
     uint8_t called_digits
     uint8_t called_type
     uint8_t calling_digits
     uint8_t calling_type
+    uint8_t service
+    uint64_t imsi
+    uint64_t imei
     uint8_t called[10]
     uint8_t calling[10]
+    uint32_t plmn
+    uint8_t bssmap_cause
+    uint8_t cause
+    uint8_t cp
+    uint8_t rp
+    uint8_t rp_reference
+    uint8_t tp
+    uint8_t discriminator
+    uint8_t list_cells
+    uint64_t digest
+    uint32_t lai_plmn
+    uint16_t lai_lac
+    uint16_t list_offset
     uint8_t tp_reference
     uint8_t tp_pid
     uint8_t tp_dcs
     uint8_t tp_length
-    uint8_t spare[4]
+    uint8_t component
+    uint8_t operation
+    uint8_t ss_code
+    uint8_t invoke_id
 
 cdef enum:
     HAS_IMSI = 1
@@ -76,6 +79,7 @@ cdef enum:
     HAS_DTAP = 2048
     HAS_BSSMAP = 4096
     HAS_DIGEST = 8192
+    HAS_USSD = 16384
 
 # One message of n octets into its row (which need not be clean). Reads only b[0] to b[n - 1].
 cdef void decode_message(const uint8_t *b, int64_t n, Row *row, int ni) noexcept nogil

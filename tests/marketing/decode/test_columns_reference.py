@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from marketing.decode import decode_batch
 from sigtran import m3ua
-from sim.bssap import DecodeError, bssap, bssmap, dtap, sccp, sms, tpdu
+from sim.bssap import DecodeError, bssap, bssmap, dtap, sccp, sms, ss_components, tpdu
 from sim.bssap.cells import CellIdentifier
 from sim.bssap.identity import Lai, MobileIdentity
 
@@ -24,7 +24,9 @@ COLUMNS = (
     *("opc", "dpc", "corr", "sls", "sccp", "slr", "dlr", "bssmap", "bssmap_cause", "lac", "ci", "list_cells"),
     *("tmsi", "imsi", "imsi_digits", "imei", "imei_digits", "lai_lac", "pd", "ti", "dtap", "cause"),
     *("service", "called", "calling", "cp", "rp", "rp_reference", "tp"),
+    *("component", "operation", "ss_code", "invoke_id"),
 )
+KINDS = ("invoke", "returnResult", "returnError", "reject")
 
 # What only the readable decoder looks at, as its error messages begin or contain it.
 DEEPER = (
@@ -92,6 +94,24 @@ def add_relay(out: dict[str, Any], octets: bytes) -> None:
         out[column] = address.digits
 
 
+def add_component(out: dict[str, Any], value: ss_components.Component) -> None:
+    out["component"] = KINDS.index(value.kind) + 1
+    out["invoke_id"] = (value.invoke_id or 0) & 0xFF
+    code = value.code if value.code is not None and 0 <= value.code < 256 else 0
+    out["operation"] = code
+    try:
+        if code in ss_components.USSD_OPERATIONS and value.kind in KINDS[:2]:
+            text = ss_components.decode_ussd(value.parameter).text
+            out["called"] = text[:20] if re.fullmatch("[0-9*#]+", text) else ""
+        elif code in (10, 11, 12, 13, 14, 15, 17) and value.kind == "invoke":
+            argument = ss_components.decode_ss_argument(value.parameter)
+            out["ss_code"] = argument.ss_code
+            if code == 10 and argument.forwarded_to is not None:
+                out["called"] = party(argument.forwarded_to)
+    except (DecodeError, UnicodeError):
+        return  # arguments out of shape are left out
+
+
 def add_layer3(out: dict[str, Any], octets: bytes) -> None:
     value = dtap.decode(octets)
     code = octets[2 if value.pd in (3, 9, 11) and octets[0] & 0x70 == 0x70 else 1]
@@ -121,6 +141,8 @@ def add_layer3(out: dict[str, Any], octets: bytes) -> None:
                 out["cause"] = element
             if name == "CP-User data":
                 add_relay(out, element)
+        elif name == "Facility" and element:
+            add_component(out, element[0])
 
 
 def add_bssmap(out: dict[str, Any], octets: bytes) -> None:
