@@ -11,14 +11,15 @@ import platform
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from experiments.bench_stages import STAGES, Job, WrongResult
+from experiments.bench_extra import EXTRA, Extra, in_threads
+from experiments.bench_stages import DECODED, STAGES, Job, WrongResult
 from experiments.bench_workload import Sources
 from experiments.folder import machine, write_json
 from experiments.problems import BadInput, RunInvalid
@@ -55,6 +56,11 @@ class Figure:
     ratios: tuple[float, ...] = ()
     """The same turn by turn: how far they lie apart tells how far to trust the ratio."""
 
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Further figures of a stage that runs only when named."""
+    said: str = ""
+    """The same in words."""
+
     def as_json(self, where: dict[str, Any]) -> dict[str, Any]:
         found = {
             "stage": self.stage,
@@ -72,7 +78,7 @@ class Figure:
                 "ratios": [round(ratio, 6) for ratio in self.ratios],
                 "yardstick_per_s": round(self.yardstick_per_s),
             }
-        return found
+        return found | dict(self.more)
 
 
 class Yardstick:
@@ -144,6 +150,39 @@ def figure(stage: str, sources: Sources, seconds: float, yardstick: Yardstick | 
     )
 
 
+def _of_extra(stage: str, found: Extra) -> Figure:
+    rate, octets = found.n / found.seconds, found.octets / found.seconds
+    return Figure(
+        stage,
+        found.n,
+        rate,
+        octets,
+        found.workload,
+        found.runs,
+        found.threads,
+        more=found.more,
+        said=found.said,
+    )
+
+
+def _figures(
+    stages: Sequence[str], sources: Sources, seconds: float, rival: Yardstick | None, threads: int
+) -> Iterator[Figure]:
+    """Stage by stage; with several threads, that of those that can follow."""
+    for stage in [
+        stage for stage in (*STAGES, *EXTRA) if stage in stages or (not stages and stage in STAGES)
+    ]:
+        try:
+            if stage in EXTRA:
+                yield _of_extra(stage, EXTRA[stage](sources, seconds))
+                continue
+            yield figure(stage, sources, seconds, rival)
+            if threads > 1 and stage in DECODED:
+                yield _of_extra(stage, in_threads(stage, sources, seconds, threads))
+        except WrongResult as error:
+            raise RunInvalid(f"{stage}: {error}") from None
+
+
 def run_command(
     stages: Sequence[str],
     json_file: Path | None,
@@ -153,11 +192,12 @@ def run_command(
     seconds: float,
     messages: int,
     world: Path,
+    threads: int = 1,
 ) -> None:
     """What `kairos bench` does with its options. Raises BadInput, and RunInvalid for a wrong result."""
-    unknown = [stage for stage in stages if stage not in STAGES]
+    unknown = [stage for stage in stages if stage not in STAGES and stage not in EXTRA]
     if unknown:
-        raise BadInput(f"{unknown[0]}: no such stage; there are {', '.join(STAGES)}")
+        raise BadInput(f"{unknown[0]}: no such stage; there are {', '.join((*STAGES, *EXTRA))}")
     if capture is not None and not capture.is_file():
         raise BadInput(f"{capture}: no such file")
     rival = Yardstick(yardstick) if yardstick is not None else None
@@ -167,15 +207,13 @@ def run_command(
     figures = []
     with tempfile.TemporaryDirectory(prefix="kairos-bench-") as folder:
         sources = Sources(world=world, capture=capture, messages=messages, folder=Path(folder))
-        for stage in [stage for stage in STAGES if stage in stages or not stages]:
-            try:
-                found = figure(stage, sources, seconds, rival)
-            except WrongResult as error:
-                raise RunInvalid(f"{stage}: {error}") from None
+        for found in _figures(stages, sources, seconds, rival, threads):
             figures.append(found)
             click.echo(_line(found))
+    for said in filter(None, (found.said for found in figures)):
+        click.echo(said)
     for workload in dict.fromkeys(found.workload for found in figures):
-        of = ", ".join(found.stage for found in figures if found.workload == workload)
+        of = ", ".join(dict.fromkeys(found.stage for found in figures if found.workload == workload))
         click.echo(f"{of}: {workload}")
     if json_file is not None:
         try:
@@ -185,14 +223,14 @@ def run_command(
 
 
 _HEAD: Final = (
-    f"{'stage':10} {'messages':>10} {'messages/s':>13} {'Mbyte/s':>9} {'ns each':>9} {'of yardstick':>13}"
+    f"{'stage':12} {'messages':>10} {'messages/s':>13} {'Mbyte/s':>9} {'ns each':>9} {'of yardstick':>13}"
 )
 
 
 def _line(found: Figure) -> str:
     ratio = f"{found.ratio:.3g}" if found.ratio is not None else "-"
     return (
-        f"{found.stage:10} {found.n:>10,} {found.per_s:>13,.0f} {found.bytes_per_s / 1e6:>9,.1f} "
+        f"{found.stage:12} {found.n:>10,} {found.per_s:>13,.0f} {found.bytes_per_s / 1e6:>9,.1f} "
         f"{1e9 / found.per_s:>9,.0f} {ratio:>13}"
     )
 

@@ -25,12 +25,12 @@ from experiments.bench_workload import (
 )
 from marketing.behaviours import BehaviourBatch
 from marketing.correlate import Correlator
-from marketing.decode import Present, RowBatch, decode_batch, decode_flat, new_rows, tally
+from marketing.decode import BRIEF, ROW, Present, RowBatch, decode_batch, decode_flat, new_rows, tally
 from sigtran.capture import CaptureReader
 from sim.m3ua_view import view_m3ua
 from sim.run import Run
 
-__all__ = ["STAGES", "Job", "WrongResult"]
+__all__ = ["DECODED", "STAGES", "Job", "WrongResult"]
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -38,6 +38,8 @@ R = TypeVar("R")
 BATCH: Final = 8192
 """Messages that are decoded and correlated at a time."""
 REFERENCE_MESSAGES: Final = 4000
+DECODED: Final = {"decode": ROW, "decode-brief": BRIEF}
+"""Stage -> kind of row."""
 
 
 class WrongResult(AssertionError):  # noqa: N818 - a finding about the run
@@ -71,10 +73,10 @@ def _traffic_octets(traffic: Traffic) -> int:
     return len(traffic.hour.data) * traffic.times
 
 
-def decode(sources: Sources) -> Job[Any, Any]:
-    """M3UA to the short message's addresses, all columns, one thread, into rows that exist already."""
+def _decode(sources: Sources, stage: str) -> Job[Any, Any]:
+    """M3UA to the columns of a kind of row, one thread, into rows that exist already."""
     traffic = sources.traffic
-    flat, rows = traffic.flat, new_rows(traffic.n)
+    flat, rows = traffic.flat, new_rows(traffic.n, DECODED[stage])
     rows.view(np.uint8)[:] = 0  # so that no run pays for the first touch of memory
     first: list[tuple[int, int]] = []
 
@@ -90,6 +92,16 @@ def decode(sources: Sources) -> Job[Any, Any]:
         return decode_flat(flat, rows)
 
     return Job(traffic.n, _traffic_octets(traffic), traffic.name, _nothing, run, check, comparable=True)
+
+
+def decode(sources: Sources) -> Job[Any, Any]:
+    """Every column: M3UA to the short message's addresses and the services' components."""
+    return _decode(sources, "decode")
+
+
+def decode_brief(sources: Sources) -> Job[Any, Any]:
+    """The columns of a brief row, which are those of the C yardstick and some more."""
+    return _decode(sources, "decode-brief")
 
 
 def reference(sources: Sources) -> Job[Any, Any]:
@@ -245,6 +257,7 @@ def _crc(memory: Memory) -> tuple[int, int]:
 
 STAGES: Final[dict[str, Callable[[Sources], Job[Any, Any]]]] = {
     "decode": decode,
+    "decode-brief": decode_brief,
     "reference": reference,
     "correlate": correlate,
     "encode": encode,

@@ -36,6 +36,7 @@ Examples:
   kairos bench
   kairos bench decode correlate --json figures.json
   kairos bench decode --capture tap.pcapng --yardstick /tmp/cpeer
+  kairos bench decode decode-brief --threads 2
 """
 
 KINDS: Final = ("world", "campaign", "study", "platform", "policy")
@@ -326,16 +327,29 @@ def decode(
     show_default=True,
     help="World whose busy hour is simulated.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Also decode by so many threads and by one in turns, by the wall clock (decode, decode-brief).",
+)
 def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> None:
     """Measure how fast this machine decodes, correlates, encodes and reads captures.
 
     \b
     STAGE is one of these; without any, all of them:
-      decode     M3UA to short message, every column, one thread
-      reference  the readable codec, every element by name
-      correlate  decode and correlate to behaviours
-      encode     a simulated busy hour, to octets
-      capture    read a capture file to M3UA messages
+      decode        M3UA to short message, every column, one thread
+      decode-brief  the same without causes, areas and short message headers
+      reference     the readable codec, every element by name
+      correlate     decode and correlate to behaviours
+      encode        a simulated busy hour, to octets
+      capture       read a capture file to M3UA messages
+
+    \b
+    Only when named:
+      import        seconds from import to the decoder's first message
+      tshark        `tshark -T fields` with the columns of decode-brief, and how many times as fast that is
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

@@ -1,6 +1,7 @@
 """`kairos bench`: what it writes, the yardstick, a capture as workload, and that it notices wrong results."""
 
 import json
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_stages
+from experiments import bench_extra, bench_stages
 from experiments.bench import Yardstick
 from experiments.bench_stages import STAGES, WrongResult
 from experiments.bench_workload import Sources, Traffic
@@ -55,7 +56,9 @@ def test_every_stage_with_its_figures_and_the_yardstick(tmp_path):
         assert {"stage", "n", "per_s", "bytes_per_s", "threads", "workload", "machine"} <= set(figure)
         assert figure["n"] > 3000
         assert figure["bytes_per_s"] > figure["per_s"] > 0
-        assert ("ratio" in figure) == (figure["stage"] in ("decode", "reference", "correlate"))
+        assert ("ratio" in figure) == (
+            figure["stage"] in ("decode", "decode-brief", "reference", "correlate")
+        )
         assert figure["stage"] in done.output
     assert figures[0]["ratio"] == pytest.approx(figures[0]["per_s"] / 1000, rel=0.01)
 
@@ -109,7 +112,11 @@ def test_a_wrong_result_ends_with_3(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("speed",), "speed: no such stage; there are decode, reference, correlate, encode, capture"),
+        (
+            ("speed",),
+            "speed: no such stage; there are decode, decode-brief, reference, correlate, encode, "
+            "capture, import, tshark",
+        ),
         (("--capture", "none.pcapng"), "none.pcapng: no such file"),
         (("--yardstick", "none"), "--yardstick none: no such file"),
         (("--world", "none.yaml"), "none.yaml: no such file. Start kairos in its repository"),
@@ -128,6 +135,69 @@ def test_a_yardstick_must_have_read_the_same_and_say_so(sources, tmp_path):
         yardstick.per_s(sources.flat_file, sources.traffic.n)
     with pytest.raises(BadInput, match="JSON with msgs and mps was expected"):
         Yardstick(Path("/bin/true")).per_s(sources.flat_file, 1)
+
+
+def test_threads_give_an_entry_of_their_own(tmp_path):
+    out = tmp_path / "figures.json"
+    options = ("--threads", 2, "--world", TOWN, "--messages", 1, "--seconds", 0.01, "--json", out)
+    done = bench("decode", "decode-brief", *options)
+    assert done.exit_code == 0, done.output
+    figures = json.loads(out.read_text())
+    assert [(f["stage"], f["threads"]) for f in figures] == [
+        (stage, threads) for stage in ("decode", "decode-brief") for threads in (1, 2)
+    ]
+    for figure in figures[1::2]:
+        assert figure["n"] == figures[0]["n"]
+        assert figure["speedup"] == pytest.approx(figure["per_s"] / figure["single_per_s"], rel=0.01)
+        assert figure["speedup_by_processor_time"] > 0
+    assert "2 threads are" in done.output
+
+
+def test_the_parts_of_threads_are_disjoint_and_whole(sources):
+    traffic = sources.traffic
+    rows = np.arange(traffic.n)
+    parts = bench_extra._parts(traffic, rows, 3)
+    assert np.array_equal(np.concatenate([part for part, _, _ in parts]), rows)
+    assert [start for _, start, _ in parts] == [0, *(stop for _, _, stop in parts[:-1])]
+    assert parts[-1][2] == len(traffic.flat)
+    with pytest.raises(WrongResult, match="a thread decoded"):
+        bench_extra._over_and_over(traffic.flat, bench_stages.new_rows(9), 0, len(traffic.flat), 0)
+
+
+def test_import_is_timed_in_a_new_interpreter(tmp_path):
+    out = tmp_path / "figures.json"
+    done = bench("import", "--seconds", 0.01, "--json", out)
+    assert done.exit_code == 0, done.output
+    (figure,) = json.loads(out.read_text())
+    assert 0 < figure["seconds"] < figure["seconds_with_interpreter"]
+    assert figure["runs"] == bench_extra.IMPORTS
+    assert "s for import and first call" in done.output
+
+
+def test_a_decoder_that_needs_the_readable_codec_is_noticed(sources, monkeypatch):
+    monkeypatch.setattr(bench_extra, "_IMPORT", "import sim\n" + bench_extra._IMPORT)
+    with pytest.raises(WrongResult, match="without the readable codec"):
+        bench_extra.first_call(sources, 0.01)
+    monkeypatch.setattr(bench_extra, "_IMPORT", "import no_such_module")
+    with pytest.raises(WrongResult, match="cannot be imported"):
+        bench_extra.first_call(sources, 0.01)
+
+
+def test_without_tshark_its_stage_says_so(monkeypatch):
+    monkeypatch.setattr(bench_extra.shutil, "which", lambda _: None)
+    done = bench("tshark", "--world", TOWN)
+    assert done.exit_code == 2
+    assert "tshark: there is no such program here" in done.output
+
+
+@pytest.mark.tshark
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="no tshark")
+def test_tshark_reads_the_same_messages(sources):
+    found = bench_extra.tshark(sources, 0.01)
+    assert found.n == 4 * sources.hour.n
+    assert found.more["decode_brief_times_tshark"] > 1
+    with pytest.raises(BadInput, match="tshark ended with"):
+        bench_extra._fields("tshark", Path(__file__))
 
 
 def test_traffic_names_its_source(sources):

@@ -3,10 +3,11 @@
 `COLUMNS` is the table to read before using a row. A column is zero where the message does not carry it;
 `present` tells a zero value from an absent one.
 
-There are two kinds of row. ROW has every column. BRIEF has those in front, `opc` to `plmn`: how a message was
-routed, what it is, where it was sent from, whose it is and whom it calls. A brief row holds what the whole row
-of the same message holds in these columns, and of `present` the flags in BRIEF_PRESENT; what is checked less is
-in BRIEF_PASSES_OVER.
+There are two kinds of row. ROW has every column. BRIEF has those in front, `opc` to `plmn`: how a message
+was routed, what it is, where it was sent from, whose it is and whom it calls. A brief row holds what the
+whole row of the same message holds in these columns, and of `present` the flags in BRIEF_PRESENT. What is
+checked less is in BRIEF_PASSES_OVER; a message wrong there may be wrong further on too, and then has that
+error.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Column(NamedTuple):
     meaning: str
 
 
-# Up to sccp_cause: how the message was routed. The rest is payload, zero on a row in error. Up to plmn: BRIEF.
+# Up to sccp_cause: how the message was routed. The rest is payload, zero on a row in error; BRIEF ends
+# at plmn.
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("opc", "u4", "RFC 4666 3.3.1", "originating point code"),
     Column("dpc", "u4", "RFC 4666 3.3.1", "destination point code"),

@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,9 +61,16 @@ def stories(wire, seed, n):
     while len(out) < n:
         kind, options = rng.choice(kinds)
         digits = "".join(rng.choice("0123456789*#") for _ in range(rng.randrange(1, 20)))
-        values = {"imsi": f"46000{rng.randrange(10**10):010d}", "tmsi": rng.randrange(1 << 32),
-                  "lac": rng.randrange(1 << 16), "ci": rng.randrange(1 << 16), "called": digits,
-                  "ussd": digits * rng.randrange(1, 4), "imei": f"{rng.randrange(10**15):015d}", "ti": rng.randrange(7)}  # fmt: skip
+        values = {
+            "imsi": f"46000{rng.randrange(10**10):010d}",
+            "tmsi": rng.randrange(1 << 32),
+            "lac": rng.randrange(1 << 16),
+            "ci": rng.randrange(1 << 16),
+            "called": digits,
+            "ussd": digits * rng.randrange(1, 4),
+            "imei": f"{rng.randrange(10**15):015d}",
+            "ti": rng.randrange(7),
+        }
         for message in wire.story(kind, **options, **values):
             corr = rng.randrange(1 << 32)
             out.append(wire.with_corr(message.octets, corr) if rng.random() < 0.3 else message.octets)
@@ -161,6 +170,23 @@ def test_flat_form_and_tally_take_brief_rows(wire):
     assert decode_flat(flat, rows) == (500, len(flat))
     assert rows[:500].tobytes() == decode_batch(data, offsets, new_rows(500, BRIEF)).tobytes()
     assert tally(rows[:500]) == (500, 500)
+
+
+@pytest.mark.parametrize("dtype", [ROW, BRIEF], ids=["whole", "brief"])
+def test_threads_side_by_side_fill_the_rows_that_one_fills(wire, dtype):
+    messages = stories(wire, 7, 2000)
+    flat = b"".join(len(one).to_bytes(4, "little") + one for one in messages)
+    cuts = [0, 700, 701, 2000]
+    starts = [sum(4 + len(one) for one in messages[:cut]) for cut in cuts]
+    alone, together = new_rows(2000, dtype), new_rows(2000, dtype)
+    decode_flat(flat, alone)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(5):
+            together.view(np.uint8)[:] = 0xCD
+            parts = [together[a:b] for a, b in pairwise(cuts)]
+            ends = list(pool.map(lambda part, at: decode_flat(flat, part, at), parts, starts[:-1]))
+            assert [end for _, end in ends] == starts[1:]
+            assert together.tobytes() == alone.tobytes()
 
 
 def test_nothing_is_written_behind_the_last_row(wire):

@@ -1,0 +1,227 @@
+"""Stages of `kairos bench` that run only when named: they start other programs, or measure by the wall clock.
+
+`import` starts Python anew; `tshark` asks Wireshark's decoder for the columns of a brief row. `--threads` has
+one buffer decoded by one thread and by several in turns.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from experiments.bench_stages import DECODED, STAGES, Job, WrongResult
+from experiments.bench_workload import CAPTURED_TIMES, Sources, Traffic
+from experiments.problems import BadInput
+from marketing.decode import RowBatch, decode_flat, new_rows, tally
+
+__all__ = ["EXTRA", "Extra", "in_threads"]
+
+IMPORTS: Final = 7
+"""How often Python is started; the best run counts, the first one may have to read the disk."""
+
+LEAST_TURNS: Final = 5
+TURN_S: Final = 0.03
+
+#: Run by a new interpreter, which gets one BSSAP message as its argument: seconds of import and first call.
+_IMPORT: Final = """
+import sys, time
+octets = bytes.fromhex(sys.argv[1])
+began = time.perf_counter()
+import marketing.decode
+right = not marketing.decode.decode_bssap(octets)["error"][0]
+print(time.perf_counter() - began, right, "sim" in sys.modules)
+"""
+#: IDENTITY RESPONSE with an IMSI (TS 24.008 9.2.11).
+_MESSAGE: Final = "01000b0559080910100000000010"
+
+#: What a brief row holds, as tshark calls it.
+FIELDS: Final = (
+    "m3ua.protocol_data_opc", "m3ua.protocol_data_dpc", "sccp.message_type", "sccp.slr", "sccp.dlr",
+    "gsm_a.bssmap.msgtype", "gsm_a.L3_protocol_discriminator", "gsm_a.dtap.msg_mm_type",
+    "gsm_a.dtap.msg_cc_type", "gsm_a.dtap.msg_sms_type", "gsm_a.dtap.msg_ss_type", "gsm_a.dtap.msg_rr_type",
+    "gsm_a.bssmap.cell_lac", "gsm_a.bssmap.cell_ci", "e212.imsi", "gsm_a.tmsi", "gsm_a.imei",
+    "gsm_a.imeisv", "gsm_a.dtap.cld_party_bcd_num", "gsm_a.dtap.clg_party_bcd_num",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What such a stage found."""
+
+    n: int
+    """Messages a run."""
+    octets: int
+    seconds: float
+    """Of the best run."""
+    workload: str
+    runs: int
+    threads: int = 1
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Further figures by their names in JSON."""
+    said: str = ""
+    """The same in words."""
+
+
+def first_call(_: Sources, seconds: float) -> Extra:
+    """Import of the decoder and its first call, in a new interpreter each time."""
+    inside: list[float] = []
+    whole: list[float] = []
+    end = time.monotonic() + seconds
+    while len(inside) < IMPORTS or time.monotonic() < end:
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", _IMPORT, _MESSAGE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        whole.append(time.perf_counter() - began)
+        if done.returncode:
+            raise WrongResult(f"the decoder cannot be imported: {done.stderr.strip().splitlines()[-1:]}")
+        took, *right = done.stdout.split()
+        if right != ["True", "False"]:
+            raise WrongResult(f"decoded rightly, and without the readable codec: {right}")
+        inside.append(float(took))
+    return Extra(
+        1, len(_MESSAGE) // 2, min(inside), "import marketing.decode, then one BSSAP message", len(inside),
+        more={"seconds": round(min(inside), 4), "seconds_with_interpreter": round(min(whole), 4)},
+        said=f"{min(inside):.3f} s for import and first call, {min(whole):.3f} s with Python's own start",
+    )  # fmt: skip
+
+
+def tshark(sources: Sources, seconds: float) -> Extra:
+    """`tshark -T fields` with the columns of a brief row, and the brief decoder before and after it.
+
+    Both by processor time; the time tshark takes for a single message, its start, is not counted.
+    """
+    program = shutil.which("tshark")
+    if program is None:
+        raise BadInput("tshark: there is no such program here (Debian: apt-get install tshark)")
+    path = sources.capture_file
+    job = STAGES["decode-brief"](sources)
+    ours = [_processor_s(job, seconds / 2)]
+    n, took_s = _fields(program, path)
+    start_s = min(_fields(program, path, ("-c", "1"))[1] for _ in range(3))
+    ours.append(_processor_s(job, seconds / 2))
+    if sources.capture is None and n != CAPTURED_TIMES * sources.hour.n:
+        raise WrongResult(f"tshark found {n} DATA messages of {CAPTURED_TIMES * sources.hour.n}")
+    if not n or took_s <= start_s:
+        raise WrongResult(f"tshark found {n} DATA messages in {path} in {took_s:.1f} s")
+    rate, brief = n / (took_s - start_s), job.n / min(ours)
+    times = brief / rate
+    return Extra(
+        n, path.stat().st_size, took_s - start_s, f"{path.name}, {n} messages, {len(FIELDS)} fields", 1,
+        more={
+            "start_s": round(start_s, 3),
+            "decode_brief_per_s": round(brief),
+            "decode_brief_times_tshark": round(times, 1),
+        },
+        said=f"decode-brief, {brief:,.0f} messages/s, is {times:,.0f} times as fast as tshark -T fields, "
+        f"whose start of {start_s:.2f} s is not counted",
+    )  # fmt: skip
+
+
+def _processor_s(job: Job[Any, Any], seconds: float) -> float:
+    """Processor time of the best run."""
+    best, end = float("inf"), time.monotonic() + seconds
+    while best == float("inf") or time.monotonic() < end:
+        state = job.ready()
+        began = time.process_time()
+        result = job.run(state)
+        best = min(best, time.process_time() - began)
+        job.check(result)
+    return best
+
+
+def _fields(program: str, path: Path, options: tuple[str, ...] = ()) -> tuple[int, float]:
+    """DATA messages of which tshark printed the columns, and the processor time it took."""
+    command = [program, "-n", "-r", str(path), *options, "-T", "fields"]
+    for name in FIELDS:
+        command += ["-e", name]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        # One packet may carry several messages; their values stand side by side, with commas between.
+        n = sum(label.count(",") + 1 for line in process.stdout if (label := line.partition("\t")[0].strip()))
+        said = process.stderr.read() if process.stderr is not None else ""
+    if process.returncode:
+        raise BadInput(f"tshark ended with {process.returncode}: {said.strip()[-200:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return n, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def in_threads(stage: str, sources: Sources, seconds: float, threads: int) -> Extra:
+    """One buffer decoded by one thread and by several in turns, by the wall clock; the best turn of each.
+
+    In a turn each thread decodes its part of the buffer over and over for TURN_S. Where other programs run
+    too, several threads seldom have that many processors; for there is the second figure: the threads' rates
+    by their own processor time, summed, to that of the single one. It tells what they take from each other
+    (memory, caches), and nothing of waiting.
+    """
+    traffic = sources.traffic
+    rows = new_rows(traffic.n, DECODED[stage])
+    rows.view(np.uint8)[:] = 0  # so that no turn pays for the first touch of memory
+    wall: dict[int, float] = {1: 0.0, threads: 0.0}
+    own = dict(wall)
+    turns, end = 0, time.monotonic() + seconds
+    with ThreadPoolExecutor(threads) as pool:
+        while turns < LEAST_TURNS or time.monotonic() < end:
+            for parts in wall:
+                rows["error"] = 0xFF  # the turn has to write them all
+                began = time.perf_counter()
+                work = [
+                    pool.submit(_over_and_over, traffic.flat, *part, began + TURN_S)
+                    for part in _parts(traffic, rows, parts)
+                ]
+                done = [part.result() for part in work]
+                took = time.perf_counter() - began
+                wall[parts] = max(wall[parts], sum(n for n, _ in done) / took)
+                own[parts] = max(own[parts], sum(n / processor_s for n, processor_s in done))
+                if traffic.hour.correlations is not None and tally(rows) != (traffic.n, traffic.n):
+                    raise WrongResult(f"{parts} threads: DATA messages, right ones {tally(rows)}")
+            turns += 1
+    speedup, by_processor = wall[threads] / wall[1], own[threads] / own[1]
+    return Extra(
+        traffic.n, len(traffic.data), traffic.n / wall[threads], f"{traffic.name}, wall clock", turns,
+        threads,
+        more={
+            "single_per_s": round(wall[1]),
+            "speedup": round(speedup, 3),
+            "speedup_by_processor_time": round(by_processor, 3),
+        },
+        said=f"{stage}: {threads} threads are {speedup:.2f} times as fast as one by the wall clock; "
+        f"by processor time, as if no other program ran, {by_processor:.2f} times",
+    )  # fmt: skip
+
+
+def _over_and_over(flat: bytes, rows: RowBatch, start: int, stop: int, until: float) -> tuple[int, float]:
+    """Decodes one part of the flat form again and again; messages, and the thread's processor time."""
+    decoded, began = 0, time.thread_time()
+    while decoded == 0 or time.perf_counter() < until:
+        n, end = decode_flat(flat, rows, start)
+        if (n, end) != (len(rows), stop):
+            raise WrongResult(f"a thread decoded {n} messages to {end}, expected {len(rows)} to {stop}")
+        decoded += n
+    return decoded, time.thread_time() - began
+
+
+def _parts(traffic: Traffic, rows: RowBatch, threads: int) -> list[tuple[RowBatch, int, int]]:
+    """For each thread its rows, and from where to where in the flat form their messages lie."""
+    cuts = [traffic.n * i // threads for i in range(threads + 1)]
+    ends = [int(traffic.offsets[cut]) + 4 * cut for cut in cuts]
+    return [(rows[cuts[i] : cuts[i + 1]], ends[i], ends[i + 1]) for i in range(threads)]
+
+
+EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {"import": first_call, "tshark": tshark}
+"""In the order in which they run."""
