@@ -106,7 +106,8 @@ INLINED void ussd(const struct ber *argument, const uint8_t *user, struct row *r
         ussd_code(string.b, string.n, row);
 }
 
-/* SS-ForBS-Code, RegisterSS-Arg, SS-Code (TS 29.002 17.7.4): the service, and where calls are forwarded to. */
+/* SS-ForBS-Code, RegisterSS-Arg, SS-Code (TS 29.002 17.7.4): the service, and where calls are forwarded to; P_CALLED
+ * is for parties of calls and short messages alone. */
 INLINED void service_argument(const struct ber *argument, struct row *row) {
     struct ber value = *argument;
     int at = 0;
@@ -119,8 +120,7 @@ INLINED void service_argument(const struct ber *argument, struct row *row) {
         return;
     while (ber_value(argument->b, argument->n, &at, &value)) {
         if (value.tag == 0x84) {
-            if (!party(value.b, value.n, row->called, &row->called_digits, &row->called_type))
-                row->present |= P_CALLED;
+            party(value.b, value.n, row->called, &row->called_digits, &row->called_type);
             return;
         }
     }

@@ -221,6 +221,7 @@ class Present(IntFlag):
     CI = 16
     LAI = 32
     CALLED = 64
+    """A called party or TP address; clear for a forwarded-to number and a USSD code."""
     CALLING = 128
     CAUSE = 256
     BSSMAP_CAUSE = 512
