@@ -75,6 +75,7 @@ PURPOSES: Final[dict[str, int]] = {
     "failure": 103,
     "paging": 104,
     "smsc": 105,
+    "handover": 106,
 }
 """Purpose names and their counter word. Numbers never change once a world has been published with them."""
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sim.network.build import Settings, build_network, template_library
 from sim.network.handsets import Handsets, Row, organic_story, part_row
-from sim.network.intents import Identities
+from sim.network.intents import Identities, Journeys, Services
 from sim.network.library import TemplateLibrary
 from sim.network.live import Live, Reaction
 from sim.network.messages import Cancel, Deliver, Submit
@@ -102,6 +102,15 @@ class Inhabitants:
     def texts(self, from_us: int, to_us: int) -> usage.Texts:
         parts = [usage.texts(self._world, from_us, to_us, some) for some in self._chunks()]
         return usage.Texts(*_in_order(_joined(parts, usage.Texts)))
+
+    def services(self, from_us: int, to_us: int) -> Services:
+        return Services.none()
+
+    def journeys(self, from_us: int, to_us: int) -> Journeys:
+        return Journeys.none()
+
+    def dialogue(self, dialogue: int) -> tuple[str, str]:
+        raise LookupError(dialogue)
 
     def next_on_us(self, sub: int, after_us: int) -> int:
         """When somebody next switches on; -1: not within two days."""

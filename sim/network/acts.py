@@ -30,6 +30,11 @@ CALL_RECEIVED: Final = 43
 TEXT_SENT: Final = 44
 TEXT_RECEIVED: Final = 45
 PAGE: Final = 46
+HANDOVER: Final = 47
+CALL_DROPPED: Final = 48
+SERVICE_USED: Final = 49
+ROAMED_OUT: Final = 50
+ROAMED_IN: Final = 51
 
 KINDS: Final[dict[int, str]] = {
     POWER_ON: "power_on",
@@ -43,6 +48,11 @@ KINDS: Final[dict[int, str]] = {
     TEXT_SENT: "text_sent",
     TEXT_RECEIVED: "text_received",
     PAGE: "page_unanswered",
+    HANDOVER: "handover_tried",
+    CALL_DROPPED: "call_dropped",
+    SERVICE_USED: "service_used",
+    ROAMED_OUT: "roamed_out",
+    ROAMED_IN: "roamed_in",
 }
 """Act codes. Up to 39 they are those of the behaviours."""
 

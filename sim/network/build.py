@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sim.bssap.identity import encode_plmn
 from sim.draws import Draws
 from sim.network.intents import Identities, People
 from sim.network.kernel import Network
@@ -24,6 +25,10 @@ class Settings:
     t3212_us: int = 6 * 3_600_000_000
     epoch_unix_us: int = 0
     utc_offset_quarters: int = 32
+    ping_pong_share: float = 0.04
+    """Of handovers, those that soon go back."""
+    handover_failure_share: float = 0.01
+    """Of handovers, those that come to nothing."""
 
 
 def template_library(settings: Settings) -> TemplateLibrary:
@@ -58,4 +63,7 @@ def build_network(
         epoch_unix_us=settings.epoch_unix_us,
         start_us=start_us,
         end_us=end_us,
+        plmn=encode_plmn(settings.mcc, settings.mnc),
+        ping_pong_q16=round(settings.ping_pong_share * 65536),
+        fails_q16=round(settings.handover_failure_share * 65536),
     )

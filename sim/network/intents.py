@@ -94,6 +94,57 @@ class Texts(Protocol):
     def text_id(self) -> NDArray[np.uint8]: ...
 
 
+USSD_QUERY: Final = 0
+USSD_REFUSED: Final = 1
+FORWARDING_REGISTERED: Final = 2
+FORWARDING_ERASED: Final = 3
+FORWARDING_ASKED: Final = 4
+CALL_WAITING_ACTIVATED: Final = 5
+"""Kinds of services."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Services:
+    """Supplementary services and USSD queries meant, sorted by (t_us, sub)."""
+
+    t_us: NDArray[np.int64]
+    sub: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    dialogue: NDArray[np.int32]
+    """Of a USSD query: which code and answer (`People.dialogue`)."""
+    number: NDArray[np.bytes_]
+    """Forwarded to, E.164; S20."""
+
+    @staticmethod
+    def none() -> Services:
+        """Nobody uses any."""
+        nothing = np.zeros(0, np.int64)
+        return Services(
+            nothing, nothing, nothing.astype(np.uint8), nothing.astype(np.int32), np.zeros(0, "S20")
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Journeys:
+    """Leaving for other networks and coming from them, sorted by (t_us, sub)."""
+
+    t_us: NDArray[np.int64]
+    sub: NDArray[np.int64]
+    cell: NDArray[np.int32]
+    """Where somebody comes to; -1: leaves."""
+    plmn: NDArray[np.int32]
+    """Network from which somebody comes, three octets of the wire (TS 24.008 10.5.1.3)."""
+    lac: NDArray[np.int32]
+    """Location area there."""
+
+    @staticmethod
+    def none() -> Journeys:
+        """Nobody travels."""
+        nothing = np.zeros(0, np.int64)
+        narrow = nothing.astype(np.int32)
+        return Journeys(nothing, nothing, narrow, narrow, narrow)
+
+
 class People(Protocol):
     """Everything that people bring into the network: what happens at from_us <= t < to_us.
 
@@ -104,6 +155,11 @@ class People(Protocol):
     def power(self, from_us: int, to_us: int) -> Power: ...
     def calls(self, from_us: int, to_us: int) -> Calls: ...
     def texts(self, from_us: int, to_us: int) -> Texts: ...
+    def services(self, from_us: int, to_us: int) -> Services: ...
+    def journeys(self, from_us: int, to_us: int) -> Journeys: ...
+    def dialogue(self, dialogue: int) -> tuple[str, str]:
+        """Code and answer of a USSD query; the first is number 1."""
+
     def next_on_us(self, sub: int, after_us: int) -> int:
         """When somebody next switches on; -1: not within two days."""
 

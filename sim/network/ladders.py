@@ -34,6 +34,8 @@ class ReferenceLadders:
                 new_tmsi=v.new_tmsi,
                 lac=v.lac,
                 ci=v.ci,
+                old_mcc=v.old_mcc,
+                old_mnc=v.old_mnc,
                 old_lac=v.old_lac,
                 lac2=v.lac2,
                 ci2=v.ci2,

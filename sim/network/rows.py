@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from sim.bssap.identity import encode_plmn
 from sim.bssap.octets import push_bcd
 
-FIXED: Final = struct.Struct(">8s8sIIHHHHH3s3s3s3sHH16s4s8sBB2sIIIBB4s")
+FIXED: Final = struct.Struct(">8s8sIIHHHHH3s3s3s3sHH16s4s8sBB2sIIIIBB4s3s")
 FIXED_LENGTH: Final = FIXED.size
 
 
@@ -60,8 +61,13 @@ class Values:
     bsc2: int
     """Point code of the BSC of leg 1."""
     msc: int
+    msc2: int
+    """Point code of the MSC of leg 1."""
     sls: int
     sls2: int
+    old_mcc: str = "001"
+    """Network of the old location area."""
+    old_mnc: str = "01"
     called: str = ""
     calling: str = ""
     tpdu: bytes = b""
@@ -108,9 +114,11 @@ def pack_row(values: Values) -> bytes:
             v.bsc,
             v.bsc2,
             v.msc,
+            v.msc2,
             v.sls,
             v.sls2,
             TRANSACTION_OCTETS[v.ti],
+            encode_plmn(v.old_mcc, v.old_mnc),
         )
         + bcd(v.called)
         + bcd(v.calling)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from sim.network.templates import Shape
 
@@ -40,3 +42,23 @@ class Begun(NamedTuple):
     """Location area where it takes place."""
     act: int
     shape: Shape
+
+
+TRAFFIC: Final = np.dtype(
+    [
+        ("tch", np.int32),  # traffic channels there are, -1 unlimited
+        ("sdcch", np.int32),
+        ("tch_asked", np.uint32),
+        ("tch_refused", np.uint32),
+        ("sdcch_asked", np.uint32),
+        ("sdcch_refused", np.uint32),
+        ("handovers_in", np.uint32),
+        ("handovers_refused", np.uint32),
+        ("dropped", np.uint32),  # calls lost by the radio path
+        (
+            "tch_us",
+            np.int64,
+        ),  # channels held, summed over them: divided by the time it is the traffic in Erlang
+    ]
+)
+"""One row per cell: what it was asked for and gave."""

@@ -178,8 +178,11 @@ def sentinel_values(shape: Shape, index: int) -> Values:
         bsc=number(14),
         bsc2=number(14),
         msc=number(14),
+        msc2=number(14),
         sls=number(4),
         sls2=number(4),
+        old_mcc=digits("xxx"),
+        old_mnc=digits("xx"),
         called=digits(shape.called),
         calling=digits(shape.calling),
         tpdu=bytes(next(octets) for _ in range(shape.tpdu_length)),
@@ -190,8 +193,10 @@ def reference_messages(steps: Sequence[StepLike], values: Values) -> list[bytes]
     """The ladder as M3UA messages, one at a time: what a template must equal."""
     messages = []
     for step in steps:
-        bsc, sls = (values.bsc, values.sls) if step.leg == 0 else (values.bsc2, values.sls2)
-        opc, dpc = (bsc, values.msc) if step.uplink else (values.msc, bsc)
+        first = step.leg == 0
+        bsc, msc = (values.bsc, values.msc) if first else (values.bsc2, values.msc2)
+        sls = values.sls if first else values.sls2
+        opc, dpc = (bsc, msc) if step.uplink else (msc, bsc)
         messages.append(data_message(opc, dpc, sls, step.payload))
     return messages
 

@@ -82,8 +82,11 @@ _MO: Final = (
     "mo_call_unreachable",
     "mo_call_abandoned",
     "mo_call_congested",
+    "mo_call_assignment_failed",
+    "mo_call_directed_retry_intra_bsc",
 )
-_MT: Final = ("mt_call_answered", "mt_call_rejected", "mt_call_no_answer")
+_MT: Final = ("mt_call_answered", "mt_call_rejected", "mt_call_no_answer", "mt_call_assignment_failed")
+_MO_ANSWERED: Final = ("mo_call_answered", "mo_call_directed_retry_intra_bsc")
 _LU: Final = "TS 24.008 4.4.4.6"
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -102,12 +105,12 @@ RULES: Final[tuple[Rule, ...]] = (
          "SETUP from the caller's station"),
     Rule("setup_down", CALL_STARTED, CALLEE, _MT, "started", False, "TS 24.008 5.2.2.1",
          "SETUP to the called station"),
-    Rule("connect_down", CALL_CONNECTED, CALLER, ("mo_call_answered",), "connected", False,
+    Rule("connect_down", CALL_CONNECTED, CALLER, _MO_ANSWERED, "connected", False,
          "TS 24.008 5.2.1.6",
          "CONNECT to the caller's station"),
     Rule("connect_up", CALL_CONNECTED, CALLEE, ("mt_call_answered",), "connected", False, "TS 24.008 5.2.2.5",
          "CONNECT from the called station"),
-    Rule("release_caller", CALL_ENDED, CALLER, ("mo_call_answered",), "ended", True, "TS 24.008 5.4",
+    Rule("release_caller", CALL_ENDED, CALLER, _MO_ANSWERED, "ended", True, "TS 24.008 5.4",
          "the first DISCONNECT after CONNECT, on the caller's side"),
     Rule("release_callee", CALL_ENDED, CALLEE, ("mt_call_answered",), "ended", True, "TS 24.008 5.4",
          "the first DISCONNECT after CONNECT, on the called side"),
@@ -139,6 +142,16 @@ RULES: Final[tuple[Rule, ...]] = (
          "RP-ERROR from the receiver"),
     Rule("handover_complete", HANDOVER, NONE, ("mo_call_answered", "mt_call_answered"), "handover", False,
          "TS 48.008 3.1.5.3.3", "HANDOVER COMPLETE on the target connection, tied by COMMON ID"),
+    Rule("handover_msc", HANDOVER, NONE, ("mo_call_handover_inter_msc",), "handover", False,
+         "TS 23.009 7.1", "the same at another MSC, tied by equal HANDOVER COMMAND octets"),
+    Rule("channel_caller", CALL_FAILED, CALLER, ("mo_call_assignment_failed",), "ended", True,
+         "TS 24.008 5.4.4", "DISCONNECT with cause 47 to the caller after ASSIGNMENT FAILURE"),
+    Rule("channel_callee", CALL_FAILED, CALLEE, ("mt_call_assignment_failed",), "ended", True,
+         "TS 24.008 5.4.4", "DISCONNECT to the called station after ASSIGNMENT FAILURE, before ALERTING"),
+    Rule("lost_caller", CALL_ENDED, CALLER, ("mo_call_radio_lost",), "cleared", True, "TS 48.008 3.2.1.20",
+         "CLEAR COMMAND after a CLEAR REQUEST in the conversation, on the caller's side"),
+    Rule("lost_callee", CALL_ENDED, CALLEE, ("mt_call_radio_lost",), "cleared", True, "TS 48.008 3.2.1.20",
+         "the same on the called side"),
 )  # fmt: skip
 """The visibility rules. A ladder not named here (a page without response) shows nothing."""
 

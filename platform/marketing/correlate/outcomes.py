@@ -46,7 +46,8 @@ OUTCOMES: Final[tuple[Outcome, ...]] = (
     Outcome(Role.CALLEE, True, True, _causes(17), Kind.CALL_REJECTED),
     Outcome(Role.CALLEE, True, False, _causes(17), Kind.CALL_BUSY),
     Outcome(Role.CALLEE, True, None, _causes(), Kind.CALL_FAILED),
-    Outcome(Role.CALLEE, False, None, _causes(), Kind.CALL_NO_ANSWER),
+    Outcome(Role.CALLEE, False, True, _causes(), Kind.CALL_NO_ANSWER),
+    Outcome(Role.CALLEE, False, False, _causes(), Kind.CALL_FAILED),
 )
 
 

@@ -304,9 +304,9 @@ class Dialogue:
             self.bssmap(True, "CIPHER MODE COMPLETE", {"Chosen Encryption Algorithm": 2}, after_ms=160)
         return self.p.ciphered
 
-    def clear(self, cause: int = CALL_CONTROL, leg: int | None = None) -> None:
+    def clear(self, cause: int = CALL_CONTROL, leg: int | None = None, mark: str = "") -> None:
         """CLEAR COMMAND, CLEAR COMPLETE, RLSD, RLC: TS 48.008 3.1.9."""
-        self.bssmap(False, "CLEAR COMMAND", {"Cause": cause}, leg=leg)
+        self.bssmap(False, "CLEAR COMMAND", {"Cause": cause}, leg=leg, mark=mark)
         self.bssmap(True, "CLEAR COMPLETE", after_ms=30, leg=leg)
         self.release(leg)
 

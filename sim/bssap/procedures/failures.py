@@ -68,7 +68,7 @@ def _lose(d: Dialogue, *, wait: str = "", after_ms: int = 20) -> tuple[Step, ...
     """CLEAR REQUEST: the BSS has lost the station; nothing is said to it any more: TS 48.008 3.2.1.20."""
     cause = RADIO_INTERFACE_FAILURE if d.p.cause is None else d.p.cause
     d.bssmap(True, "CLEAR REQUEST", {"Cause": cause}, wait=wait, after_ms=after_ms, mark="lost")
-    d.clear(cause)
+    d.clear(cause, mark="cleared")
     return d.done()
 
 

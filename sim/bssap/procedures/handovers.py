@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sim.bssap.cells import cgi
 from sim.bssap.procedures import calls, handover
 from sim.bssap.procedures.calls import CHANNEL_TYPE, converse_in, converse_out
 from sim.bssap.procedures.dialogue import Dialogue
@@ -26,7 +25,7 @@ def _intra_bsc(d: Dialogue) -> None:
         "HANDOVER PERFORMED",
         {
             "Cause": handover.BETTER_CELL,
-            "Cell Identifier": cgi(p.mcc, p.mnc, p.lac, p.ci2),
+            "Cell Identifier": handover.target_cell(d),
             "Chosen Channel": 0x98,
             "Chosen Encryption Algorithm": 2 if p.ciphered else 1,
             "Speech Version": 0x21,
@@ -139,6 +138,6 @@ def mo_call_directed_retry(p: Params) -> tuple[Step, ...]:
 def mo_call_directed_retry_intra_bsc(p: Params) -> tuple[Step, ...]:
     """The same within a BSS: ASSIGNMENT COMPLETE names the cell."""
     d = calls.propose(p)
-    calls.assign(d, cgi(p.mcc, p.mnc, p.lac, p.ci2))
+    calls.assign(d, handover.target_cell(d))
     calls.ring_out(d)
     return calls.end(d, True, wait="talk")

@@ -32,7 +32,7 @@ def ask(d: Dialogue, updating_type: int, *, refused: int | None = None) -> None:
         {
             "Location updating type": updating_type,
             "Ciphering key sequence number": p.cksn,
-            "Location area identification": Lai(p.mcc, p.mnc, p.old_lac),
+            "Location area identification": Lai(p.old_mcc or p.mcc, p.old_mnc or p.mnc, p.old_lac),
             "Mobile station classmark 1": CLASSMARK_1,
             "Mobile identity": d.identity,
         },

@@ -11,7 +11,8 @@ WAITS = ("", "alert", "ring", "talk", "talk2", "page")
 #: Values of `Step.mark`.
 MARKS = (
     "", "started", "alerting", "connected", "ended", "accepted", "rejected", "detached",
-    "sms_ok", "sms_failed", "handover", "ss_ok", "ss_failed", "refused", "aborted", "lost", "reset",
+    "sms_ok", "sms_failed", "handover", "ss_ok", "ss_failed", "refused", "aborted", "lost", "cleared",
+    "reset",
 )  # fmt: skip
 IDENTITIES = ("tmsi", "imsi")
 RELEASED_BY = ("caller", "callee", "network")
@@ -58,6 +59,9 @@ class Params:
     lac: int = 0x1001
     """Location area of the serving cell."""
     ci: int = 0x0065
+    old_mcc: str = ""
+    """Network of the old location area; "" is `mcc` and `mnc`."""
+    old_mnc: str = ""
     old_lac: int = 0x1002
     """Location area in the old LAI of a location updating request."""
     lac2: int = 0x1003

@@ -4,7 +4,6 @@ cdef enum:
     ACROSS = 40_000             # from one side of the exchange to the other
     ROUTING = 80_000
     ANNOUNCEMENT = 6_000_000
-    SETTLED = 4_000_000         # no handover so close to the beginning or the end of the conversation
     NO_RESPONSE = 5_000_000     # how long the MSC waits for a paging response
     RESPONSE = 300_000          # least time to answer a page: paging channel, random access, set-up
     RESPONSE_RANGE = 2_200_000
@@ -18,6 +17,7 @@ cdef enum:
     ABSENT = 20
     CALL_REJECTED = 21
     NO_CIRCUIT = 34
+    NO_RESOURCES = 47
 
 # Out of 256: an authentication; ciphering without one.
 cdef enum:
@@ -35,6 +35,7 @@ cdef enum:
     PAGED                   # an absent callee who had to be paged to be missed
     CONGESTED
     VACANT
+    NO_CHANNEL              # none in the caller's cell, nor next to it
     BOTH_SIDES = REJECTED   # up to here the called side takes part
 
 cdef struct Way:
@@ -53,6 +54,7 @@ cdef Way *CALLER_WAYS = [
     Way(MO_CALL_UNREACHABLE, ABSENT, O_UNREACHABLE),
     Way(MO_CALL_BUSY, NO_CIRCUIT, O_CONGESTED),
     Way(MO_CALL_VACANT, UNASSIGNED, O_VACANT),
+    Way(MO_CALL_ASSIGNMENT_FAILED, NO_RESOURCES, O_NO_CHANNEL),
 ]
 # And of the called side.
 cdef Way *CALLEE_WAYS = [
@@ -79,7 +81,7 @@ cdef struct Side:
     Facts facts
     uint32_t words[4]
     uint32_t sub
-
+    int32_t cell            # that gives the channel
 
 cdef inline bint in_call(Network net, uint32_t sub, int64_t t_us) noexcept:
     return net.stations[sub].call_until_us > t_us
@@ -104,32 +106,40 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
     cdef Leg *leg = &side.leg
     cdef int64_t start_us, ended_us
     cdef int outcome
+    cdef int32_t cell
     if wish.kind == FROM_OTHER_NETWORK:
         return from_outside(net, t_us, sub, wish)
     if not s.flags & CAMPED or in_call(net, sub, t_us):
         act(net, t_us, sub, A_CALL_MADE, O_ENGAGED if s.flags & CAMPED else O_NO_SERVICE, wish.peer_sub,
             &wish.number)
         return 0
+    if not has_sdcch(net, s.cell):
+        act(net, t_us, sub, A_CALL_MADE, O_NO_CHANNEL, wish.peer_sub, &wish.number)
+        return 0
     start_us = free_us(net, sub, t_us)
-    if net.admits is not None and not net.admits(s.cell, t_us):
-        outcome = CONGESTED
+    cell = channel_near(net, s.cell)
+    if cell < 0:
+        outcome = NO_CHANNEL
     elif wish.kind == INSIDE:
         outcome = fate(net, t_us, <uint32_t>wish.peer_sub, wish)
         if outcome <= BOTH_SIDES:
-            return both(net, start_us, sub, wish, outcome)
+            if has_channel(net, net.stations[wish.peer_sub].cell):
+                return both(net, start_us, sub, wish, outcome, cell)
+            callee_congested(net, start_us, <uint32_t>wish.peer_sub, wish, sub)
+            outcome = CONGESTED
     else:
         outcome = VACANT if wish.kind == VACANT_NUMBER else wish.intent
-    caller_side(net, &side, start_us, sub, wish, outcome, 0)
+    caller_side(net, &side, start_us, sub, wish, outcome, 0, cell)
     if outcome == PAGED:
         stretch(leg, M_ENDED, when(leg, M_STARTED) + ROUTING + NO_RESPONSE + ANNOUNCEMENT)
     elif outcome == BUSY or outcome == CONGESTED or outcome == ABANDONED:
         stretch(leg, M_ENDED, when(leg, M_STARTED) + wish.alert_us)
     elif outcome == VACANT or outcome == UNREACHABLE:
         stretch(leg, M_ENDED, when(leg, M_STARTED) + wish.alert_us + ANNOUNCEMENT)
-    else:
+    elif outcome != NO_CHANNEL:
         stretch(leg, M_ALERTING, when(leg, M_STARTED) + wish.alert_us)
         ring_and_talk(leg, wish, outcome)
-    ended_us = begin_side(net, &side, outcome, A_CALL_MADE, wish.peer_sub)
+    ended_us = begin_side(net, &side, outcome, A_CALL_MADE, wish.peer_sub, NULL)
     if outcome == PAGED:
         page_in_vain(net, when(leg, M_STARTED) + ROUTING, <uint32_t>wish.peer_sub, PAGING_DRAWN)
     if wish.kind == SERVICE_LINE:
@@ -176,7 +186,8 @@ cdef inline void shape_side(Side *side, const Way *way, int cause, uint8_t relea
 
 
 cdef int caller_side(Network net, Side *side, int64_t start_us, uint32_t sub, const Wish *wish, int outcome,
-                     int refusal) except -1:
+                     int refusal, int32_t cell) except -1:
+    """The caller's leg, with a channel of `cell`, which may be another than the one where it began."""
     cdef const Way *way = CALLER_WAYS + outcome
     cdef uint8_t by
     cdef int cause
@@ -185,6 +196,10 @@ cdef int caller_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
     chance(net, sub, OPTIONS_DRAWN, side.words)
     cause = cause_of(way, outcome, wish, &by)
     shape_side(side, way, refusal if refusal else cause, by)
+    side.cell = cell
+    if cell != net.stations[sub].cell and outcome == ANSWERED:
+        # TS 23.009 14: no channel in the serving cell, one in the cell beside it.
+        side.shape.kind = MO_CALL_DIRECTED_RETRY_INTRA_BSC
     side.shape.called = wish.number
     if wish.peer_sub >= 0 and wish.number.n == 0:
         side.shape.called = number_of(net.msisdn[wish.peer_sub])
@@ -203,6 +218,7 @@ cdef int callee_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
     memcpy(side.words, words, sizeof(side.words))
     cause = cause_of(way, outcome, wish, &by)
     shape_side(side, way, refusal_of(words, cause), by)
+    side.cell = net.stations[sub].cell
     side.shape.calling = calling[0]
     side.leg = plan(net, &side.shape, start_us, words, response_us(words))
     # A page during another connection of the station is answered when that has ended.
@@ -211,7 +227,7 @@ cdef int callee_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
     return 0
 
 
-cdef int both(Network net, int64_t start_us, uint32_t sub, const Wish *wish, int outcome) except -1:
+cdef int both(Network net, int64_t start_us, uint32_t sub, const Wish *wish, int outcome, int32_t cell) except -1:
     """A call between two subscribers of ours."""
     cdef Side caller, callee
     cdef Leg *mo = &caller.leg
@@ -224,7 +240,7 @@ cdef int both(Network net, int64_t start_us, uint32_t sub, const Wish *wish, int
     chance(net, peer, OPTIONS_DRAWN, words)
     caller_side(
         net, &caller, start_us, sub, wish, outcome,
-        refusal_of(words, CALLEE_WAYS[outcome].cause) if outcome == REJECTED else 0,
+        refusal_of(words, CALLEE_WAYS[outcome].cause) if outcome == REJECTED else 0, cell,
     )
     callee_side(net, &callee, when(mo, M_STARTED) + ROUTING, peer, wish, outcome, &calling, words)
     stretch(mt, M_ALERTING, when(mo, M_ALERTING) - ACROSS)
@@ -238,8 +254,29 @@ cdef int both(Network net, int64_t start_us, uint32_t sub, const Wish *wish, int
         first, second = (mt, mo) if outcome == REJECTED or not wish.caller_ends else (mo, mt)
         stretch(first, M_ENDED, when(first, M_ALERTING) + wish.ring_us)
     stretch(second, M_ENDED, when(first, M_ENDED) + ACROSS)
-    begin_side(net, &caller, outcome, A_CALL_MADE, wish.peer_sub)
-    begin_side(net, &callee, outcome, A_CALL_RECEIVED, <int32_t>sub)
+    cdef int32_t one = -1, other = -1
+    begin_side(net, &caller, outcome, A_CALL_MADE, wish.peer_sub, &one)
+    begin_side(net, &callee, outcome, A_CALL_RECEIVED, <int32_t>sub, &other)
+    if one >= 0:
+        net.parties[one].other, net.parties[other].other = other, one
+    return 0
+
+
+cdef int callee_congested(Network net, int64_t t_us, uint32_t sub, const Wish *wish, uint32_t caller) except -1:
+    """The called station answers the page, and its cell has no channel: TS 48.008 3.2.1.3."""
+    cdef Side side
+    cdef uint32_t words[4]
+    cdef Number calling = number_of(net.msisdn[caller]) if wish.kind == INSIDE else wish.number
+    cdef Way way = Way(MT_CALL_ASSIGNMENT_FAILED, NO_RESOURCES, O_CONGESTED)
+    chance(net, sub, OPTIONS_DRAWN, words)
+    memset(&side, 0, sizeof(Side))
+    side.sub = sub
+    side.cell = net.stations[sub].cell
+    memcpy(side.words, words, sizeof(side.words))
+    shape_side(&side, &way, NO_RESOURCES, 0)
+    side.shape.calling = calling
+    side.leg = plan(net, &side.shape, free_us(net, sub, t_us + ROUTING), words, response_us(words))
+    begin_side(net, &side, CONGESTED, A_CALL_RECEIVED, <int32_t>caller if wish.kind == INSIDE else -1, NULL)
     return 0
 
 
@@ -253,10 +290,12 @@ cdef int from_outside(Network net, int64_t t_us, uint32_t sub, const Wish *wish)
             page_in_vain(net, t_us, sub, PAGING_DRAWN)
         act(net, t_us, sub, A_CALL_RECEIVED, CALLER_WAYS[outcome].outcome, -1, &wish.number)
         return 0
+    if not has_channel(net, net.stations[sub].cell):
+        return callee_congested(net, t_us, sub, wish, sub)
     chance(net, sub, OPTIONS_DRAWN, words)
     callee_side(net, &side, t_us, sub, wish, outcome, &wish.number, words)
     ring_and_talk(&side.leg, wish, outcome)
-    begin_side(net, &side, outcome, A_CALL_RECEIVED, -1)
+    begin_side(net, &side, outcome, A_CALL_RECEIVED, -1, NULL)
     return 0
 
 
@@ -268,45 +307,37 @@ cdef inline void ring_and_talk(Leg *leg, const Wish *wish, int outcome) noexcept
         stretch(leg, M_ENDED, when(leg, M_ALERTING) + wish.ring_us)
 
 
-cdef int64_t begin_side(Network net, Side *side, int outcome, int act_kind, int32_t peer_sub) except -1:
-    """Begins one side, handed over if its subscriber enters another BSC's cell meanwhile; when it ends."""
+cdef int64_t begin_side(Network net, Side *side, int outcome, int act_kind, int32_t peer_sub, int32_t *party) except -1:
+    """Begins one side; when it ends. One that talks is from then on a party of its own, put into `party`."""
     cdef Station *s = net.stations + side.sub
     cdef Facts *f = &side.facts
     cdef uint8_t cause = f.cause
-    cdef int64_t end_us
+    cdef int64_t end_us, number
+    cdef int32_t at
     no_facts(net, side.sub, f)
     f.cause = cause
-    if outcome == ANSWERED:
-        hand_over(net, side)
+    if side.cell >= 0 and side.cell != f.cell:
+        f.cell2 = side.cell
     f.peer = side.shape.called if side.shape.called.n else side.shape.calling
     f.identified = f.speech = True
     f.fresh_keys = side.shape.options & AUTH != 0
-    end_us = begin(
-        net, &side.leg,
-        act(net, side.leg.start_us, side.sub, act_kind, CALLER_WAYS[outcome].outcome, peer_sub, &f.peer),
-        side.sub, &side.shape, f, side.words,
+    number = act(
+        net, side.leg.start_us, side.sub, act_kind, CALLER_WAYS[outcome].outcome, peer_sub, &f.peer
     )
+    if outcome == ANSWERED:
+        at = begin_talk(net, side, number)
+        end_us = net.parties[at].end_us
+        if party != NULL:
+            party[0] = at
+    else:
+        end_us = begin(net, &side.leg, number, side.sub, &side.shape, f, side.words)
+        if outcome != NO_CHANNEL and side.shape.kind != MT_CALL_ASSIGNMENT_FAILED:
+            hold_channel(net, side.cell)
+            push(&net.agenda, end_us, side.sub, CHANNEL, side.cell)
+    hold_sdcch(net, f.cell, side.sub, when(&side.leg, M_STARTED))
     s.flags |= KNOWN
     s.last_seen_us = s.busy_until_us = s.call_until_us = end_us
     return when(&side.leg, M_ENDED)
-
-
-cdef int hand_over(Network net, Side *side) except -1:
-    """A handover on the way, if one is due. TS 23.009 6."""
-    cdef Leg leg = side.leg
-    cdef int64_t ended_us = when(&leg, M_ENDED), moved_us
-    cdef int32_t target = next_controller(
-        net, side.sub, side.facts.cell, when(&leg, M_CONNECTED) + SETTLED, ended_us - SETTLED, &moved_us
-    )
-    if target < 0:
-        return 0
-    side.shape.options |= HANDED_OVER
-    side.facts.cell2 = target
-    side.leg = plan(net, &side.shape, leg.start_us, side.words)
-    memcpy(side.leg.slots, leg.slots, (SLOT_RING + 1) * sizeof(int64_t))
-    stretch(&side.leg, M_HANDOVER, moved_us)
-    stretch(&side.leg, M_ENDED, ended_us)
-    return 0
 
 
 cdef int page_in_vain(Network net, int64_t t_us, uint32_t sub, int purpose) except -1:

@@ -6,8 +6,10 @@ cdef enum:
     CLOSING = 4         # will be switched off as soon as the present connection ends
     REGISTERED = 8      # in the VLR
     KNOWN = 16          # the tap can tell the IMSI from the present TMSI
+    AWAY = 32           # in another network
+    STRANGER = 64       # comes from another network: its TMSI and area are of that one
 
-# 88 octets. Times are world microseconds.
+# 104 octets. Times are world microseconds.
 cdef struct Station:
     int64_t busy_until_us       # end of the present connection of any kind
     int64_t call_until_us       # end of the present call
@@ -17,9 +19,12 @@ cdef struct Station:
     int64_t place_since_us      # came to its present place (or cell, outside places)
     uint32_t tmsi
     int32_t cell
-    uint32_t drawn[4]           # procedures so far, by purpose (options, authentication, paging, smsc)
+    int32_t party               # its side of a call that is being talked, -1 none
+    uint32_t drawn[5]           # procedures so far, by purpose (options, authentication, paging, smsc, handover)
     uint32_t keys               # number of the draws of its last authentication + 1; 0 none
+    uint32_t plmn               # and its network, three octets of the wire
     uint16_t lac                # location area of the last accepted update: where a page goes
+    int8_t msc                  # whose TMSI it holds; -1 that of another network
     uint8_t flags
 
 # Event classes, in the order in which they are settled at one time for one subscriber.
@@ -32,6 +37,12 @@ cdef enum:
     CALL = 5
     TEXT = 6
     DELIVERY = 7
+    HANDOVER = 8
+    ENDING_CALL = 9
+    CHANNEL = 10
+    SERVICE = 11
+    JOURNEY = 12
+    LEAVING = 13
 
 cdef struct Event:
     int64_t t_us

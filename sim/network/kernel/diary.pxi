@@ -5,7 +5,9 @@ cdef enum:
     TRIPS = 1
     CALLS = 2
     TEXTS = 3
-    STREAMS = 4
+    SERVICES = 4
+    JOURNEYS = 5
+    STREAMS = 6
     LONGEST_RIDE = 14_400_000_000   # sim.network.intents.People
     ROWS_OF_A_BLOCK = 50_000        # subscribers whose whole day is one block; of more people less of a day
 
@@ -31,19 +33,18 @@ cdef object column(values, kind=np.int64):
 
 
 cdef int open_block(Network net) except -1:
-    """The intents of the next block. Trips are known somewhat longer: before for those on the way, after for
-    calls that are still to be handed over."""
+    """The intents of the next block; at the start also the trips of those who are on the way already."""
     cdef int64_t from_us = net.block_end_us, to_us
     people = net.people
     to_us = min((from_us // net.block_us + 1) * net.block_us, net.end_us)
-    trips = people.trips(from_us - LONGEST_RIDE, to_us + LONGEST)
+    first = from_us == net.start_us
+    trips = people.trips(from_us - LONGEST_RIDE if first else from_us, to_us)
     net.trip_leave, net.trip_ride = column(trips.leave_us), column(trips.ride_us)
     net.trip_from, net.trip_to = column(trips.from_cell, np.int32), column(trips.to_cell, np.int32)
-    net.trip_start = np.searchsorted(trips.sub, np.arange(net.n + 1)).astype(np.uint32)
-    first = from_us == net.start_us
     if first:
-        set_out_before(net, from_us)
-    begin = np.flatnonzero((trips.leave_us >= from_us) & (trips.leave_us < to_us))
+        for at in np.flatnonzero((trips.leave_us < from_us) & (trips.leave_us + trips.ride_us >= from_us)).tolist():
+            set_out(net, trips.sub[at], at, from_us)
+    begin = np.flatnonzero(trips.leave_us >= from_us)
     # Trips are in order of subscribers already: a stable sort by time is one by (time, subscriber).
     begin = begin[np.argsort(trips.leave_us[begin], kind="stable")].astype(np.int64)
     net.begin_trip, net.begin_t, net.begin_sub = begin, column(trips.leave_us[begin]), column(trips.sub[begin])
@@ -61,21 +62,17 @@ cdef int open_block(Network net) except -1:
     net.text_kind, net.text_peer = column(written.kind, np.uint8), column(written.peer_sub, np.int32)
     net.text_number = column(written.peer_number, "S20").view(np.uint8)
     net.text_body = column(written.text_id, np.int32)
-    for k, rows in enumerate((power.t_us, begin, wished.t_us, written.t_us)):
+    used, gone = people.services(from_us, to_us), people.journeys(from_us, to_us)
+    net.service_t, net.service_sub = column(used.t_us), column(used.sub)
+    net.service_kind, net.service_dialogue = column(used.kind, np.uint8), column(used.dialogue, np.int32)
+    net.service_number = column(used.number, "S20").view(np.uint8)
+    net.journey_t, net.journey_sub = column(gone.t_us), column(gone.sub)
+    net.journey_cell, net.journey_plmn = column(gone.cell, np.int32), column(gone.plmn, np.int32)
+    net.journey_lac = column(gone.lac, np.int32)
+    for k, rows in enumerate((power.t_us, begin, wished.t_us, written.t_us, used.t_us, gone.t_us)):
         net.cursor[k].at = 0
         net.cursor[k].end = len(rows)
     net.block_end_us = to_us
-    return 0
-
-
-cdef int set_out_before(Network net, int64_t now_us) except -1:
-    """Those who are on the way at the start go on from the cell where they are."""
-    cdef uint32_t sub
-    cdef int64_t i
-    for sub in range(net.n):
-        for i in range(net.trip_start[sub], net.trip_start[sub + 1]):
-            if net.trip_leave[i] < now_us < net.trip_leave[i] + net.trip_ride[i] + 1:
-                set_out(net, sub, i, now_us)
     return 0
 
 
@@ -123,26 +120,3 @@ cdef int go_on(Network net, uint32_t sub, int32_t at, int64_t after_us) except -
     w.next = net.walker_free
     net.walker_free = at
     return 0
-
-
-cdef int32_t next_controller(Network net, uint32_t sub, int32_t cell, int64_t from_us, int64_t to_us,
-                             int64_t *t_us) noexcept:
-    """The first cell of another BSC that the subscriber enters between two moments, and when; -1 none."""
-    cdef Walker w
-    cdef int64_t i, at_us
-    for i in range(net.trip_start[sub], net.trip_start[sub + 1]):
-        w.leave_us, w.ride_us = net.trip_leave[i], net.trip_ride[i]
-        if w.leave_us >= to_us:
-            break
-        if w.leave_us + w.ride_us <= from_us:
-            continue
-        w.step, w.to, w.walked = net.trip_from[i], net.trip_to[i], 0
-        w.metres = net.distance_m[w.step, w.to]
-        while w.step != w.to:
-            at_us = enters(net, &w)
-            if at_us >= to_us:
-                return -1
-            if at_us > from_us and net.bsc[w.step] != net.bsc[cell]:
-                t_us[0] = at_us
-                return w.step
-    return -1

@@ -54,16 +54,21 @@ cdef enum:
     DIGIT = 11              # bits sorted by at a time
 
 
-cdef int emit(Network net, const Leg *leg, int64_t act, int32_t shown, const uint8_t *row) except -1:
-    """The messages of a ladder: the octets of its template with the values of a row in their places."""
+cdef int emit(Network net, const Leg *leg, int first, int last, int64_t first_us, int64_t act, int32_t shown,
+              const uint8_t *row) except -1:
+    """Messages first <= i < last of a ladder: the octets of its template with the values of a row in their places.
+
+    The first one is sent at `first_us`; with first = 0 that is the start of the leg, whose waits count.
+    """
     cdef const Template *t = leg.template
-    cdef uint64_t at = net.used
     cdef uint8_t *out
     cdef Pending *p
+    cdef Pending *visible = NULL
     cdef void *grown
     cdef size_t room
     cdef int i, k
-    cdef int64_t wait_us
+    cdef int64_t wait_us, base_us = 0
+    cdef uint64_t at = 0
     if net.used + t.octets > net.pool_room:
         room = 2 * net.pool_room + t.octets + (1 << 18)
         grown = realloc(net.pool, room)
@@ -78,26 +83,49 @@ cdef int emit(Network net, const Leg *leg, int64_t act, int32_t shown, const uin
             raise MemoryError
         net.pending = <Pending *>grown
         net.pending_room = room
-    out = net.pool + at
-    memcpy(out, t.octet, t.octets)
-    for i in range(t.patches):
-        out[t.patch_to[i]] = row[t.patch_from[i]]
+    out = net.pool + net.used
+    if first == 0 and last == t.messages:
+        memcpy(out, t.octet, t.octets)
+        for i in range(t.patches):
+            out[t.patch_to[i]] = row[t.patch_from[i]]
+    else:
+        at = t.begins[first]
+        memcpy(out, t.octet + at, t.begins[last] - at)
+        for i in range(t.patches):
+            if <uint64_t>t.patch_to[i] >= t.begins[last]:
+                break
+            if <uint64_t>t.patch_to[i] >= at:
+                out[t.patch_to[i] - at] = row[t.patch_from[i]]
+    base_us = t.base_us[first] if first else 0
     p = net.pending + net.pending_count
-    for i in range(t.messages):
+    at = net.used
+    for i in range(first, last):
         wait_us = 0
-        for k in range(SLOT_COUNT):
-            wait_us += t.slots[SLOT_COUNT * i + k] * leg.slots[k]
-        p.t_us = leg.start_us + ((t.base_us[i] * leg.pace) >> 16) + wait_us
+        if first == 0:
+            for k in range(SLOT_COUNT):
+                wait_us += t.slots[SLOT_COUNT * i + k] * leg.slots[k]
+        p.t_us = first_us + (((t.base_us[i] - base_us) * leg.pace) >> 16) + wait_us
         p.act = act
         p.at = at
         p.length = <uint16_t>t.length[i]
-        p.flags = <uint32_t>t.flags[i]
+        p.flags = <uint32_t>t.flags[i] & ~<uint32_t>F_LAST_VISIBLE
         p.shown = shown
+        if p.flags >> F_RULE:
+            visible = p
         at += t.length[i]
         p += 1
-    net.pending_count += t.messages
+    if visible != NULL:
+        visible.flags |= F_LAST_VISIBLE
+    elif shown >= 0:
+        hide(net, shown)
+    net.pending_count += last - first
     net.used = at
     return 0
+
+
+cdef inline void hide(Network net, int32_t shown) noexcept:
+    net.shown[shown].next = net.shown_free
+    net.shown_free = shown
 
 
 cdef object window(Network net, int64_t until_us):
@@ -211,16 +239,13 @@ cdef void visible_row(Network net, const Pending *p, uint32_t corr, VisibleRow *
     if rule.role:
         memcpy(row.peer, s.peer.digits, 20)
     row.cause = s.cause if rule.cause else 0
-    if rule.kind == K_CALL_CONNECTED:
-        s.connected_us = p.t_us
-    elif rule.kind == K_CALL_ENDED:
+    if rule.kind == K_CALL_ENDED:
         row.duration_us = p.t_us - s.connected_us
     row.corr = corr
     row.act = p.act
     memcpy(row.rule, rule.name, 24)
     if p.flags & F_LAST_VISIBLE:
-        s.next = net.shown_free
-        net.shown_free = p.shown
+        hide(net, p.shown)
 
 
 cdef void tidy_pool(Network net) noexcept:

@@ -5,6 +5,8 @@ cdef enum:
     SLOT_PAGE = 0
     SLOT_ALERT = 1
     SLOT_RING = 2
+    SLOT_TALK = 3
+    SLOT_TALK2 = 4
 
 # Marks of steps that the plans below need.
 cdef enum:
@@ -41,12 +43,31 @@ cdef enum:
     MO_SMS_FAILED
     MT_SMS
     MT_SMS_FAILED
+    MO_CALL_DIRECTED_RETRY_INTRA_BSC
+    MO_CALL_ASSIGNMENT_FAILED
+    MT_CALL_ASSIGNMENT_FAILED
+    MO_CALL_HANDOVER_INTRA_BSC
+    MO_CALL_HANDOVER_INTER_MSC
+    MO_CALL_HANDOVER_RETURNED
+    MO_CALL_HANDOVER_NO_CHANNEL
+    MO_CALL_RADIO_LOST
+    MT_CALL_RADIO_LOST
+    USSD_QUERY
+    USSD_REFUSED
+    CF_REGISTER
+    CF_ERASE
+    CF_INTERROGATE
+    CW_ACTIVATE
 
 KINDS = (
     "lu_normal", "lu_attach", "lu_periodic", "lu_reject", "detach", "mo_call_answered", "mo_call_busy",
     "mo_call_rejected", "mo_call_no_answer", "mo_call_vacant", "mo_call_unreachable", "mo_call_abandoned",
     "mt_call_answered", "mt_call_rejected", "mt_call_no_answer", "paging_only", "mo_sms", "mo_sms_failed",
-    "mt_sms", "mt_sms_failed",
+    "mt_sms", "mt_sms_failed", "mo_call_directed_retry_intra_bsc", "mo_call_assignment_failed",
+    "mt_call_assignment_failed", "mo_call_handover_intra_bsc", "mo_call_handover_inter_msc",
+    "mo_call_handover_returned", "mo_call_handover_no_channel", "mo_call_radio_lost",
+    "mt_call_radio_lost", "ussd_query", "ussd_refused", "cf_register", "cf_erase", "cf_interrogate",
+    "cw_activate",
 )
 
 # Options of a dialogue that are there or not.
@@ -70,11 +91,13 @@ RELEASED_BY = ("", "caller", "callee", "network")
 _UPDATES = ("ask_identity", "ask_imei", "auth", "cipher", "identity", "reallocate")
 _REJECTED = ("ask_identity", "auth", "cause", "cipher", "identity")
 _CALLS = ("auth", "cause", "cipher", "handover", "identity", "released_by")
-_SMS = ("auth", "cipher", "identity")
-_SMS_FAILED = ("auth", "cause", "cipher", "identity")
+_PLAIN = ("auth", "cipher", "identity")
+_FAILED = ("auth", "cause", "cipher", "identity")
+_TALKED = ("auth", "cause", "cipher", "identity", "released_by")
+_DIALOGUE = ("auth", "cipher", "identity", "ussd", "ussd_text")
 OPTIONS = (
-    _UPDATES, _UPDATES, _UPDATES, _REJECTED, ("identity",), _CALLS, _CALLS, _CALLS, _CALLS, _CALLS, _CALLS,
-    _CALLS, _CALLS, _CALLS, _CALLS, (), _SMS, _SMS_FAILED, _SMS, _SMS_FAILED,
+    *[_UPDATES] * 3, _REJECTED, ("identity",), *[_CALLS] * 10, (), _PLAIN, _FAILED, _PLAIN, _FAILED, _TALKED,
+    _PLAIN, _PLAIN, *[_TALKED] * 4, _PLAIN, _PLAIN, _DIALOGUE, _DIALOGUE, *[_PLAIN] * 4,
 )
 """Which options each kind of ladder has, in the order of their names."""
 
@@ -94,7 +117,10 @@ cdef struct Template:
     const int64_t *base_us
     const int64_t *slots    # SLOT_COUNT a message
     const int64_t *flags
+    uint64_t *begins        # where each message begins among the octets; one more for the end
     int32_t octets, patches, messages
+    int32_t talks           # the first message after the slot "talk", and after "talk2"; all if none is
+    int32_t talks_on
     int32_t number          # among those of this network
     bint shows
 
@@ -112,26 +138,36 @@ cdef struct Shape:
     uint8_t cause
     uint8_t released_by
     uint8_t tpdu_length
+    uint16_t dialogue       # of a USSD query
     Number called
     Number calling
 
 # What a ladder carries beside its shape.
 cdef struct Facts:
     uint32_t tmsi, new_tmsi
+    uint32_t old_plmn       # of the old location area, three octets of the wire
     uint16_t old_lac
     int32_t paged_lac       # -1: the area of the cell
     int32_t cell
-    int32_t cell2           # handover target, -1 none
+    int32_t cell2           # the other cell that is named, -1 none
     bint identified, speech, fresh_keys
     uint8_t cause
     Number peer
     const uint8_t *tpdu
     int32_t tpdu_length
 
+# One SCCP connection, with the circuit beside it.
+cdef struct Link:
+    uint32_t bss_reference
+    uint32_t msc_reference
+    uint32_t circuit        # 0 none
+    int32_t bsc
+    int32_t msc
+
 # What the visible rows of an act have in common.
 cdef struct Shown:
     uint64_t imsi           # 0: the tap cannot know it
-    int64_t connected_us
+    int64_t connected_us    # of a call
     int32_t cell
     int32_t cell2
     Number peer
@@ -139,7 +175,7 @@ cdef struct Shown:
     int32_t next            # in the list of free places
 
 cdef enum:
-    ROW_FIXED = 100         # sim.network.rows.FIXED
+    ROW_FIXED = 107         # sim.network.rows.FIXED
     ROW_MOST = ROW_FIXED + 10 + 10 + 256
     SHORT_DIGITS = 8        # numbers up to here are constant in a template
     LONG_NUMBER = 0x8000
@@ -185,7 +221,8 @@ cdef object number_pattern(Network net, int code):
 
 cdef const Template *template_of(Network net, const Shape *s) except NULL:
     """The template of a shape; one that is new is made by Python, from the reference codec."""
-    cdef uint64_t called = number_shape_of(net, &s.called), calling = number_shape_of(net, &s.calling)
+    cdef uint64_t called = number_shape_of(net, &s.called)
+    cdef uint64_t calling = s.dialogue if s.dialogue else number_shape_of(net, &s.calling)
     cdef uint64_t key = (
         <uint64_t>1 << 63 | <uint64_t>s.kind << 56 | <uint64_t>s.options << 49 | <uint64_t>s.cause << 42
         | <uint64_t>s.released_by << 40 | called << 24 | calling << 8 | s.tpdu_length
@@ -201,6 +238,7 @@ cdef const Template *template_of(Network net, const Shape *s) except NULL:
 cdef const Template *new_template(Network net, const Shape *s, uint64_t key, int called, int calling) except NULL:
     cdef Template *t
     cdef uint64_t at
+    cdef int i
     cdef const uint8_t[::1] octet
     cdef const int32_t[::1] patch_to, patch_from
     cdef const int64_t[::1] length, base_us, flags
@@ -211,10 +249,12 @@ cdef const Template *new_template(Network net, const Shape *s, uint64_t key, int
         "handover": bool(s.options & HANDED_OVER) or None, "identity": "imsi" if s.options & BY_IMSI else "tmsi",
         "reallocate": bool(s.options & REALLOCATE), "released_by": RELEASED_BY[s.released_by] or None,
     }
+    if s.kind == USSD_QUERY or s.kind == USSD_REFUSED:
+        values["ussd"], values["ussd_text"] = net.people.dialogue(s.dialogue)
     shape = TemplateShape(
         KINDS[s.kind],
         tuple((name, values[name]) for name in OPTIONS[s.kind] if values[name] is not None),
-        number_pattern(net, called), number_pattern(net, calling), s.tpdu_length,
+        number_pattern(net, called), "" if s.dialogue else number_pattern(net, calling), s.tpdu_length,
     )
     made = net.library.template(shape)
     t = <Template *>calloc(1, sizeof(Template))
@@ -227,7 +267,19 @@ cdef const Template *new_template(Network net, const Shape *s, uint64_t key, int
     t.length, t.base_us, t.flags, t.slots = &length[0], &base_us[0], &flags[0], &slots[0, 0]
     t.octets, t.patches, t.messages = octet.shape[0], patch_to.shape[0], length.shape[0]
     t.shows = made.shows
+    t.talks = t.talks_on = t.messages
+    for i in range(t.messages - 1, -1, -1):
+        if slots[i, SLOT_TALK]:
+            t.talks = i
+        if slots[i, SLOT_TALK2]:
+            t.talks_on = i
     t.number = net.template_count
+    t.begins = <uint64_t *>calloc(t.messages + 1, sizeof(uint64_t))
+    if t.begins == NULL:
+        free(t)
+        raise MemoryError
+    for i in range(t.messages):
+        t.begins[i + 1] = t.begins[i] + length[i]
     for mark, name in enumerate(MARKS):
         moment = made.moments.get(name)
         if moment is not None:
@@ -375,42 +427,36 @@ cdef int64_t act(Network net, int64_t t_us, uint32_t sub, int kind, int outcome,
     return row.act
 
 
-cdef int64_t begin(Network net, const Leg *leg, int64_t act, uint32_t sub, const Shape *s, const Facts *f,
-                   const uint32_t *words) except -1:
-    """Borrows the numbers of a ladder, encodes it, and puts its messages among those to come; its end."""
-    cdef int64_t end_us = when(leg, M_END), free_us = end_us + FREEZE
-    cdef int lac = net.lac[f.cell] if f.paged_lac < 0 else f.paged_lac
-    cdef int bsc = net.bsc_of_lac[lac], bsc2 = bsc if f.cell2 < 0 else net.bsc[f.cell2], ti, n = ROW_FIXED
+cdef int open_link(Network net, Link *link, int bsc, int msc, int64_t t_us, bint speech) except -1:
+    """Borrows the numbers of a connection."""
     cdef Numbers *lists = &net.reserved[0] if net.beside else &net.references[0]
-    cdef Numbers *msc = lists + net.bscs
-    cdef uint32_t reference[4]
-    cdef uint32_t circuit = 0, circuit2 = 0
-    cdef uint8_t row[ROW_MOST]
-    cdef int32_t shown = -1
-    memset(reference, 0, sizeof(reference))
-    reference[0] = <uint32_t>take(lists + bsc, leg.start_us)
-    reference[1] = <uint32_t>take(msc, leg.start_us)
-    if f.cell2 >= 0:
-        reference[2] = <uint32_t>take(lists + bsc2, leg.start_us)
-        reference[3] = <uint32_t>take(msc, leg.start_us)
-    give_back(lists + bsc, reference[0], free_us)
-    give_back(msc, reference[1], free_us)
-    if f.cell2 >= 0:
-        give_back(lists + bsc2, reference[2], free_us)
-        give_back(msc, reference[3], free_us)
-    if f.speech:
-        circuit = <uint32_t>take(net.circuits + bsc, leg.start_us)
-        give_back(net.circuits + bsc, circuit, end_us)
-        if f.cell2 >= 0:
-            circuit2 = <uint32_t>take(net.circuits + bsc2, leg.start_us)
-            give_back(net.circuits + bsc2, circuit2, end_us)
-    # The layout of sim.network.rows.FIXED; then the called number, the calling number and the TPDU.
+    link.bsc, link.msc = bsc, msc
+    link.bss_reference = <uint32_t>take(lists + bsc, t_us)
+    link.msc_reference = <uint32_t>take(lists + net.bscs + msc, t_us)
+    link.circuit = <uint32_t>take(net.circuits + bsc, t_us) if speech else 0
+    return 0
+
+
+cdef int close_link(Network net, const Link *link, int64_t end_us) except -1:
+    """Gives them back; may be called ahead of the end."""
+    cdef Numbers *lists = &net.reserved[0] if net.beside else &net.references[0]
+    give_back(lists + link.bsc, link.bss_reference, end_us + FREEZE)
+    give_back(lists + net.bscs + link.msc, link.msc_reference, end_us + FREEZE)
+    if link.circuit:
+        give_back(net.circuits + link.bsc, link.circuit, end_us)
+    return 0
+
+
+cdef int fill_row(Network net, uint8_t *row, uint32_t sub, const Link *link, const Link *link2, const Shape *s,
+                  const Facts *f, const uint32_t *words) except -1:
+    """The layout of sim.network.rows.FIXED; then the called number, the calling number and the TPDU."""
+    cdef int ti, n = ROW_FIXED
     memset(row, 0, ROW_FIXED)
     identity_octets(net.imsi[sub], 1, row)
     identity_octets(net.imei[sub], 2, row + 8)
     put32(row + 16, f.tmsi)
     put32(row + 20, f.new_tmsi)
-    put16(row + 24, lac)
+    put16(row + 24, net.lac[f.cell] if f.paged_lac < 0 else f.paged_lac)
     put16(row + 26, net.ci[f.cell])
     put16(row + 28, f.old_lac)
     if f.cell2 >= 0:
@@ -419,43 +465,67 @@ cdef int64_t begin(Network net, const Leg *leg, int64_t act, uint32_t sub, const
         # TS 44.018 10.5.2.2: BSIC and ARFCN planned for a cell.
         row[80] = <uint8_t>((f.cell2 * 5 & 7) << 3 | f.cell2 * 3 & 7)
         row[81] = <uint8_t>(1 + f.cell2 % 124)
-    put24(row + 34, reference[0])
-    put24(row + 37, reference[1])
-    put24(row + 40, reference[2])
-    put24(row + 43, reference[3])
-    put16(row + 46, circuit)
-    put16(row + 48, circuit2)
+    put24(row + 34, link.bss_reference)
+    put24(row + 37, link.msc_reference)
+    put24(row + 40, link2.bss_reference)
+    put24(row + 43, link2.msc_reference)
+    put16(row + 46, link.circuit)
+    put16(row + 48, link2.circuit)
     keys(net, sub, f.fresh_keys, row + 50, row + 66, row + 70)
     row[78] = <uint8_t>words[3]
     row[79] = <uint8_t>(words[3] >> 8)
-    put32(row + 82, net.bsc_codes[bsc])
-    put32(row + 86, net.bsc_codes[bsc2])
-    put32(row + 90, net.msc_code)
-    row[94] = reference[0] & 15
-    row[95] = reference[2] & 15
+    put32(row + 82, net.bsc_codes[link.bsc])
+    put32(row + 86, net.bsc_codes[link2.bsc])
+    put32(row + 90, net.msc_codes[link.msc])
+    put32(row + 94, net.msc_codes[link2.msc])
+    row[98] = link.bss_reference & 15
+    row[99] = link2.bss_reference & 15
     # TS 24.007 11.2.3.1: transaction identifier beside the discriminators of call control and SMS, both flags.
     ti = <int>((words[3] >> 16) % 7) << 4
-    row[96] = <uint8_t>(ti | 3)
-    row[97] = <uint8_t>(0x80 | ti | 3)
-    row[98] = <uint8_t>(ti | 9)
-    row[99] = <uint8_t>(0x80 | ti | 9)
+    row[100] = <uint8_t>(ti | 3)
+    row[101] = <uint8_t>(0x80 | ti | 3)
+    row[102] = <uint8_t>(ti | 9)
+    row[103] = <uint8_t>(0x80 | ti | 9)
+    put24(row + 104, f.old_plmn)
     n += bcd(&s.called, row + n)
     n += bcd(&s.calling, row + n)
     if f.tpdu_length:
         memcpy(row + n, f.tpdu, f.tpdu_length)
-    if leg.template.shows:
-        shown = show(net, net.imsi[sub] if f.identified else 0, f)
-    emit(net, leg, act, shown, row)
-    if net.keeps_journal:
-        net.journal.append(Begun(sub, leg.start_us, end_us, f.new_tmsi, lac, act, net._kept[leg.template.number].shape))
+    return n + f.tpdu_length
+
+
+cdef int64_t begin(Network net, const Leg *leg, int64_t act, uint32_t sub, const Shape *s, const Facts *f,
+                   const uint32_t *words) except -1:
+    """A ladder on one connection, from beginning to end: encoded, and put among the messages to come; its end."""
+    cdef int64_t end_us = when(leg, M_END)
+    cdef Link link
+    cdef uint8_t row[ROW_MOST]
+    cdef int bsc = net.bsc_of_lac[net.lac[f.cell] if f.paged_lac < 0 else f.paged_lac]
+    open_link(net, &link, bsc, net.msc_of_bsc[bsc], leg.start_us, f.speech)
+    close_link(net, &link, end_us)
+    fill_row(net, row, sub, &link, &link, s, f, words)
+    emit(net, leg, 0, leg.template.messages, leg.start_us, act, show(net, sub, leg.template, f, 0), row)
+    note(net, sub, leg, end_us, f, act)
     return end_us
 
 
-cdef int32_t show(Network net, uint64_t imsi, const Facts *f) except -1:
-    """Keeps what the visible rows of an act will need, until its last visible message is out."""
+cdef int note(Network net, uint32_t sub, const Leg *leg, int64_t end_us, const Facts *f, int64_t act) except -1:
+    """Enters a ladder in the journal, where one is kept."""
+    if net.keeps_journal:
+        net.journal.append(Begun(
+            sub, leg.start_us, end_us, f.new_tmsi, net.lac[f.cell], act, net._kept[leg.template.number].shape
+        ))
+    return 0
+
+
+cdef int32_t show(Network net, uint32_t sub, const Template *t, const Facts *f, int64_t connected_us) except? -2:
+    """Keeps what the visible rows of a ladder will need, until its last visible message is out; -1: it shows
+    nothing."""
     cdef int32_t at, i
     cdef void *grown
     cdef Shown *one
+    if not t.shows:
+        return -1
     if net.shown_free < 0:
         grown = realloc(net.shown, <size_t>(net.shown_room * 2 + 256) * sizeof(Shown))
         if grown == NULL:
@@ -468,10 +538,11 @@ cdef int32_t show(Network net, uint64_t imsi, const Facts *f) except -1:
     at = net.shown_free
     one = net.shown + at
     net.shown_free = one.next
-    one.imsi = imsi
+    # 0: the tap cannot know it.
+    one.imsi = net.imsi[sub] if f.identified else 0
     one.cell = f.cell
     one.cell2 = f.cell2
     one.peer = f.peer
     one.cause = f.cause
-    one.connected_us = 0
+    one.connected_us = connected_us
     return at

@@ -106,6 +106,8 @@ cdef int move(Network net, int64_t t_us, uint32_t sub, int32_t cell) except -1:
     if net.place[cell] < 0 or net.place[cell] != net.place[s.cell]:
         s.place_since_us = t_us
     s.cell = cell
+    if s.party >= 0:
+        crossed(net, t_us, sub)
     if s.flags & ON and net.lac[cell] != s.lac:
         camp(net, t_us, sub)
     return 0
@@ -119,10 +121,12 @@ cdef inline int camp(Network net, int64_t t_us, uint32_t sub) except -1:
 cdef int location(Network net, int64_t t_us, uint32_t sub) except -1:
     """Updates the location if still due: attach in the old area, normal in a new one (4.4.1, 4.4.3)."""
     cdef Station *s = net.stations + sub
-    if not s.flags & ON:
+    if s.flags & (ON | AWAY) != ON:
         return 0
     if s.busy_until_us > t_us:
         camp(net, t_us, sub)
+    elif not has_sdcch(net, s.cell):
+        push(&net.agenda, t_us + T3122, sub, LOCATION)
     elif net.lac[s.cell] != s.lac:
         update(net, t_us, sub, LU_NORMAL)
     elif not s.flags & CAMPED:
@@ -137,7 +141,9 @@ cdef int periodic(Network net, int64_t t_us, uint32_t sub) except -1:
         push(&net.agenda, s.last_seen_us + net.t3212_us, sub, PERIODIC)
     elif s.busy_until_us > t_us:
         push(&net.agenda, s.busy_until_us + GAP, sub, PERIODIC)
-    elif s.flags & (ON | REGISTERED) == ON | REGISTERED:
+    elif s.flags & (ON | REGISTERED | AWAY) == ON | REGISTERED:
+        if not has_sdcch(net, s.cell):
+            return push(&net.agenda, t_us + T3122, sub, PERIODIC)
         update(net, t_us, sub, LU_PERIODIC)
         push(&net.agenda, s.last_seen_us + net.t3212_us, sub, PERIODIC)
     else:   # whoever comes back begins with an update, and T3212 with it
@@ -154,20 +160,30 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
     cdef Leg leg
     cdef int64_t end_us
     cdef bint rejected
+    cdef int msc = net.msc_of_bsc[net.bsc[s.cell]]
     chance(net, sub, OPTIONS_DRAWN, words)
     rejected = kind == LU_NORMAL and words[2] & 0xFF < FAILS
     memset(&shape, 0, sizeof(Shape))
     shape.kind = <uint8_t>(LU_REJECT if rejected else kind)
     shape.options = <uint8_t>update_options(kind, words, rejected)
+    if s.flags & STRANGER or msc != s.msc:
+        # A TMSI of another network means nothing here; one of another VLR is asked for there, TS 29.002 8.1.4.
+        if s.flags & STRANGER and not shape.options & BY_IMSI:
+            shape.options |= ASK_IDENTITY
+        if not rejected:
+            shape.options |= REALLOCATE
     shape.cause = NETWORK_FAILURE if rejected else 0
     leg = plan(net, &shape, t_us, words)
     no_facts(net, sub, &facts)
     facts.old_lac = s.lac
+    facts.old_plmn = s.plmn
     if shape.options & REALLOCATE:
         # TS 24.008 4.3.1; the old one rests.
-        s.tmsi = <uint32_t>take(&net.tmsis, t_us)
+        s.tmsi = <uint32_t>take(&net.tmsis[msc], t_us)
         facts.new_tmsi = s.tmsi
-        give_back(&net.tmsis, facts.tmsi, t_us + TMSI_FREEZE)
+        if s.msc >= 0:
+            give_back(&net.tmsis[s.msc], facts.tmsi, t_us + TMSI_FREEZE)
+        s.msc = <int8_t>msc
     facts.identified = True
     facts.cause = shape.cause
     facts.fresh_keys = shape.options & AUTH != 0
@@ -176,6 +192,7 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
         &shape, &facts, words,
     )
     s.busy_until_us = end_us
+    hold_sdcch(net, s.cell, sub, end_us)
     if not shape.options & BY_IMSI:
         s.flags |= KNOWN
     if rejected:
@@ -185,7 +202,8 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
     if facts.new_tmsi:
         s.flags |= KNOWN
     s.lac = <uint16_t>net.lac[s.cell]
-    s.flags |= REGISTERED | CAMPED
+    s.plmn = net.plmn
+    s.flags = (s.flags | REGISTERED | CAMPED) & ~<int>STRANGER
     s.last_seen_us = end_us
     return reachable(net, end_us, sub)
 
@@ -225,4 +243,28 @@ cdef int reachable(Network net, int64_t t_us, uint32_t sub) except -1:
     for at in chain:
         push(&net.agenda, due_us, sub, DELIVERY, at)
         due_us += BETWEEN
+    return 0
+
+
+cdef int journey(Network net, int64_t t_us, uint32_t sub, int32_t cell, uint32_t plmn, uint16_t lac) except -1:
+    """A subscriber leaves for another network (cell -1), or comes from one, where it was in an area `lac`.
+
+    The home network is told by MAP, which the A interface does not show; who comes begins with an update.
+    """
+    cdef Station *s = net.stations + sub
+    if cell < 0:
+        if s.busy_until_us > t_us:
+            # Nobody boards in the middle of a connection.
+            return push(&net.agenda, s.busy_until_us + GAP, sub, LEAVING)
+        act(net, t_us, sub, A_ROAMED_OUT, O_NONE)
+        s.flags = (s.flags | AWAY) & ~<int>(CAMPED | REGISTERED)
+        return 0
+    act(net, t_us, sub, A_ROAMED_IN, O_NONE)
+    s.flags = (s.flags | STRANGER) & ~<int>(AWAY | CAMPED | REGISTERED)
+    s.cell = cell
+    s.lac = lac
+    s.plmn = plmn
+    s.place_since_us = t_us
+    if s.flags & ON:
+        return camp(net, t_us + CAMPS, sub)
     return 0

@@ -7,7 +7,7 @@ not depend on how often `settle` is called. All chance comes from keyed draws, a
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -17,7 +17,7 @@ from sim.bssap.errors import EncodeError
 from sim.draws import purpose_word
 from sim.network import acts as act_table
 from sim.network.exhaustion import NumbersExhaustedError
-from sim.network.stations import Begun
+from sim.network.stations import TRAFFIC, Begun
 from sim.network.stations import Station as StationView
 from sim.network.templates import END, FREE_DIGIT, SLOTS
 from sim.network.templates import Shape as TemplateShape
@@ -35,7 +35,6 @@ cdef enum:
     TEXT_IN = 3
     BY_CALLER = 1
     DAY = 86_400_000_000
-    LONGEST = 7_200_000_000     # no call lasts longer
     FRESH_TMSI = 0xC0000000     # TS 23.003 2.4: 11 in the top bits is the SGSN's
     RESERVED = 0xF00000         # references from here on are for deliveries made beside a schedule
 
@@ -45,8 +44,9 @@ cdef enum:
     AUTHENTICATION = 1
     PAGING_DRAWN = 2
     SMSC_DRAWN = 3
+    HANDOVER_DRAWN = 4
 
-PURPOSES = ("options", "authentication", "paging", "smsc")
+PURPOSES = ("options", "authentication", "paging", "smsc", "handover")
 
 # Acts, as sim.network.acts has them.
 cdef enum:
@@ -61,6 +61,11 @@ cdef enum:
     A_TEXT_SENT = 44
     A_TEXT_RECEIVED = 45
     A_PAGE = 46
+    A_HANDOVER = 47
+    A_CALL_DROPPED = 48
+    A_SERVICE_USED = 49
+    A_ROAMED_OUT = 50
+    A_ROAMED_IN = 51
 
 # Outcomes of acts; their words are OUTCOMES.
 cdef enum:
@@ -83,12 +88,17 @@ cdef enum:
     O_DELIVERED
     O_REFUSED
     O_EXPIRED
+    O_NO_CHANNEL
+    O_INTRA_BSC
+    O_INTER_BSC
+    O_INTER_MSC
+    O_RETURNED
     O_COUNT
 
 OUTCOMES = (
     "", "accepted", "rejected", "detached", "not registered", "battery", "answered", "no_answer", "abandoned",
     "busy", "unreachable", "congested", "vacant", "engaged", "no service", "no response", "delivered",
-    "refused", "expired",
+    "refused", "expired", "no channel", "intra-BSC", "inter-BSC", "inter-MSC", "returned",
 )
 
 include "numbers.pxi"
@@ -96,7 +106,9 @@ include "columns.pxi"
 include "ladders.pxi"
 include "emission.pxi"
 include "mobility.pxi"
+include "channels.pxi"
 include "calls.pxi"
+include "talks.pxi"
 include "texts.pxi"
 include "diary.pxi"
 
@@ -113,25 +125,33 @@ cdef class Network:
     cdef dict _short, bodies, waiting
     cdef list _short_digits, _kept
     cdef uint32_t key0, key1
-    cdef uint32_t purpose[4]
+    cdef uint32_t purpose[5]
+    cdef uint32_t plmn
+    cdef uint32_t ping_pong_q16, fails_q16
+    cdef int64_t now_us
+    cdef Cell *cell
+    cdef const int32_t[::1] neighbour_start, neighbour_cells
+    cdef Party *parties
+    cdef int32_t party_room, party_free
     cdef Station *stations
     cdef uint64_t *imsi
     cdef uint64_t *msisdn
     cdef uint64_t *imei
     cdef object _columns
-    cdef int32_t cells, bscs
+    cdef int32_t cells, bscs, mscs
+    cdef int32_t msc_of_bsc[256]
     cdef int32_t *lac
     cdef int32_t *ci
     cdef int32_t *bsc
     cdef int32_t *place
     cdef int32_t bsc_of_lac[65536]
     cdef uint32_t bsc_codes[256]
-    cdef uint32_t msc_code
+    cdef uint32_t msc_codes[16]
     cdef int64_t t3212_us, epoch_unix_us
-    cdef Numbers references[257]
-    cdef Numbers reserved[257]
+    cdef Numbers references[272]   # BSCs, then MSCs
+    cdef Numbers reserved[272]
     cdef Numbers circuits[256]
-    cdef Numbers tmsis
+    cdef Numbers tmsis[16]
     cdef Agenda agenda
     cdef uint64_t *shape_key
     cdef int32_t *shape_template
@@ -162,15 +182,18 @@ cdef class Network:
     cdef const int16_t[:, ::1] next_cell
     cdef const int64_t[::1] trip_leave, trip_ride, begin_trip, begin_t, begin_sub
     cdef const int32_t[::1] trip_from, trip_to
-    cdef const uint32_t[::1] trip_start
-    cdef const int64_t[::1] power_t, power_sub, call_t, call_sub, text_t, text_sub
+    cdef const int64_t[::1] power_t, power_sub, call_t, call_sub, text_t, text_sub, service_t, service_sub
+    cdef const int64_t[::1] journey_t, journey_sub
+    cdef const int32_t[::1] service_dialogue, journey_cell, journey_plmn, journey_lac
+    cdef const uint8_t[::1] service_kind, service_number
     cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup, text_kind
     cdef const int32_t[::1] call_peer, text_peer, text_body
     cdef const uint8_t[::1] call_number, text_number
     cdef const int64_t[::1] call_alert, call_ring, call_talk
 
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
-                 int64_t epoch_unix_us, int64_t start_us, int64_t end_us):
+                 int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
+                 int ping_pong_q16=0, int fails_q16=0):
         """Everybody was here before the world began, and who is on is registered; the tap knows nobody.
 
         Settles start_us <= t < end_us at most.
@@ -194,7 +217,7 @@ cdef class Network:
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
         self.agenda.number = <uint64_t>1 << 40
-        self.shown_free = self.text_free = self.walker_free = -1
+        self.shown_free = self.text_free = self.walker_free = self.party_free = -1
         self.next_correlation = 1
         self.stamp_day = -1
         for i, word in enumerate(OUTCOMES):
@@ -204,6 +227,9 @@ cdef class Network:
             put_word(self.rules[i].name, rule.name, 24)
         grow_shapes(self)
         self._lay_out(topology, seed)
+        self.plmn = int.from_bytes(plmn, "big")
+        self.ping_pong_q16, self.fails_q16 = ping_pong_q16, fails_q16
+        self.now_us = start_us
         self._columns = tuple(
             np.ascontiguousarray(values, dtype=np.uint64)
             for values in (identities.imsi, identities.msisdn, identities.imei)
@@ -216,7 +242,6 @@ cdef class Network:
         cell, on = column(where, np.int32), column(awake, np.bool_).view(np.uint8)
         since = draws.u32("paging", np.arange(self.n), 1).astype(np.int64)
         last_seen = start_us - (since * (t3212_us >> 16) >> 16)
-        numbers_open(&self.tmsis, 1, FRESH_TMSI, <uint64_t>(draws.seed + 0x7351 & 0xFFFFFFFF), True)
         for i in range(self.n):
             self.stations[i].cell = cell[i]
             self.stations[i].lac = <uint16_t>self.lac[cell[i]]
@@ -224,7 +249,10 @@ cdef class Network:
             self.stations[i].power_on_us = self.stations[i].service_call_us = -1
             self.stations[i].place_since_us = start_us
             self.stations[i].last_seen_us = last_seen[i]
-            self.stations[i].tmsi = <uint32_t>take(&self.tmsis, start_us)
+            self.stations[i].party = -1
+            self.stations[i].plmn = self.plmn
+            self.stations[i].msc = <int8_t>self.msc_of_bsc[self.bsc[cell[i]]]
+            self.stations[i].tmsi = <uint32_t>take(&self.tmsis[self.stations[i].msc], start_us)
         for i in range(self.n):
             # Only those whose T3212 runs out before the end.
             if last_seen[i] + t3212_us < end_us:
@@ -234,30 +262,50 @@ cdef class Network:
         cdef int i
         self.cells = topology.n
         self.bscs = len(topology.bsc_point_codes)
-        self.msc_code = topology.msc_point_code
+        codes = getattr(topology, "msc_point_codes", (topology.msc_point_code,))
+        self.mscs = len(codes)
+        of_bsc = getattr(topology, "msc_of_bsc", (0,) * self.bscs)
+        for i in range(self.mscs):
+            self.msc_codes[i] = codes[i]
+            numbers_open(&self.tmsis[i], 1, FRESH_TMSI, seed + 0x7351 + i & 0xFFFFFFFF, True)
         self.distance_m, self.next_cell = column(topology.distance_m, np.int32), column(topology.next_cell, np.int16)
+        self.neighbour_start = column(topology.neighbour_start, np.int32)
+        self.neighbour_cells = column(topology.neighbour_cells, np.int32)
+        self.cell = <Cell *>calloc(self.cells, sizeof(Cell))
+        if self.cell == NULL:
+            raise MemoryError
+        tch, sdcch = getattr(topology, "tch", None), getattr(topology, "sdcch", None)
+        for i in range(self.cells):
+            self.cell[i].since_us = self.start_us
+            self.cell[i].tch = tch[i] if tch is not None else -1
+            self.cell[i].sdcch = sdcch[i] if sdcch is not None else -1
         self.lac, self.ci = cells_of(topology.lac), cells_of(topology.ci)
         self.bsc, self.place = cells_of(topology.bsc), cells_of(topology.place)
         for i, lacs in enumerate(topology.las_of_bsc):
             self.bsc_codes[i] = topology.bsc_point_codes[i]
+            self.msc_of_bsc[i] = of_bsc[i]
             for lac in lacs:
                 self.bsc_of_lac[<int>lac] = i
             numbers_open(&self.circuits[i], 1 << 5, 1 << 16, 0, False)
-        # One list for each BSC, and the MSC's last. Zero is left out: some decoders take it for none.
-        for i in range(self.bscs + 1):
+        # One list for each BSC, and then for each MSC. Zero is left out: some decoders take it for none.
+        for i in range(self.bscs + self.mscs):
             numbers_open(&self.references[i], 1, RESERVED, seed + 2 * i + 1, True)
             numbers_open(&self.reserved[i], RESERVED, 1 << 24, seed + 2 * i + 1, True)
 
     def __dealloc__(self):
         cdef int i
-        for i in range(257):
+        for i in range(272):
             free(self.references[i].heap)
             free(self.reserved[i].heap)
         for i in range(256):
             free(self.circuits[i].heap)
         for i in range(self.template_count):
+            free(self.templates[i].begins)
             free(self.templates[i])
-        free(self.tmsis.heap)
+        for i in range(16):
+            free(self.tmsis[i].heap)
+        free(self.cell)
+        free(self.parties)
         free(self.agenda.heap)
         free(self.templates)
         free(self.shape_key)
@@ -309,6 +357,10 @@ cdef class Network:
             found = sooner_of(found, CALLS, t_us, sub, self.call_t, self.call_sub, self.cursor[CALLS].at)
         if self.cursor[TEXTS].at < self.cursor[TEXTS].end:
             found = sooner_of(found, TEXTS, t_us, sub, self.text_t, self.text_sub, self.cursor[TEXTS].at)
+        if self.cursor[SERVICES].at < self.cursor[SERVICES].end:
+            found = sooner_of(found, SERVICES, t_us, sub, self.service_t, self.service_sub, self.cursor[SERVICES].at)
+        if self.cursor[JOURNEYS].at < self.cursor[JOURNEYS].end:
+            found = sooner_of(found, JOURNEYS, t_us, sub, self.journey_t, self.journey_sub, self.cursor[JOURNEYS].at)
         return found
 
     cdef int _mean(self, int stream, int64_t t_us, uint32_t sub) except -1:
@@ -318,6 +370,7 @@ cdef class Network:
         cdef int32_t place
         cdef Text *one
         self.cursor[stream].at = at + 1
+        self.now_us = t_us
         if stream == POWERS:
             return power(self, t_us, sub, self.power_on[at], self.power_graceful[at])
         if stream == TRIPS:
@@ -329,14 +382,23 @@ cdef class Network:
             wish.kind, wish.intent = self.call_kind[at], self.call_intent[at]
             wish.caller_ends = self.call_hangup[at] == BY_CALLER
             return call(self, t_us, sub, &wish)
+        if stream == JOURNEYS:
+            return journey(
+                self, t_us, sub, self.journey_cell[at], self.journey_plmn[at], <uint16_t>self.journey_lac[at]
+            )
         place = new_text(self)
         one = self.texts + place
+        if stream == SERVICES:
+            one.peer = number_at(<const char *>&self.service_number[20 * at])
+            one.kind, one.body = self.service_kind[at], self.service_dialogue[at]
+            return service(self, t_us, sub, place)
         one.peer = number_at(<const char *>&self.text_number[20 * at])
         one.peer_sub, one.body, one.kind = self.text_peer[at], self.text_body[at], self.text_kind[at]
         return text(self, t_us, sub, place)
 
     cdef int _happen(self, Event due) except -1:
         """Settles what the network itself made due."""
+        self.now_us = due.t_us
         if due.what == MOVE:
             move(self, due.t_us, due.sub, self.walkers[due.detail].step)
             return go_on(self, due.sub, due.detail, due.t_us - 1)
@@ -348,6 +410,17 @@ cdef class Network:
             return periodic(self, due.t_us, due.sub)
         if due.what == TEXT:
             return text(self, due.t_us, due.sub, due.detail)
+        if due.what == HANDOVER:
+            return hand_over(self, due.t_us, due.sub, due.detail)
+        if due.what == ENDING_CALL:
+            return end_call(self, due.t_us, due.sub, due.detail)
+        if due.what == CHANNEL:
+            released(self, due.detail)
+            return 0
+        if due.what == SERVICE:
+            return service(self, due.t_us, due.sub, due.detail)
+        if due.what == LEAVING:
+            return journey(self, due.t_us, due.sub, -1, 0, 0)
         return receive(self, due.t_us, due.sub, due.detail)
 
     # ------------------------------------------------------------------ what comes out
@@ -365,6 +438,19 @@ cdef class Network:
             memcpy(&raw[0], self.acts, self.act_count * sizeof(ActRow))
         self.act_count = 0
         return rows
+
+    def traffic(self):
+        """What each cell was asked for and gave since the start (`sim.network.stations.TRAFFIC`)."""
+        cdef int i
+        out = np.zeros(self.cells, TRAFFIC)
+        for i in range(self.cells):
+            out[i] = (
+                self.cell[i].tch, self.cell[i].sdcch, self.cell[i].tch_asked, self.cell[i].tch_refused,
+                self.cell[i].sdcch_asked, self.cell[i].sdcch_refused, self.cell[i].handovers_in,
+                self.cell[i].handovers_refused, self.cell[i].dropped,
+                self.cell[i].tch_us + self.cell[i].tch_held * (self.settled_us - self.cell[i].since_us),
+            )
+        return out
 
     @property
     def pending(self):
@@ -530,7 +616,7 @@ cdef class Delivery:
 
 
 # The class of the intents of each stream.
-cdef uint8_t *CLASSES = [POWER, MOVE, CALL, TEXT]
+cdef uint8_t *CLASSES = [POWER, MOVE, CALL, TEXT, SERVICE, JOURNEY]
 
 
 cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Event *due) noexcept nogil:

@@ -101,6 +101,10 @@ cdef Attempt send(Network net, int64_t t_us, uint32_t sub, const Number *number,
         attempt.outcome = LATER
         attempt.at_us = free_us(net, sub, t_us)
         return attempt
+    if not has_sdcch(net, s.cell):
+        attempt.outcome = LATER
+        attempt.at_us = t_us + T3122
+        return attempt
     if body is None:
         body = body_of(net, body_id)
     chance(net, sub, purpose, words)
@@ -119,6 +123,7 @@ cdef Attempt send(Network net, int64_t t_us, uint32_t sub, const Number *number,
         net, &leg, act(net, t_us, sub, A_TEXT_SENT, O_REFUSED if fails else O_DELIVERED, peer_sub, number), sub,
         &shape, &facts, words,
     )
+    hold_sdcch(net, s.cell, sub, s.busy_until_us)
     s.flags |= KNOWN
     attempt.outcome = REFUSED if fails else DELIVERED
     attempt.at_us = when(&leg, M_SMS_FAILED if fails else M_SMS_OK)
@@ -168,7 +173,7 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
         attempt.outcome = LATER
         attempt.at_us = free_us(net, sub, t_us)
         return attempt
-    if not hears_page(net, sub):
+    if not hears_page(net, sub) or not has_sdcch(net, s.cell):
         page_in_vain(net, t_us, sub, page_purpose)
         return attempt
     chance(net, sub, purpose, words)
@@ -187,10 +192,52 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
         net, &leg, act(net, t_us, sub, A_TEXT_RECEIVED, O_REFUSED if full else O_DELIVERED, -1, originator), sub,
         &shape, &facts, words,
     )
+    hold_sdcch(net, s.cell, sub, s.busy_until_us)
     s.flags |= KNOWN
     attempt.outcome = REFUSED if full else DELIVERED
     attempt.at_us = when(&leg, M_SMS_FAILED if full else M_SMS_OK)
     return attempt
+
+
+cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
+    """A supplementary service or a USSD query of a subscriber, TS 24.080 2; its place in the pool is free then."""
+    cdef Station *s = net.stations + sub
+    cdef Text *wish = net.texts + at
+    cdef uint32_t words[4]
+    cdef Shape shape
+    cdef Facts facts
+    cdef Leg leg
+    if not s.flags & CAMPED:
+        act(net, t_us, sub, A_SERVICE_USED, O_NO_SERVICE)
+        drop_text(net, at)
+        return 0
+    if s.busy_until_us > t_us or not has_sdcch(net, s.cell):
+        return push(&net.agenda, max(free_us(net, sub, t_us), t_us + T3122), sub, SERVICE, at)
+    chance(net, sub, OPTIONS_DRAWN, words)
+    memset(&shape, 0, sizeof(Shape))
+    shape.kind = SERVICE_LADDERS[wish.kind]
+    shape.options = <uint8_t>security(words)
+    if shape.kind == USSD_QUERY or shape.kind == USSD_REFUSED:
+        shape.dialogue = <uint16_t>(wish.body + 1)
+    elif shape.kind == CF_REGISTER:
+        shape.called = wish.peer
+    leg = plan(net, &shape, t_us, words)
+    no_facts(net, sub, &facts)
+    facts.identified = True
+    facts.fresh_keys = shape.options & AUTH != 0
+    s.last_seen_us = s.busy_until_us = begin(
+        net, &leg, act(net, t_us, sub, A_SERVICE_USED, SERVICE_OUTCOMES[wish.kind], -1, &wish.peer), sub, &shape,
+        &facts, words,
+    )
+    hold_sdcch(net, s.cell, sub, s.busy_until_us)
+    s.flags |= KNOWN
+    drop_text(net, at)
+    return 0
+
+
+# By the kind of a service (sim.network.intents).
+cdef uint8_t *SERVICE_LADDERS = [USSD_QUERY, USSD_REFUSED, CF_REGISTER, CF_ERASE, CF_INTERROGATE, CW_ACTIVATE]
+cdef uint8_t *SERVICE_OUTCOMES = [O_ANSWERED, O_REFUSED, O_ACCEPTED, O_ACCEPTED, O_ACCEPTED, O_ACCEPTED]
 
 
 cdef inline void message_facts(Facts *f, const Shape *s, const Number *peer) noexcept:

@@ -235,7 +235,7 @@ def test_an_emergency_call_names_no_number():
 def test_a_handover_within_the_bsc_is_told_once(kind):
     assert {step.leg for step in ladder(kind, P)} == {0}
     cell = elements(the(kind, "HANDOVER PERFORMED"))["Cell Identifier"].cell
-    assert (cell.lac, cell.ci) == (P.lac, P.ci2)
+    assert (cell.lac, cell.ci) == (P.lac2, P.ci2)
 
 
 @pytest.mark.parametrize("kind", ["mo_call_handover_inter_msc", "mt_call_handover_inter_msc"])

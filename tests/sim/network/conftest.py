@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sim.draws import Draws
 from sim.network.build import Settings, build_network
-from sim.network.intents import Identities
+from sim.network.intents import Identities, Journeys, Services
 from sim.network.kernel import Network
 from sim.network.templates import Shape
 from sim.network.topology import build_topology
@@ -75,6 +75,8 @@ class Script:
             power=lambda *span: between(self.power, power, *span),
             calls=lambda *span: between(self.calls, CALL_COLUMNS, *span),
             texts=lambda *span: between(self.texts, TEXT_COLUMNS, *span),
+            services=lambda *span: Services.none(),
+            journeys=lambda *span: Journeys.none(),
             next_on_us=lambda sub, after_us: min(
                 (t for t, who, on, _ in self.power if who == sub and on and t > after_us), default=-1
             ),
@@ -140,9 +142,14 @@ def network(topology, library, identities) -> Callable[..., Network]:
     """A network with the people of a script in it, at time 0."""
 
     def build(
-        script: Script, until_us: int = 3 * HOUR, seed: int = 5, t3212_us: int = 10_000 * HOUR
+        script: Script,
+        until_us: int = 3 * HOUR,
+        seed: int = 5,
+        t3212_us: int = 10_000 * HOUR,
+        **chances: float,
     ) -> Network:
-        settings = Settings(t3212_us=t3212_us, epoch_unix_us=EPOCH)
+        never = {"ping_pong_share": 0.0, "handover_failure_share": 0.0}
+        settings = Settings(t3212_us=t3212_us, epoch_unix_us=EPOCH, **(never | chances))
         return build_network(
             settings, topology, identities, script.people(), Draws(seed), library, 0, until_us
         )
@@ -154,8 +161,10 @@ def network(topology, library, identities) -> Callable[..., Network]:
 def settle(network, identities) -> Callable[..., Settled]:
     """Settles a script from 0 to `until_us`."""
 
-    def run(script: Script, until_us: int = 3 * HOUR, seed: int = 5, admits=None) -> Settled:
-        net = network(script, until_us, seed)
+    def run(
+        script: Script, until_us: int = 3 * HOUR, seed: int = 5, admits=None, **chances: float
+    ) -> Settled:
+        net = network(script, until_us, seed, **chances)
         net.admits = admits
         net.keep_journal()
         net.settle(until_us)
@@ -168,3 +177,18 @@ def settle(network, identities) -> Callable[..., Settled]:
 def cell_of(topology) -> Callable[[int], int]:
     """A cell in a location area."""
     return lambda lac: int(np.flatnonzero(topology.lac == lac)[0])
+
+
+@pytest.fixture
+def across(topology) -> Callable[[int, int], tuple[int, int]]:
+    """Two neighbouring cells, each in a location area."""
+
+    def pair(lac: int, other: int) -> tuple[int, int]:
+        return next(
+            (a, int(b))
+            for a in range(topology.n)
+            for b in topology.neighbours(a)
+            if (topology.lac[a], topology.lac[b]) == (lac, other)
+        )
+
+    return pair

@@ -77,11 +77,11 @@ def test_who_is_in_a_call_is_busy(settle, script, cell_of) -> None:
     assert run.kinds == ["mo_call_answered", "mt_call_answered", "mo_call_busy"]
 
 
-def test_no_circuit(settle, script, cell_of) -> None:
+def test_no_channel(settle, script, cell_of) -> None:
     for call in (wish(HOUR, 0), wish(HOUR, 0, 2, number="10086")):
         run = settle(script(home(cell_of(4097)), calls=[call]), admits=lambda cell, t_us: False)
-        assert run.kinds == ["mo_call_busy"]
-        assert run.shown(0) == [(10, 1, 0), (19, 1, 34)]
+        assert run.kinds == ["mo_call_assignment_failed"]
+        assert run.shown(0) == [(10, 1, 0), (19, 1, 47)]
 
 
 def test_a_dead_battery_shows_nothing_and_costs_a_page(settle, script, cell_of) -> None:
@@ -157,28 +157,85 @@ def test_switching_off_waits_for_the_end_of_the_call(settle, script, cell_of) ->
     assert np.all(np.diff(rows["t_us"]) > 0)
 
 
-def test_handover_into_another_bsc_and_the_update_after_it(settle, script, cell_of) -> None:
-    far = cell_of(4099)
-    story = script(
-        home(cell_of(4097)), moves=[(HOUR + 40 * SECOND, 0, far)], calls=[wish(HOUR, 0, talk_s=120)]
-    )
+def test_handover_into_another_bsc_and_the_update_after_it(settle, script, across) -> None:
+    here, there = across(4098, 4099)
+    story = script(home(here), moves=[(HOUR + 40 * SECOND, 0, there)], calls=[wish(HOUR, 0, talk_s=120)])
     run = settle(story)
     assert run.kinds[:2] == ["mo_call_answered", "mt_call_answered"]
-    assert ("handover", True) in run.shapes[0].options
-    assert ("handover", True) not in run.shapes[1].options
+    assert [("handover", True) in shape.options for shape in run.shapes[:3]] == [False, False, True]
+    assert run.ladder_acts[2] == run.ladder_acts[0]
     rows = run.of(0)
     assert rows["kind"].tolist()[:4] == [10, 11, 30, 12]
-    assert rows["lac"].tolist()[:4] == [4097, 4097, 4099, 4099]
+    assert rows["lac"].tolist()[:4] == [4098, 4098, 4099, 4099]
     assert set(rows["kind"].tolist()[4:]) <= {3, 5}
     assert run.network.station(0).registered_lac == 4099
 
 
-def test_handover_of_the_called_side(settle, script, cell_of) -> None:
-    story = script(
-        home(cell_of(4097)), moves=[(HOUR + 40 * SECOND, 1, cell_of(4099))], calls=[wish(HOUR, 0, talk_s=120)]
-    )
+def test_handover_of_the_called_side(settle, script, across) -> None:
+    here, there = across(4098, 4099)
+    story = script(home(here), moves=[(HOUR + 40 * SECOND, 1, there)], calls=[wish(HOUR, 0, talk_s=120)])
     run = settle(story)
-    assert ("handover", True) in run.shapes[1].options
+    handed_over = [act for act, shape in run.started if ("handover", True) in shape.options]
+    assert handed_over == [run.ladder_acts[1]]
+
+
+def test_a_call_is_handed_over_as_often_as_its_subscriber_changes_cells(settle, script, across) -> None:
+    here, there = across(4098, 4099)
+    moves = [(HOUR + t * SECOND, 0, cell) for t, cell in ((40, there), (60, here), (80, there))]
+    run = settle(script(home(here), moves=moves, calls=[wish(HOUR, 0, 2, number="10086", talk_s=120)]))
+    rows = run.of(0)
+    assert rows["kind"].tolist()[:6] == [10, 11, 30, 30, 30, 12]
+    assert rows["lac"].tolist()[:6] == [4098, 4098, 4099, 4098, 4099, 4099]
+    ended = rows[rows["kind"] == 12][0]
+    assert abs(int(ended["duration_us"]) - 120 * SECOND) < SECOND
+
+
+def test_a_handover_within_a_bsc_shows_in_the_cell_of_what_follows(settle, script, across) -> None:
+    here, there = across(4097, 4098)
+    story = script(
+        home(here), moves=[(HOUR + 40 * SECOND, 0, there)],
+        calls=[wish(HOUR, 0, 2, number="10086", talk_s=120)],
+    )  # fmt: skip
+    run = settle(story)
+    assert [shape.kind for shape in run.shapes[:2]] == ["mo_call_answered", "mo_call_handover_intra_bsc"]
+    rows = run.of(0)
+    assert rows["kind"].tolist()[:3] == [10, 11, 12]
+    assert rows["lac"].tolist()[:3] == [4097, 4097, 4098]
+
+
+@pytest.mark.parametrize(
+    ("chances", "kind"),
+    [
+        ({"handover_failure_share": 1.0}, "mo_call_handover_returned"),
+        ({"ping_pong_share": 1.0}, "mo_call_answered"),
+    ],
+)
+def test_handovers_that_fail_or_go_back(settle, script, across, chances, kind) -> None:
+    here, there = across(4098, 4099)
+    call = wish(HOUR, 0, 2, number="10086", talk_s=90)
+    run = settle(script(home(here), moves=[(HOUR + 40 * SECOND, 0, there)], calls=[call]), **chances)
+    handovers = [shape.kind for act, shape in run.started[1:] if act == run.ladder_acts[0]]
+    assert set(handovers) == {kind}
+    assert len(handovers) > 1  # tried again; there, back and there again
+    shown = run.of(0)["kind"].tolist()
+    assert shown[:2] == [10, 11]
+    assert 12 in shown
+    assert shown.count(30) == (0 if kind == "mo_call_handover_returned" else len(handovers))
+
+
+def test_calls_that_handovers_lose(settle, script, across) -> None:
+    """Of handovers that fail one in sixteen loses the call, and both sides hear of it."""
+    lost, (here, there) = 0, across(4098, 4099)
+    for seed in range(40):
+        story = script(home(here), moves=[(HOUR + 40 * SECOND, 0, there)], calls=[wish(HOUR, 0, talk_s=90)])
+        run = settle(story, seed=seed, handover_failure_share=1.0)
+        if (0, acts.CALL_DROPPED, "") in run.outcomes():
+            lost += 1
+            assert run.shown(0)[2] == (12, 1, 0)
+            assert run.shown(1)[2] == (12, 2, 16)
+            durations = run.visible[run.visible["kind"] == 12]["duration_us"].tolist()
+            assert abs(durations[0] - durations[1]) < SECOND
+    assert lost > 5
 
 
 def test_a_text_waits_for_its_receiver(settle, script, cell_of) -> None:

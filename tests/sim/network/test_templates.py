@@ -87,6 +87,7 @@ def any_values(draw: st.DrawFn, called: int, tpdu: int) -> Values:
         ti=draw(st.integers(0, 6)), ho_ref=draw(octet),
         ho_cell=draw(st.binary(min_size=2, max_size=2)),
         bsc=draw(st.integers(0, 0x3FFF)), bsc2=draw(st.integers(0, 0x3FFF)), msc=draw(st.integers(0, 0x3FFF)),
+        msc2=draw(st.integers(0, 0x3FFF)), old_mcc=draw(digits)[:3], old_mnc=draw(digits)[:2],
         sls=draw(st.integers(0, 15)), sls2=draw(st.integers(0, 15)),
         called="86" + draw(st.text("0123456789", min_size=called, max_size=called)), calling="10086",
         tpdu=draw(st.binary(min_size=tpdu, max_size=tpdu)),
