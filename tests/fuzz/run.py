@@ -90,7 +90,8 @@ def build(target: Target, program: Path, clang: str) -> None:
     python = []
     if target.source == "signalling.c":
         python = [
-            f"-I{sysconfig.get_path('include')}", f"-L{variables['LIBDIR']}", f"-Wl,-rpath,{variables['LIBDIR']}",
+            f"-I{sysconfig.get_path('include')}", f"-L{variables['LIBDIR']}",
+            f"-Wl,-rpath,{variables['LIBDIR']}",
             f"-lpython{variables['LDVERSION']}",
         ]  # fmt: skip
     call(
@@ -109,7 +110,7 @@ def write_seeds(folder: Path, inputs: Iterable[bytes]) -> int:
 
 
 def environment(tree: Path) -> dict[str, str]:
-    """Python in the fuzzer: instrumented modules first, every object from malloc so that reads are watched."""
+    """Python in the fuzzer: instrumented modules first; all memory from malloc, so that reads are watched."""
     paths = [str(tree), *(p for p in sys.path if p.endswith("site-packages"))]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),

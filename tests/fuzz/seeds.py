@@ -94,7 +94,9 @@ def captures() -> Iterator[bytes]:
             sctp += chunk + bytes(-len(chunk) % 4)
         udp = struct.pack("!HHHH", 9899, 9899, 8 + len(sctp), 0) + sctp
         for protocol, inner in ((132, sctp), (17, udp)):
-            four = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 0, 0, 64, protocol, 0, b"\n\0\0\1", b"\n\0\0\2")
+            four = struct.pack(
+                "!BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 0, 0, 64, protocol, 0, b"\n\0\0\1", b"\n\0\0\2"
+            )
             six = struct.pack("!IHBB16s16s", 6 << 28, len(inner), protocol, 64, b"\1" * 16, b"\2" * 16)
             for link, frame in (
                 (1, bytes(12) + b"\x08\0" + four + inner),
@@ -116,7 +118,9 @@ def _files(link: int, frame: bytes) -> Iterator[bytes]:
         section = struct.pack(order + "IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
         options = struct.pack(order + "HHB3xHHqHH", 9, 1, 9, 14, 8, 3600, 0, 0)
         length = 20 + len(options)
-        interface = struct.pack(order + "IIHHI", 1, length, link, 0, 0) + options + struct.pack(order + "I", length)
+        interface = (
+            struct.pack(order + "IIHHI", 1, length, link, 0, 0) + options + struct.pack(order + "I", length)
+        )
         length = 32 + len(padded)
         enhanced = struct.pack(order + "IIIIIII", 6, length, 0, 5, 6, len(frame), len(frame)) + padded
         yield b"\2" + section + interface + 2 * (enhanced + struct.pack(order + "I", length))

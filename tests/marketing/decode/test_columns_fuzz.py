@@ -1,8 +1,15 @@
-"""Whatever comes in: no crash, no read outside the message, nothing filled on an error row."""
+"""Whatever comes in: no crash, no read outside the message, nothing filled on an error row.
+
+And the same as the reference codec says of it: `kairos fuzz` does by the million what the tests here do by
+the hundred thousand, with the same seeds everywhere.
+"""
 
 import numpy as np
 import pytest
 
+from experiments.fuzz import BLOCK, block_messages, check
+from experiments.fuzz_mutate import cuts
+from experiments.fuzz_traffic import sound_messages
 from marketing.decode import ERROR_NAMES, ROW, decode_batch, decode_flat, new_rows
 
 N = 100_000
@@ -75,3 +82,26 @@ def test_decoding_twice_into_the_same_rows_leaves_nothing_behind(wire):
     first = decode_batch(data, offsets, rows).tobytes()
     rows.view(np.uint8)[:] = 0xAA
     assert decode_batch(data, offsets, rows).tobytes() == first
+
+
+# A tenth of a hundred thousand messages each.
+PARTS = 10
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_messages_agree_with_the_reference(part):
+    seed, blocks = 2009, N // BLOCK // PARTS
+    for block in range(part * blocks, (part + 1) * blocks):
+        report = check(block_messages(seed, block), block * BLOCK)
+        assert report.differences == {}, f"kairos fuzz --seed {seed} --start {block * BLOCK} --count {BLOCK}"
+        assert report.messages == BLOCK
+        # Damage that reaches the layers: accepted, refused and passed over all occur.
+        assert min(report.kinds[kind] for kind in ("equal", "refused", "deeper")) > BLOCK // 100
+
+
+def test_every_cut_agrees_with_the_reference():
+    """Behind each octet, with the lengths as they were and with those around the cut put right."""
+    messages = [cut for octets in sound_messages(2009, 0, stories=3, others=40) for cut in cuts(octets)]
+    report = check(messages)
+    assert report.differences == {}
+    assert report.messages > 5000
