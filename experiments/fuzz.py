@@ -114,7 +114,8 @@ def _promise(octets: bytes, row: np.void, *, alone: bool) -> str:
 def _brief_differs(messages: list[bytes], rows: RowBatch) -> NDArray[np.bool_]:
     """Where a brief row is not what `marketing.decode.schema` says of it beside the whole row."""
     brief = decode_batch(*_packed(messages), new_rows(len(messages), BRIEF))
-    passed = np.isin(rows["error"], list(BRIEF_PASSES_OVER)) & (brief["error"] == 0)
+    # What is passed over may be refused for what comes behind it, or not at all.
+    passed = np.isin(rows["error"], list(BRIEF_PASSES_OVER))
     wrong = (brief["error"] != rows["error"]) & ~passed
     for name in BRIEF.names or ():
         if name not in ("error", "present"):
@@ -140,8 +141,8 @@ def check(messages: list[bytes], first: int = 0) -> Report:
 
 
 def _verdict(octets: bytes) -> str:
-    row = _alone(octets)[0]
-    return _promise(octets, row, alone=False) or compare(octets, row).detail
+    """What differs in one message, "" = nothing."""
+    return next(iter(check([octets]).differences), "")
 
 
 def minimised(octets: bytes, same: Callable[[bytes], bool]) -> bytes:

@@ -3,7 +3,7 @@
     python tests/fuzz/run.py [TARGET ...] [--seconds 3600] [--work DIR]
     python tests/fuzz/run.py TARGET --reproduce FILE
 
-Exit codes: 0 nothing found; 2 clang or Cython is missing; 3 a finding, whose input is named.
+Exit codes: 0 nothing found; 1 stopped early; 2 clang or Cython is missing; 3 a finding, whose input is named.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,7 +24,7 @@ from typing import Final, NamedTuple
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
 PLATFORM: Final = ROOT / "platform"
-#: Undefined behaviour ends the run like a wrong read. Cython compares pointers to functions of other types.
+#: Undefined behaviour ends the run like a wrong read. Flags that define it (-fwrapv) are those of the wheel.
 SANITIZERS: Final = "address,undefined"
 FLAGS: Final = (
     "-g1", "-O1", "-fno-omit-frame-pointer", "-fno-strict-aliasing", "-fwrapv", "-DNDEBUG",
@@ -45,6 +46,8 @@ TARGETS: Final = {
     "correlate": Target("signalling.c", ("-DCORRELATE",), 4096, "streams"),
     "capture": Target("capture.c", (), 4096, "captures"),
 }
+#: libFuzzer's exit code after SIGINT.
+INTERRUPTED: Final = 72
 #: Compiled modules under test, which the signalling targets load.
 MODULES: Final = ("marketing/decode/columns", "marketing/correlate/table")
 
@@ -85,7 +88,8 @@ def build_modules(work: Path, clang: str) -> Path:
     return tree
 
 
-def build(target: Target, program: Path, clang: str) -> None:
+def build(target: Target, program: Path, clang: str, *more: str) -> None:
+    """Compile a harness; `more` are further options of the compiler."""
     variables = sysconfig.get_config_vars()
     python = []
     if target.source == "signalling.c":
@@ -95,7 +99,7 @@ def build(target: Target, program: Path, clang: str) -> None:
             f"-lpython{variables['LDVERSION']}",
         ]  # fmt: skip
     call(
-        clang, *FLAGS, *target.defines, f"-fsanitize={SANITIZERS},fuzzer", f"-I{PLATFORM / 'sigtran'}",
+        clang, *FLAGS, *target.defines, *more, f"-fsanitize={SANITIZERS},fuzzer", f"-I{PLATFORM / 'sigtran'}",
         HERE / target.source, "-o", program, *python, "-lm",
     )  # fmt: skip
 
@@ -158,6 +162,7 @@ def fuzz(name: str, program: Path, work: Path, tree: Path, seconds: int, seed: i
     say(f"{name}: {write_seeds(start, getattr(seeds, TARGETS[name].seeds)())} inputs to start from")
     corpus.mkdir(parents=True, exist_ok=True)
     log = work / f"{name}.log"
+    began = time.monotonic()
     with log.open("w") as out:
         done = subprocess.run(
             [
@@ -171,9 +176,12 @@ def fuzz(name: str, program: Path, work: Path, tree: Path, seconds: int, seed: i
     executed = re.findall(r"number_of_executed_units:\s*(\d+)", text)
     covered = re.findall(r"cov: (\d+) ft: (\d+)", text)
     say(
-        f"{name}: {executed[-1] if executed else '?'} executions in {seconds} s, "
+        f"{name}: {executed[-1] if executed else '?'} executions in {time.monotonic() - began:.0f} s, "
         f"coverage {' counters, '.join(covered[-1]) if covered else '?'} features, log {log}"
     )
+    if done.returncode == INTERRUPTED:
+        say(f"{name}: stopped before its time; nothing found so far")
+        return 1
     if done.returncode:
         say(f"{name}: A FINDING, exit code {done.returncode}: see {findings} and the end of {log}")
         return 3

@@ -146,6 +146,10 @@ static void decode_one(const wire *w)
 	if (row[at_error])
 		for (size_t i = at_payload; i < row_size; i++)
 			CHECK(row[i] == 0);
+#ifdef PLANTED
+	/* What the fuzzer must find: a read of the octet behind the message. */
+	CHECK(octets[w->n] != 0x5A);
+#endif
 	if (user_length && !row[at_more] && row[at_sccp] != 0x0B) {
 		/* The user data by themselves, as the correlator reads joined segments. */
 		alone = exact(octets + user_offset, user_length);

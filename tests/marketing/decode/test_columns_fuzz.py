@@ -4,15 +4,22 @@ And the same as the reference codec says of it: `kairos fuzz` does by the millio
 the hundred thousand, with the same seeds everywhere.
 """
 
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from experiments.fuzz import BLOCK, block_messages, check
-from experiments.fuzz_mutate import cuts
-from experiments.fuzz_traffic import sound_messages
+from experiments.fuzz_mutate import cuts, mutate
+from experiments.fuzz_traffic import Draws, sound_messages
 from marketing.decode import ERROR_NAMES, ROW, decode_batch, decode_flat, new_rows
 
 N = 100_000
+VECTORS = (
+    Path(os.environ.get("KAIROS_VECTORS", Path(__file__).parents[4] / "shared" / "vectors")) / "corpus.jsonl"
+)
 
 
 def mutated(wire, seed: int, n: int):
@@ -105,3 +112,33 @@ def test_every_cut_agrees_with_the_reference():
     report = check(messages)
     assert report.differences == {}
     assert report.messages > 5000
+
+
+#: What stands below each layer of a vector: BSSAP of so many octets.
+BELOW = {
+    "bssap": lambda raw: raw,
+    "bssmap": lambda raw: bytes([0, len(raw)]) + raw,
+    "dtap": lambda raw: bytes([1, 0, len(raw)]) + raw,
+    "rpdata": lambda raw: bytes([1, 3, len(raw) + 3, 9, 1, len(raw)]) + raw,
+}
+
+
+@pytest.mark.vectors
+@pytest.mark.skipif(not VECTORS.exists(), reason=f"no vectors at {VECTORS}; set KAIROS_VECTORS")
+def test_damaged_vectors_agree_with_the_reference(wire):
+    """Messages of other projects, as they are and damaged: shapes that no ladder has."""
+    messages = []
+    for line in VECTORS.read_text(encoding="utf-8").splitlines():
+        vector = json.loads(line)
+        raw, layer = bytes.fromhex(vector["hex"]), vector["layer"]
+        if layer == "m3ua":
+            messages.append(raw)
+        elif layer == "sccp":
+            messages.append(wire.m3ua(raw, True))
+        elif layer in BELOW and len(raw) < 245:
+            user = BELOW[layer](raw)
+            messages.append(wire.m3ua(bytes([6, 1, 2, 3, 0, 1, len(user)]) + user, True))
+    assert len(messages) > 300
+    d = Draws(2009, 0)
+    damaged = [mutate(octets, d, messages) for octets in messages for _ in range(20) if len(octets) >= 8]
+    assert check(messages + damaged).differences == {}

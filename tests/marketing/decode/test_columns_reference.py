@@ -114,6 +114,12 @@ FOUND = {
         "OK",
         {"pd": 5, "dtap": 0x22, "cause": 5},
     ),
+    # TS 29.002 17.5: the argument of notifySS (16) does not begin with an SS code.
+    "notifySS": (
+        "0100 11 0b3b 1c0d a10b 020105 020110 3003040121",
+        "OK",
+        {"component": 1, "operation": 16, "ss_code": 0},
+    ),
     # TS 48.008 3.2.2.6: the element is an IMSI, also where another one has been before.
     "IMSI, then a TMSI in the place of an IMSI": ("00 0e 2f 0804 010011f2 0805 f4 01020304", "IDENTITY", {}),
 }
