@@ -123,7 +123,6 @@ def _add_party(row: Row, name: str, value: PartyNumber) -> None:
     row[f"{name}_type"] = extension | value.type << 4 | value.plan
     row[f"{name}_digits"] = min(len(value.digits), 255)
     row[name] = _kept(value.digits)
-    row["present"] |= Present[name.upper()]
 
 
 def _add_cause(row: Row, value: int) -> None:
@@ -235,8 +234,10 @@ def _add_call(row: Row, message: str, name: str, element: Any) -> None:
         _add_cause(row, element.value)
     elif message == "SETUP" and name == "Called party BCD number":
         _add_party(row, "called", element)
+        row["present"] |= Present.CALLED
     elif message == "SETUP" and name == "Calling party BCD number":
         _add_party(row, "calling", element)
+        row["present"] |= Present.CALLING
 
 
 # ------------------------------------------------------------------ supplementary services
@@ -312,7 +313,10 @@ def _string_place(octets: bytes, value: ss_components.Component) -> int:
 
 
 def _add_ss_argument(row: Row, parameter: bytes, code: int) -> None:
-    """SS-Code, SS-ForBS-Code, RegisterSS-Arg (TS 29.002 17.7.4): the service, and where calls go."""
+    """SS-Code, SS-ForBS-Code, RegisterSS-Arg (TS 29.002 17.7.4): the service, and where calls go.
+
+    Present.CALLED is for the parties of calls and short messages alone.
+    """
     reader = Reader(parameter)
     value = ber.pull_tlv(reader)
     sequence = value.tag == ber.SEQUENCE

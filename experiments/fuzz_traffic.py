@@ -11,7 +11,20 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from sim.bssap import bssap, bssmap, bssmap_elements, cc_elements, dtap, mm, sccp, sms, ss_components, tpdu
+from sim.bssap import (
+    ber,
+    bssap,
+    bssmap,
+    bssmap_elements,
+    cc_elements,
+    dtap,
+    mm,
+    sccp,
+    sms,
+    ss_components,
+    tpdu,
+)
+from sim.bssap.cc_elements import PartyNumber
 from sim.bssap.cells import DISCRIMINATORS
 from sim.bssap.elements import Codec, Element, MessageType
 from sim.bssap.errors import EncodeError
@@ -107,14 +120,42 @@ def _bssmap_cause(d: Draws) -> bytes:
     return bytes([d.below(128)]) if d.chance(80) else bytes([0x80 | d.below(128), d.below(256)])
 
 
-def _facility(d: Draws) -> bytes:
-    kind = d.pick((ss_components.INVOKE, ss_components.RETURN_RESULT, ss_components.RETURN_ERROR))
-    code = d.pick(
-        tuple(ss_components.ERRORS if kind == ss_components.RETURN_ERROR else ss_components.OPERATIONS)
+def _ss_argument(d: Draws, code: int) -> bytes:
+    """The argument of an operation of TS 29.002 17.5: a USSD string, an SS code, a number, or none."""
+    if code in ss_components.USSD_OPERATIONS:
+        text = "".join(d.pick("0123456789*#") for _ in range(d.between(1, 24)))
+        ussd = ss_components.ussd(text if d.chance(70) else "Your balance"[: d.between(1, 12)])
+        dcs = d.pick((ussd.dcs, ussd.dcs, 0x48, 0x44, 0x11))
+        return ss_components.encode_ussd(ss_components.Ussd(ussd.octets, dcs))
+    if d.chance(20):
+        return bytes([4, 1, d.below(256)])
+    number = PartyNumber(d.digits(d.between(1, 21)), d.pick((0, 1))) if d.chance(60) else None
+    return ss_components.encode_ss_argument(
+        ss_components.SsArgument(d.pick(tuple(ss_components.SS_CODES)), None, d.below(256), number)
     )
-    argument = ss_components.encode_ussd(ss_components.ussd("*1" + d.digits(d.below(12)) + "#"))
-    component = ss_components.Component(kind, d.between(-128, 127), code, argument if d.chance(50) else b"")
-    return ss_components.encode_facility((component,) * d.between(1, 2))
+
+
+_KINDS_OF_COMPONENT: Final = (
+    ss_components.INVOKE, ss_components.INVOKE, ss_components.RETURN_RESULT, ss_components.RETURN_ERROR,
+    ss_components.REJECT,
+)  # fmt: skip
+#: Operations whose argument a column tells of, and a few others.
+_OPERATIONS: Final = (59, 60, 61, 10, 10, 11, 12, 13, 14, 15, 16, 17, 19, 124)
+
+
+def _facility(d: Draws) -> bytes:
+    kind = d.pick(_KINDS_OF_COMPONENT)
+    code = d.pick(_OPERATIONS)
+    argument = _ss_argument(d, code) if d.chance(80) else b""
+    invoke, linked = d.between(-128, 127), d.below(128) if d.chance(10) else None
+    if kind == ss_components.REJECT:
+        problem = ber.Tlv(0x80 | d.below(4), bytes([d.below(8)]))
+        component = ss_components.Component(kind, None if d.chance(30) else invoke, problem=problem)
+    elif kind == ss_components.INVOKE:
+        component = ss_components.Component(kind, invoke, code, argument, linked)
+    else:
+        component = ss_components.Component(kind, invoke, code, argument)
+    return ss_components.encode_facility((component,) * d.pick((1, 1, 1, 2)))
 
 
 _CONTENTS: Final[dict[Codec, Callable[[Draws], bytes]]] = {

@@ -16,7 +16,7 @@ from experiments.fuzz import check
 from experiments.fuzz_deeper import DEEPER, deeper_name
 from experiments.fuzz_reference import expected
 from experiments.fuzz_traffic import Draws, in_m3ua, sound_messages
-from marketing.decode import COLUMNS, DecodeErrorKind, decode_batch
+from marketing.decode import COLUMNS, DecodeErrorKind, Present, decode_batch
 from sigtran import m3ua
 from sim.bssap import bssmap, bssmap_elements, dtap, sccp, sms
 
@@ -43,13 +43,18 @@ def test_all_messages_of_the_tables_agree():
     messages = [m for block in range(60) for m in sound_messages(5, block)]
     kinds = assert_agreement(messages)
     assert kinds["equal"] > 0.9 * len(messages)
+    carried, flags = set(), 0
     seen = {"bssmap": set(), "dtap": set(), "sccp": set()}
     for octets in messages:
         row = expected(octets).row
         seen["sccp"].add(row["sccp"])
         seen["bssmap"].add(row["bssmap"])
         seen["dtap"].add((row["pd"], row["dtap"]))
-    # Every message type that there is has been among them.
+        carried |= {name for name, value in row.items() if value not in (0, bytes(10))}
+        flags |= row["present"]
+    # Every column has held something, every flag been set, every message type that there is been met.
+    assert carried == {column.name for column in COLUMNS} - {"error"}
+    assert flags == sum(Present)
     assert seen["sccp"] >= set(range(1, 21))
     assert seen["bssmap"] >= {row.code for row in bssmap.MESSAGES}
     assert seen["dtap"] >= {(p.pd, kind.code) for p in dtap.PROTOCOLS for kind in p.messages}
