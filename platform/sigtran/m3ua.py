@@ -205,7 +205,10 @@ class Parameter:
 
     def as_parameters(self) -> tuple[Parameter, ...]:
         """The parameters inside; `DecodeError` if it does not parse."""
-        return pull_parameters(self.value)
+        try:
+            return pull_parameters(self.value)
+        except DecodeError as error:
+            raise DecodeError(f"parameter {self.tag:#06x}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,11 +179,16 @@ def encode_value(element: Element, value: Any) -> bytes:
 
 def pull_element(reader: Reader, element: Element) -> Any:
     """The value of an element whose identifier, if it has one, has been read."""
-    if element.form in ("LV", "TLV"):
-        return decode_value(element, reader.pull_lv())
-    if element.form == "TLVE":
-        return decode_value(element, reader.pull(reader.pull_uint(2)))
-    return decode_value(element, reader.pull(element.low))
+    try:
+        if element.form in ("LV", "TLV"):
+            data = reader.pull_lv()
+        elif element.form == "TLVE":
+            data = reader.pull(reader.pull_uint(2))
+        else:
+            data = reader.pull(element.low)
+    except DecodeError as error:
+        raise DecodeError(f"{element.name}: {error}") from None
+    return decode_value(element, data)
 
 
 def push_element(element: Element, value: Any) -> bytes:

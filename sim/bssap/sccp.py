@@ -163,7 +163,7 @@ class SccpMessage:
 
 def _decode_segmentation(data: bytes) -> Segmentation:
     if len(data) != 4:
-        raise DecodeError(f"segmentation in {len(data)} octets, 4 wanted")
+        raise DecodeError(f"{len(data)} octets, 4 wanted")
     first = data[0]
     return Segmentation(bool(first & 0x80), first & 15, int.from_bytes(data[1:], "big"), bool(first & 0x40))
 
@@ -180,12 +180,12 @@ def _decode_parameter(name: str, data: bytes) -> object:
         return decode_address(data)
     if name == "data":
         if not data:
-            raise DecodeError("data: empty")
+            raise DecodeError("empty")
         return data
     if name == "segmentation":
         return _decode_segmentation(data)
     if len(data) != _SIZES[name]:
-        raise DecodeError(f"{name}: {len(data)} octets, {_SIZES[name]} wanted")
+        raise DecodeError(f"{len(data)} octets, {_SIZES[name]} wanted")
     value = int.from_bytes(data, "big")
     return bool(value & 1) if name == "more" else value
 
@@ -216,9 +216,16 @@ def _pull_pointer(data: bytes, at: int, octets: int) -> int:
     return at + octets - 1 + value if value else 0
 
 
-def _pull_at(data: bytes, at: int, octets: int) -> bytes:
-    reader = Reader(data[at:])
-    return reader.pull(int.from_bytes(reader.pull(octets), "little"))
+def _pull_parameter(row: SccpType, name: str, reader: Reader, length_octets: int = 0) -> object:
+    """A parameter of fixed size or behind its length, low octet first; errors name message and parameter."""
+    try:
+        if length_octets > 1:
+            data = reader.pull(int.from_bytes(reader.pull(length_octets), "little"))
+        else:
+            data = reader.pull_lv() if length_octets else reader.pull(_SIZES[name])
+        return _decode_parameter(name, data)
+    except DecodeError as error:
+        raise DecodeError(f"{row.short}: {name}: {error}") from None
 
 
 def decode(data: bytes) -> SccpMessage:
@@ -229,13 +236,14 @@ def decode(data: bytes) -> SccpMessage:
         raise DecodeError(f"SCCP message type 0x{code:02x} is unknown")
     values: dict[str, object] = {}
     for name in row.fixed:
-        values[name] = _decode_parameter(name, reader.pull(_SIZES[name]))
+        values[name] = _pull_parameter(row, name, reader)
     at = reader.position
     for name in row.variable:
         target = _pull_pointer(data, at, row.pointer)
         if not target:
             raise DecodeError(f"{row.short}: {name} has no pointer")
-        values[name] = _decode_parameter(name, _pull_at(data, target, row.pointer if name == "data" else 1))
+        octets = row.pointer if name == "data" else 1
+        values[name] = _pull_parameter(row, name, Reader(data[target:]), octets)
         at += row.pointer
     if row.optional:
         target = _pull_pointer(data, at, row.pointer)
@@ -246,10 +254,11 @@ def decode(data: bytes) -> SccpMessage:
 
 def _pull_optional(reader: Reader, row: SccpType, values: dict[str, object]) -> None:
     while code := reader.pull_u8():
-        content = reader.pull_lv()
         name = _PARAMETERS.get(code)
         if name in row.optional and name is not None:
-            values[name] = _decode_parameter(name, content)
+            values[name] = _pull_parameter(row, name, reader, 1)
+        else:
+            reader.pull_lv()
 
 
 def encode(message: SccpMessage) -> bytes:

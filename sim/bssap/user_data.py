@@ -168,7 +168,10 @@ def decode_user_data(data: bytes, dcs: int, has_header: bool) -> UserData:
     if has_header:
         if not octets or value.header_octets > len(octets):
             raise DecodeError("user data header is longer than the user data")
-        decode_header(octets[1 : value.header_octets])
+        try:
+            decode_header(octets[1 : value.header_octets])
+        except DecodeError as error:
+            raise DecodeError(f"user data header: {error}") from None
         if alphabet(dcs) == GSM7 and (8 * value.header_octets + 6) // 7 > length:
             raise DecodeError("user data header is longer than the user data")
     return value

@@ -153,8 +153,7 @@ INLINED int cell_list(const uint8_t *b, int n, int offset, struct row *row) {
     size = CELLS[b[0] & 15].octets;
     if (size < 0 || (size == 0 && n != 1) || (size > 0 && (n == 1 || (n - 1) % size)))
         return E_BSSMAP_ELEMENT;
-    if (size)
-        row->list_cells = (uint8_t)((n - 1) / size);
+    row->list_cells = (uint8_t)(size ? (n - 1) / size : 0);
     row->discriminator = b[0] & 15;
     row->list_offset = (uint16_t)offset;
     row->present |= P_LIST;
@@ -221,8 +220,8 @@ INLINED int user_data(const uint8_t *restrict b, int n, struct row *restrict row
             break;
         case 0x17:
             if (type == 0x57) {
-                if (UNLIKELY(l3 != NULL)) /* a second one: a mistake, but none to be refused */
-                    error = whole_layer3(l3, l3_octets, b, row, depth);
+                if (UNLIKELY(l3 != NULL)) /* a second one would mix its columns with those of the first */
+                    break;
                 l3 = value;
                 l3_octets = length;
             } else if (depth == FULL && (type == 0x12 || type == 0x13)) {
@@ -231,9 +230,8 @@ INLINED int user_data(const uint8_t *restrict b, int n, struct row *restrict row
             }
             break;
         case 0x08:
-            error = identity(value, length, row);
-            if (!error && !(row->present & P_IMSI))
-                error = E_IDENTITY;
+            /* TS 48.008 3.2.2.6: no other identity than an IMSI. */
+            error = length && (value[0] & 7) == 1 ? identity(value, length, row) : E_IDENTITY;
             break;
         case 0x09:
             if (length != 4)

@@ -177,7 +177,7 @@ APART int facility(const uint8_t *b, int n, const uint8_t *user, struct row *row
         return 0;
     if (code >= 59 && code <= 61)
         ussd(&value, user, row);
-    else if (code >= 10 && code <= 17 && row->component == 1)
+    else if (code >= 10 && code <= 17 && code != 16 && row->component == 1)
         service_argument(&value, row);
     return 0;
 }

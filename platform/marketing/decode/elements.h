@@ -78,8 +78,11 @@ INLINED int identity(const uint8_t *restrict b, int n, struct row *restrict row)
 }
 
 /* The mobile identity (identifier 17) in an optional part that begins at `at` (TS 24.007 11.2.4): an element
- * that is unknown and overruns at the very end is left alone; one that is read is an error. */
+ * that is unknown and overruns at the very end is left alone; one that is read is an error.  Repeated, the first
+ * one counts (TS 24.008 8.6.3). */
 APART int identity_tlv(const uint8_t *b, int n, int at, struct row *row) {
+    struct row repeated;
+    repeated.present = 0;
     while (at < n) {
         if (b[at] & 0x80) {
             at++;
@@ -91,6 +94,7 @@ APART int identity_tlv(const uint8_t *b, int n, int at, struct row *row) {
             int error = identity(b + at + 2, b[at + 1], row);
             if (error)
                 return error;
+            row = &repeated;
         }
         at += 2 + b[at + 1];
     }
@@ -126,7 +130,7 @@ APART int party(const uint8_t *b, int n, uint8_t *number, uint8_t *digits, uint8
     if (count < 0)
         return E_NUMBER;
     *kind = b[0];
-    *digits = (uint8_t)count;
+    *digits = (uint8_t)(count < 255 ? count : 255);
     return 0;
 }
 

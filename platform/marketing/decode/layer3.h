@@ -68,9 +68,9 @@ static const struct kind KINDS[16][64] = {
         [0x03] = {LENGTH_AT, 2, 2},     /* PROGRESS (9.3.17): progress indicator */
         [0x04] = {LENGTH_AT, 2, 2},     /* CC-ESTABLISHMENT (9.3.17a): setup container */
         [0x05] = {SETUP, 2},            /* SETUP (9.3.23) */
-        [0x06] = {OPTIONAL_CAUSE, 2},   /* CC-ESTABLISHMENT CONFIRMED (9.3.17b) */
+        [0x06] = {OPTIONAL_CAUSE, 2, 2}, /* CC-ESTABLISHMENT CONFIRMED (9.3.17b) */
         [0x07] = {NOTHING, 2},          /* CONNECT */
-        [0x08] = {OPTIONAL_CAUSE, 2},   /* CALL CONFIRMED (9.3.2) */
+        [0x08] = {OPTIONAL_CAUSE, 2, 2}, /* CALL CONFIRMED (9.3.2) */
         [0x09] = {NOTHING, 2},          /* START CC */
         [0x0B] = {LENGTH_AT, 2, 3},     /* RECALL (9.3.18a): recall type, facility */
         [0x0E] = {NOTHING, 2},          /* EMERGENCY SETUP */
@@ -86,15 +86,15 @@ static const struct kind KINDS[16][64] = {
         [0x1E] = {CAUSE_AT, 2, 2},      /* RETRIEVE REJECT (9.3.22) */
         [0x1F] = {LENGTH_AT, 2, 2},     /* MODIFY COMPLETE (9.3.14): bearer capability */
         [0x25] = {CAUSE_AT, 2, 2},      /* DISCONNECT (9.3.7) */
-        [0x2A] = {OPTIONAL_CAUSE, 2},   /* RELEASE COMPLETE (9.3.19) */
-        [0x2D] = {OPTIONAL_CAUSE, 2},   /* RELEASE (9.3.18) */
+        [0x2A] = {OPTIONAL_CAUSE, 2, 2}, /* RELEASE COMPLETE (9.3.19) */
+        [0x2D] = {OPTIONAL_CAUSE, 2, 2}, /* RELEASE (9.3.18) */
         [0x31] = {NOTHING, 2},          /* STOP DTMF */
         [0x32] = {NOTHING, 2},          /* STOP DTMF ACKNOWLEDGE */
         [0x34] = {NOTHING, 2},          /* STATUS ENQUIRY */
         [0x35] = {NOTHING, 4},          /* START DTMF (9.3.24): keypad facility */
         [0x36] = {NOTHING, 4},          /* START DTMF ACKNOWLEDGE (9.3.25) */
         [0x37] = {CAUSE_AT, 2, 2},      /* START DTMF REJECT (9.3.26) */
-        [0x39] = {CAUSE_AT, 2, 3},      /* CONGESTION CONTROL (9.3.4): congestion level, cause */
+        [0x39] = {OPTIONAL_CAUSE, 3, 3}, /* CONGESTION CONTROL (9.3.4): behind the congestion level */
         [0x3A] = {LENGTH_AT, 2, 2},     /* FACILITY (9.3.9) */
         [0x3D] = {STATUS, 2, 2},        /* STATUS (9.3.27): cause, call state */
         [0x3E] = {NOTHING, 3},          /* NOTIFY (9.3.16): one octet */
@@ -137,6 +137,7 @@ INLINED void area(const uint8_t *b, struct row *row, const int depth) {
 /* The numbers in the optional part of SETUP (TS 24.007 11.2.4, TS 24.008 9.3.23). */
 APART int setup(const uint8_t *b, int n, struct row *row) {
     int at = 2, length, error = 0;
+    uint8_t repeated[12];
     while (at < n) {
         int tag = b[at];
         if (tag & 0x80) { /* one octet */
@@ -153,7 +154,10 @@ APART int setup(const uint8_t *b, int n, struct row *row) {
             return tag == 0x5E || tag == 0x5C ? E_DTAP_ELEMENT : 0;
         length = b[at + 1];
         at += 2;
-        if (tag == 0x5E) {
+        /* Repeated, the first one counts (TS 24.008 8.6.3). */
+        if ((tag == 0x5E && row->present & P_CALLED) || (tag == 0x5C && row->present & P_CALLING)) {
+            error = party(b + at, length, repeated, repeated + 10, repeated + 11);
+        } else if (tag == 0x5E) {
             error = party(b + at, length, row->called, &row->called_digits, &row->called_type);
             row->present |= P_CALLED;
         } else if (tag == 0x5C) {
@@ -184,9 +188,9 @@ INLINED int optional(const uint8_t *b, int n, int at, int wanted) {
     return n;
 }
 
-/* Every cause (identifier 08) of an optional part must be right; the first one counts. */
-INLINED int optional_cause(const uint8_t *b, int n, struct row *row) {
-    int at = 2, error;
+/* Every cause (identifier 08) of an optional part from `at` on must be right; the first one counts. */
+INLINED int optional_cause(const uint8_t *b, int n, int at, struct row *row) {
+    int error;
     while ((at = optional(b, n, at, 0x08)) < n) {
         if (at < 0)
             return E_DTAP_ELEMENT;
@@ -301,7 +305,7 @@ INLINED int layer3(const uint8_t *restrict b, int n, const uint8_t *user, struct
             return error;
         return kind.what == STATUS && leading(b, n, at) >= n ? E_DTAP_TRUNCATED : 0;
     case OPTIONAL_CAUSE:
-        return depth == FULL ? optional_cause(b, n, row) : 0;
+        return depth == FULL ? optional_cause(b, n, kind.at, row) : 0;
     case CONTROL:
         return depth == FULL ? short_message_control(b, n, row) : whole_layer3(first, octets, user, row, depth);
     case RELEASE:

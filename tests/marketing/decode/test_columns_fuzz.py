@@ -1,11 +1,25 @@
-"""Whatever comes in: no crash, no read outside the message, nothing filled on an error row."""
+"""Whatever comes in: no crash, no read outside the message, nothing filled on an error row.
+
+And the same as the reference codec says of it: `kairos fuzz` does by the million what the tests here do by
+the hundred thousand, with the same seeds everywhere.
+"""
+
+import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.fuzz import BLOCK, block_messages, check
+from experiments.fuzz_mutate import cuts, mutate
+from experiments.fuzz_traffic import Draws, sound_messages
 from marketing.decode import ERROR_NAMES, ROW, decode_batch, decode_flat, new_rows
 
 N = 100_000
+VECTORS = (
+    Path(os.environ.get("KAIROS_VECTORS", Path(__file__).parents[4] / "shared" / "vectors")) / "corpus.jsonl"
+)
 
 
 def mutated(wire, seed: int, n: int):
@@ -75,3 +89,56 @@ def test_decoding_twice_into_the_same_rows_leaves_nothing_behind(wire):
     first = decode_batch(data, offsets, rows).tobytes()
     rows.view(np.uint8)[:] = 0xAA
     assert decode_batch(data, offsets, rows).tobytes() == first
+
+
+# A tenth of a hundred thousand messages each.
+PARTS = 10
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_messages_agree_with_the_reference(part):
+    seed, blocks = 2009, N // BLOCK // PARTS
+    for block in range(part * blocks, (part + 1) * blocks):
+        report = check(block_messages(seed, block), block * BLOCK)
+        assert report.differences == {}, f"kairos fuzz --seed {seed} --start {block * BLOCK} --count {BLOCK}"
+        assert report.messages == BLOCK
+        # Damage that reaches the layers: accepted, refused and passed over all occur.
+        assert min(report.kinds[kind] for kind in ("equal", "refused", "deeper")) > BLOCK // 100
+
+
+def test_every_cut_agrees_with_the_reference():
+    """Behind each octet, with the lengths as they were and with those around the cut put right."""
+    messages = [cut for octets in sound_messages(2009, 0, stories=3, others=40) for cut in cuts(octets)]
+    report = check(messages)
+    assert report.differences == {}
+    assert report.messages > 5000
+
+
+#: What stands below each layer of a vector: BSSAP of so many octets.
+BELOW = {
+    "bssap": lambda raw: raw,
+    "bssmap": lambda raw: bytes([0, len(raw)]) + raw,
+    "dtap": lambda raw: bytes([1, 0, len(raw)]) + raw,
+    "rpdata": lambda raw: bytes([1, 3, len(raw) + 3, 9, 1, len(raw)]) + raw,
+}
+
+
+@pytest.mark.vectors
+@pytest.mark.skipif(not VECTORS.exists(), reason=f"no vectors at {VECTORS}; set KAIROS_VECTORS")
+def test_damaged_vectors_agree_with_the_reference(wire):
+    """Messages of other projects, as they are and damaged: shapes that no ladder has."""
+    messages = []
+    for line in VECTORS.read_text(encoding="utf-8").splitlines():
+        vector = json.loads(line)
+        raw, layer = bytes.fromhex(vector["hex"]), vector["layer"]
+        if layer == "m3ua":
+            messages.append(raw)
+        elif layer == "sccp":
+            messages.append(wire.m3ua(raw, True))
+        elif layer in BELOW and len(raw) < 245:
+            user = BELOW[layer](raw)
+            messages.append(wire.m3ua(bytes([6, 1, 2, 3, 0, 1, len(user)]) + user, True))
+    assert len(messages) > 300
+    d = Draws(2009, 0)
+    damaged = [mutate(octets, d, messages) for octets in messages for _ in range(20) if len(octets) >= 8]
+    assert check(messages + damaged).differences == {}

@@ -1,322 +1,204 @@
 """The fast decoder against the readable one: the same columns, the same refusals.
 
-`expected` reads a message with `sim.bssap` and `sigtran.m3ua` alone and says what the columns must hold. On
-damaged messages the fast decoder may be more lenient where the readable one looks deeper; those places are
-listed in `DEEPER`, and it may never be stricter.
+`experiments.fuzz_reference` reads a message with `sim.bssap` and `sigtran.m3ua` alone and says what every
+column must hold. On damaged messages the fast decoder may be more lenient where the readable one looks
+deeper; those places are listed in `experiments.fuzz_deeper.DEEPER`, and it may never be stricter.
 """
 
-import random
 import re
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketing.decode import decode_batch
+from experiments.fuzz import check
+from experiments.fuzz_deeper import DEEPER, deeper_name
+from experiments.fuzz_reference import expected
+from experiments.fuzz_traffic import Draws, in_m3ua, sound_messages
+from marketing.decode import COLUMNS, DecodeErrorKind, Present, decode_batch
 from sigtran import m3ua
-from sim.bssap import DecodeError, bssap, bssmap, dtap, sccp, sms, ss_components, tpdu
-from sim.bssap.cells import CellIdentifier
-from sim.bssap.identity import Lai, MobileIdentity
-
-COLUMNS = (
-    *("opc", "dpc", "corr", "sls", "sccp", "slr", "dlr", "bssmap", "bssmap_cause", "lac", "ci", "list_cells"),
-    *("tmsi", "imsi", "imsi_digits", "imei", "imei_digits", "lai_lac", "pd", "ti", "dtap", "cause"),
-    *("service", "called", "calling", "cp", "rp", "rp_reference", "tp"),
-    *("component", "operation", "ss_code", "invoke_id"),
-)
-KINDS = ("invoke", "returnResult", "returnError", "reject")
-
-# What only the readable decoder looks at, as its error messages begin or contain it.
-DEEPER = (
-    "party address",  # SCCP addresses are passed over
-    "global title",
-    "title",
-    "semi-octets",
-    "(credit|hop_counter|importance|protocol_class|calling|called|address|segmentation): ",
-    r"octet\(?s?\)? \d+ is missing",  # inside an element that is passed over
-    r"\d+ octets wanted at",
-    "wanted",  # the length of an element that is passed over
-    "is missing",  # a mandatory element that no column needs
-    "reserved",
-    "too many",
-    "user data",
-    "end mark before the end",  # in RP addresses and connected numbers
-    "digits",
-    "component",
-    "BER",
-    "tag",
-    "Facility",
-    "behind",
-    "long",
-    "empty",
-    "header",
-    "discriminator 7",
-)
+from sim.bssap import bssmap, bssmap_elements, dtap, sccp, sms
 
 
-def party(number: Any) -> str:
-    return "" if number is None else number.digits[:20]
+def assert_agreement(messages: list[bytes]) -> dict[str, int]:
+    """No difference; how many were equal, refused by both, and deeper."""
+    report = check(messages)
+    assert report.differences == {}
+    assert sum(report.kinds.values()) == len(messages)
+    return dict(report.kinds)
 
 
-def add_identity(out: dict[str, Any], value: Any) -> None:
-    if not isinstance(value, MobileIdentity):
-        return
-    if value.kind == "TMSI":
-        out["tmsi"] = value.tmsi
-    elif value.kind == "IMSI":
-        out["imsi"], out["imsi_digits"] = int(value.digits), len(value.digits)
-    elif value.kind in ("IMEI", "IMEISV"):
-        out["imei"], out["imei_digits"] = int(value.digits), len(value.digits)
+def test_the_view_has_every_column():
+    assert set(expected(b"").row) == {column.name for column in COLUMNS}
 
 
-def add_relay(out: dict[str, Any], octets: bytes) -> None:
-    rp = sms.decode_rp(octets)
-    out["rp"], out["rp_reference"] = (octets[0] & 7) + 1, rp.reference
-    if rp.message.name == "RP-ERROR":
-        out["cause"] = rp.message["RP-Cause"].value
-    if rp.message.name != "RP-DATA":
-        return
-    value = tpdu.decode(rp.message["RP-User data"], from_network=rp.from_network)
-    match value:
-        case tpdu.Submit():
-            out["tp"], address, column = 1, value.destination, "called"
-        case tpdu.Command():
-            out["tp"], address, column = 2, value.destination, "called"
-        case tpdu.Deliver():
-            out["tp"], address, column = 3, value.originator, "calling"
-        case tpdu.StatusReport():
-            out["tp"], address, column = 4, value.recipient, "called"
-        case _:
-            raise DecodeError("a report in an RP-DATA")
-    if address.text is None:
-        out[column] = address.digits
+def test_every_variant_of_every_procedure_is_equal_in_every_column(wire):
+    messages = [m.octets for kind, options in wire.variants() for m in wire.story(kind, **options)]
+    assert assert_agreement(list(dict.fromkeys(messages))) == {"equal": len(set(messages))}
 
 
-def add_component(out: dict[str, Any], value: ss_components.Component) -> None:
-    out["component"] = KINDS.index(value.kind) + 1
-    out["invoke_id"] = (value.invoke_id or 0) & 0xFF
-    code = value.code if value.code is not None and 0 <= value.code < 256 else 0
-    out["operation"] = code
-    try:
-        if code in ss_components.USSD_OPERATIONS and value.kind in KINDS[:2]:
-            text = ss_components.decode_ussd(value.parameter).text
-            out["called"] = text[:20] if re.fullmatch("[0-9*#]+", text) else ""
-        elif code in (10, 11, 12, 13, 14, 15, 17) and value.kind == "invoke":
-            argument = ss_components.decode_ss_argument(value.parameter)
-            out["ss_code"] = argument.ss_code
-            if code == 10 and argument.forwarded_to is not None:
-                out["called"] = party(argument.forwarded_to)
-    except (DecodeError, UnicodeError):
-        return  # arguments out of shape are left out
-
-
-def add_layer3(out: dict[str, Any], octets: bytes) -> None:
-    value = dtap.decode(octets)
-    code = octets[2 if value.pd in (3, 9, 11) and octets[0] & 0x70 == 0x70 else 1]
-    out["pd"], out["ti"] = value.pd, octets[0] >> 4
-    out["dtap"] = code & 0x3F if value.pd in (3, 5, 11) else code
-    if value.pd == 9:
-        out["cp"] = code
-    for name, element in value.message.elements:
-        if value.pd in (5, 6):
-            if name != "Mobile Equipment Identity" or value.name == "CIPHERING MODE COMPLETE":
-                add_identity(out, element)
-            if isinstance(element, Lai) and value.name != "CM RE-ESTABLISHMENT REQUEST":
-                out["lai_lac"] = element.lac
-            if name in ("Location updating type", "CM service type"):
-                out["service"] = element
-            if name == "Reject cause":
-                out["cause"] = element
-        elif value.pd == 3:
-            if name == "Cause":
-                out.setdefault("cause", element.value)
-            if value.name == "SETUP" and name == "Called party BCD number":
-                out["called"] = party(element)
-            if value.name == "SETUP" and name == "Calling party BCD number":
-                out["calling"] = party(element)
-        elif value.pd == 9:
-            if name == "CP-Cause":
-                out["cause"] = element
-            if name == "CP-User data":
-                add_relay(out, element)
-        elif name == "Facility" and element:
-            add_component(out, element[0])
-
-
-def add_bssmap(out: dict[str, Any], octets: bytes) -> None:
-    value = bssmap.decode(octets)
-    out["bssmap"] = octets[0]
-    for name, element in value.elements:
-        if name == "Cell Identifier":
-            assert isinstance(element, CellIdentifier)
-            out["lac"], out["ci"] = element.cell.lac or 0, element.cell.ci or 0
-        elif name == "IMSI":
-            out["imsi"], out["imsi_digits"] = int(element), len(element)
-        elif name == "TMSI":
-            out["tmsi"] = element
-        elif name == "Cause":
-            out["bssmap_cause"] = element & 0xFF
-        elif name == "Cell Identifier List":
-            out["list_cells"] = len(element.cells)
-        elif name == "Layer 3 Information" and value.name == "COMPLETE LAYER 3 INFORMATION":
-            add_layer3(out, element)
-        elif name == "Layer 3 Message Contents" and value.name == "CIPHER MODE COMPLETE":
-            inside: dict[str, Any] = {}
-            try:
-                add_layer3(inside, element)
-            except DecodeError:
-                continue
-            if inside["pd"] == 6:
-                out.update({k: v for k, v in inside.items() if k.startswith("imei")})
-
-
-def expected(octets: bytes) -> dict[str, Any] | str:
-    """The columns, or why the readable decoder refuses."""
-    out: dict[str, Any] = dict.fromkeys(COLUMNS, 0) | {"called": "", "calling": ""}
-    try:
-        data = m3ua.DataMessage.from_message(m3ua.decode(octets))
-        out |= {"opc": data.opc, "dpc": data.dpc, "sls": data.sls, "corr": data.correlation_id or 0}
-        value = sccp.decode(data.payload)
-        out |= {"sccp": data.payload[0], "slr": value.source or 0, "dlr": value.destination or 0}
-        out.pop("cause")
-        more = value.more or (value.type == "DT2" and value.sequencing is not None and value.sequencing & 1)
-        if value.data is not None and not more and value.type != "ED":
-            split = value.segmentation
-            if split is None or (split.first and not split.remaining):
-                user = bssap.decode(value.data)
-                (add_layer3 if user.discrimination == bssap.DTAP else add_bssmap)(out, user.payload)
-        out.setdefault("cause", 0)
-    except (DecodeError, m3ua.DecodeError) as error:
-        return str(error)
-    return out
-
-
-def columns(row: np.void) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name in COLUMNS:
-        if name in ("called", "calling"):
-            alphanumeric = row["pd"] == 9 and int(row[f"{name}_type"]) & 0x70 == 0x50
-            digits = min(int(row[f"{name}_digits"]), 20)
-            nibbles = [n for octet in row[name].tobytes() for n in (octet & 15, octet >> 4)]
-            out[name] = "" if alphanumeric else "".join("0123456789*#abc"[n] for n in nibbles[:digits])
-        else:
-            out[name] = int(row[name])
-    return out
-
-
-def decoded(wire: Any, messages: list[bytes]) -> np.ndarray:
-    return decode_batch(*wire.pack(messages))
-
-
-def compare(wire: Any, messages: list[bytes]) -> tuple[int, int, dict[str, int]]:
-    """Assert agreement; gives accepted, refused and the deeper refusals by reason."""
-    accepted = refused = 0
-    deeper: dict[str, int] = {}
-    for octets, row in zip(messages, decoded(wire, messages), strict=True):
-        want = expected(octets)
-        if row["error"]:
-            assert isinstance(want, str), f"refused alone, error {row['error']}: {octets.hex()}"
-            refused += 1
-        elif isinstance(want, str):
-            deeper[want] = deeper.get(want, 0) + 1
-        else:
-            accepted += 1
-            if not (row["sccp"] > 0x11 and not row["user_length"]):
-                assert columns(row) == want, octets.hex()
-    return accepted, refused, deeper
-
-
-def messages_of(wire: Any, seed: int, n: int) -> list[bytes]:
-    """Messages of all procedures with varied numbers and identities."""
-    rng = random.Random(seed)
-    kinds = wire.variants()
-    out: list[bytes] = []
-    while len(out) < n:
-        kind, options = rng.choice(kinds)
-        digits = "".join(rng.choice("0123456789") for _ in range(rng.randrange(3, 16)))
-        values = {
-            "imsi": f"00101{rng.randrange(10**10):010d}",
-            "tmsi": rng.randrange(1 << 32),
-            "new_tmsi": rng.randrange(1 << 32),
-            "imei": f"{rng.randrange(10**15):015d}",
-            "lac": rng.randrange(1 << 16),
-            "ci": rng.randrange(1 << 16),
-            "old_lac": rng.randrange(1 << 16),
-            "bss_ref": rng.randrange(1 << 24),
-            "msc_ref": rng.randrange(1 << 24),
-            "ti": rng.randrange(7),
-            "called": digits + rng.choice(["", "*", "#", "a"]),
-            "calling": digits,
-            "rp_ref": rng.randrange(256),
-        }
-        corr = rng.randrange(1 << 32)
-        for message in wire.story(kind, **options, **values):
-            out.append(wire.with_corr(message.octets, corr) if rng.random() < 0.5 else message.octets)
-    return out[:n]
-
-
-def test_generated_messages_agree_on_every_column(wire):
-    messages = messages_of(wire, 1, 6000)
-    assert compare(wire, messages) == (len(messages), 0, {})
-
-
-def damage(rng: random.Random, octets: bytes) -> bytes:
-    """Flip, cut, insert, change a length; mostly mend the M3UA length, so that deeper layers are reached."""
-    raw = bytearray(octets)
-    for _ in range(rng.choice((1, 1, 2, 3))):
-        at = rng.randrange(8, len(raw)) if len(raw) > 8 else 0
-        match rng.randrange(5):
-            case 0:
-                raw[at] ^= 1 << rng.randrange(8)
-            case 1:
-                raw[at] = rng.randrange(256)
-            case 2:
-                del raw[at : at + rng.randrange(1, 4)]
-            case 3:
-                raw[at:at] = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 4)))
-            case _:
-                raw[at] = (raw[at] + rng.choice((-1, 1))) & 255
-        if len(raw) <= 12:
-            break
-    if rng.random() < 0.9 and len(raw) > 24:
-        raw[4:8] = len(raw).to_bytes(4, "big")
-    return bytes(raw)
-
-
-def is_deeper(reason: str) -> bool:
-    return any(re.search(pattern, reason) for pattern in DEEPER)
-
-
-def test_damaged_messages_agree(wire):
-    rng = random.Random(2)
-    sound = messages_of(wire, 3, 3000)
-    # Only within SCCP: the label itself, changed, is another message and no wrong one.
-    messages = [damage(rng, rng.choice(sound)) for _ in range(20_000)]
-    messages = [m for m in messages if m[8:10] == b"\x02\x10" and m[20:22] == b"\x03\x02"]
-    accepted, refused, deeper = compare(wire, messages)
-    assert accepted > 3000
-    assert refused > 3000
-    unexplained = [reason for reason in deeper if not is_deeper(reason)]
-    assert unexplained == []
-    assert sum(deeper.values()) < 0.2 * len(messages)
+def test_all_messages_of_the_tables_agree():
+    """Sound by the tables of the reference: what it refuses of them is of another service, or management."""
+    messages = [m for block in range(60) for m in sound_messages(5, block)]
+    kinds = assert_agreement(messages)
+    assert kinds["equal"] > 0.9 * len(messages)
+    carried, flags = set(), 0
+    seen = {"bssmap": set(), "dtap": set(), "sccp": set()}
+    for octets in messages:
+        row = expected(octets).row
+        seen["sccp"].add(row["sccp"])
+        seen["bssmap"].add(row["bssmap"])
+        seen["dtap"].add((row["pd"], row["dtap"]))
+        carried |= {name for name, value in row.items() if value not in (0, bytes(10))}
+        flags |= row["present"]
+    # Every column has held something, every flag been set, every message type that there is been met.
+    assert carried == {column.name for column in COLUMNS} - {"error"}
+    assert flags == sum(Present)
+    assert seen["sccp"] >= set(range(1, 21))
+    assert seen["bssmap"] >= {row.code for row in bssmap.MESSAGES}
+    assert seen["dtap"] >= {(p.pd, kind.code) for p in dtap.PROTOCOLS for kind in p.messages}
 
 
 @settings(max_examples=300, deadline=None)
 @given(seed=st.integers(0, 1 << 32), position=st.integers(0, 400), value=st.binary(min_size=1, max_size=4))
-def test_overwritten_octets_agree(wire, seed, position, value):
-    octets = bytearray(messages_of(wire, seed, 1)[0])
+def test_overwritten_octets_agree(seed, position, value):
+    octets = bytearray(sound_messages(seed, 0, 1, 0)[0] if seed % 2 else sound_messages(seed, 0, 0, 3)[-1])
     at = 24 + position % max(1, len(octets) - 24)
     octets[at : at + len(value)] = value
     octets[4:8] = len(octets).to_bytes(4, "big")
-    _, _, deeper = compare(wire, [bytes(octets)])
-    assert all(is_deeper(reason) for reason in deeper)
+    assert_agreement([bytes(octets)])
+
+
+@settings(max_examples=300, deadline=None)
+@given(payload=st.binary(max_size=60), seed=st.integers(0, 1000))
+def test_any_octets_in_sccp_agree(payload, seed):
+    assert_agreement([in_m3ua(payload, Draws(seed, 0)), in_m3ua(b"\6\1\2\3\0\1" + payload, Draws(seed, 1))])
 
 
 @pytest.mark.parametrize("user", ["0009", "01030405", "00ff20"])
 def test_bssap_lengths_are_exact_in_both(wire, user):
     raw = bytes.fromhex(user)
     octets = wire.m3ua(bytes.fromhex("0604050600") + bytes([1, len(raw)]) + raw, True)
-    assert isinstance(expected(octets), str)
-    assert decoded(wire, [octets])["error"][0]
+    assert expected(octets).refused_at == "bssap"
+    assert assert_agreement([octets]) == {"refused": 1}
+
+
+def dt1(wire, user: str) -> bytes:
+    raw = bytes.fromhex(user)
+    return wire.m3ua(bytes.fromhex("0604050600 01") + bytes([len(raw)]) + raw, True)
+
+
+# What each has taught: (user data, error kind, columns).
+FOUND = {
+    # TS 24.008 9.3.4: the cause is optional and behind its identifier, not imperative.
+    "CONGESTION CONTROL without a cause": ("0100 03 0339 00", "OK", {"dtap": 0x39, "cause": 0}),
+    "CONGESTION CONTROL with a cause": ("0100 07 0339 00 0802 e0aa", "OK", {"cause": 42}),
+    # TS 24.008 8.6.3: of an element that is repeated the first one counts.
+    "called number twice": (
+        "0100 0e 0305 5e05 91 214365f7 5e03 a1 89f9",
+        "OK",
+        {"called_digits": 7, "called_type": 0x91, "called": bytes.fromhex("214365f7")},
+    ),
+    "calling number twice": ("0100 0a 0305 5c02 81 21 5c02 a1 43", "OK", {"calling_type": 0x81}),
+    "second called number wrong": ("0100 0a 0305 5e02 81 21 5e02 81 1f", "NUMBER", {}),
+    "identity twice": (
+        "0100 15 0502 00f110 1001 1705 f4 01020304 1705 f4 05060708",
+        "OK",
+        {"tmsi": 0x01020304},
+    ),
+    # TS 48.008 3.2.2.27: a list of discriminator 3 has no cells, whatever a list before it had.
+    "list of cells, then all cells": (
+        "00 11 52 0804 010011f2 1a05 05 1001 1002 1a01 03",
+        "OK",
+        {"list_cells": 0, "discriminator": 3},
+    ),
+    # TS 48.008 3.2.1.32: one layer 3 message; the columns of a second one would be mixed with its own.
+    "two layer 3 messages": (
+        "00 12 57 0503 05 1001 1703 052205 1705 832502e095",
+        "OK",
+        {"pd": 5, "dtap": 0x22, "cause": 5},
+    ),
+    # TS 29.002 17.5: the argument of notifySS (16) does not begin with an SS code.
+    "notifySS": (
+        "0100 11 0b3b 1c0d a10b 020105 020110 3003040121",
+        "OK",
+        {"component": 1, "operation": 16, "ss_code": 0},
+    ),
+    # TS 48.008 3.2.2.6: the element is an IMSI, also where another one has been before.
+    "IMSI, then a TMSI in the place of an IMSI": ("00 0e 2f 0804 010011f2 0805 f4 01020304", "IDENTITY", {}),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_has_been_found(wire, name):
+    user, kind, columns = FOUND[name]
+    octets = dt1(wire, user)
+    row = decode_batch(octets, np.array([0, len(octets)]))[0]
+    assert DecodeErrorKind(int(row["error"])).name == kind
+    for column, value in columns.items():
+        got = row[column]
+        assert (got.tobytes().rstrip(b"\0") if isinstance(value, bytes) else int(got)) == value, column
+    assert_agreement([octets])
+
+
+def test_more_digits_than_a_column_counts(wire):
+    """A called number of 2 * 150 digits: counted up to 255 and no further."""
+    octets = dt1(wire, "0100 9b 0305 5e97 81" + "21" * 150)
+    row = decode_batch(octets, np.array([0, len(octets)]))[0]
+    assert (row["error"], row["called_digits"]) == (0, 255)
+    assert_agreement([octets])
+
+
+# ------------------------------------------------------------------ the published list
+
+
+def test_the_list_names_elements_that_exist():
+    """A name that no table has would excuse nothing, or too much."""
+    known = {
+        "sccp": set(sccp.PARAMETER_CODES),
+        "bssmap": {element.name for element in bssmap_elements.ELEMENTS},
+        "dtap": {
+            e.name for p in dtap.PROTOCOLS for kind in p.messages for e in (*kind.mandatory, *kind.optional)
+        },
+        "rp": {e.name for kind in sms.RP_MESSAGES for e in (*kind.mandatory, *kind.optional)},
+        "tpdu": {"SMS-COMMAND", "user data"},
+        "m3ua": set(),
+    }
+    for row in DEEPER:
+        assert set(row.elements) <= known[row.layer], row.name
+        assert row.why
+        re.compile(row.fault)
+    assert len({row.name for row in DEEPER}) == len(DEEPER)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        # Elements that columns are read from are never passed over.
+        ("dtap", "SETUP: Called party BCD number: digits: end mark before the end"),
+        ("dtap", "LOCATION UPDATING REQUEST: Mobile identity: empty"),
+        ("dtap", "IDENTITY RESPONSE: Mobile identity: 0 octets, 1 to 10 wanted"),
+        ("dtap", "DISCONNECT: Cause: 1 octets, 2 to 32 wanted"),
+        ("bssmap", "PAGING: IMSI is missing"),
+        ("bssmap", "CLEAR COMMAND: Cause is missing"),
+        ("bssmap", "HANDOVER REQUEST: Cell Identifier: cell identification discriminator 7 is reserved"),
+        ("bssmap", "PAGING: Cell Identifier List is missing"),
+        ("sccp", "DT1: data: 9 octets wanted at 1, 2 left"),
+        ("sccp", "pointer at 5 leads behind the end"),
+        ("m3ua", "DATA: parameter 0x0210 of length 90, 12 octets are left"),
+        ("m3ua", "DATA: parameter 0x0013: 5 octets are not one integer"),
+        ("m3ua", "M3UA: version 2, not 1"),
+        ("rp", "RP: RP-Cause: 0 octets, 1 to 2 wanted"),
+        ("tpdu", "TPDU: user data: 3 octets, length 9 wants 8"),
+        ("tpdu", "TPDU: address of 21 semi-octets, at most 20"),
+    ],
+)
+def test_the_list_excuses_nothing_that_columns_need(layer, reason):
+    assert deeper_name(layer, reason) is None
+
+
+def test_a_management_message_is_named_by_its_numbers():
+    beat = m3ua.encode(m3ua.Message.named("BEAT", m3ua.Parameter(m3ua.Tag.HEARTBEAT_DATA, b"abc")))
+    found = expected(beat)
+    assert (found.row["m3ua_class"], found.row["m3ua_type"], found.refused_at) == (3, 3, "")
