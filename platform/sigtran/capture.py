@@ -1,4 +1,4 @@
-"""Capture files: what a tap on the A interface sees, as pcapng or pcap that Wireshark decodes without options.
+"""Capture files: what a tap on the A interface sees, in a pcapng or pcap that Wireshark decodes as it is.
 
 Writing: each pair of point codes is an SCTP association with its own ports, verification tags, TSNs and
 stream sequence numbers, set up by INIT..COOKIE ACK and the M3UA handshake at its first message, acknowledged

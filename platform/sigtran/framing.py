@@ -20,6 +20,7 @@ __all__ = [
     "SERVER_PORT",
     "Endpoint",
     "Framing",
+    "Link",
     "cookie_ack",
     "cookie_echo",
     "file_head",
