@@ -27,8 +27,16 @@ Exit codes:
 DECODE_EXAMPLES: Final = """\b
 Examples:
   kairos decode tap.pcapng --filter imsi=460001234567890
+  kairos decode tap.pcapng --filter 'message~^LOCATION UPDATING' --filter reject_cause!=
   tcpdump -w - sctp | kairos decode - --format table
   echo 0524010333198105f4deadbeef | kairos decode --layer dtap --hex
+"""
+
+SERVE_EXAMPLES: Final = """\b
+Examples:
+  kairos serve platform.yaml
+  tcpdump -i any -U -w - sctp | kairos serve platform.yaml --tap -
+  kairos serve platform.yaml --tap monday.pcapng --tap tuesday.pcap --exit-at-end
 """
 
 CAPTURE_EXAMPLES: Final = """\b
@@ -138,20 +146,35 @@ def run(study: Path, seed: int | None, out: Path, transport: str | None, setting
     sys.exit(run_study(loaded, out, sys.argv[1:]))
 
 
-@cli.command()
+@cli.command(epilog=SERVE_EXAMPLES)
 @click.argument("config", type=click.Path(path_type=Path))
-def serve(config: Path) -> None:
+@click.option(
+    "--tap",
+    "taps",
+    multiple=True,
+    metavar="FILE|-",
+    help="Read a capture too: a pcapng or pcap, a named pipe, - for standard input. May be given many times.",
+)
+@click.option("--exit-at-end", is_flag=True, help="End when all taps are at their end.")
+def serve(config: Path, taps: tuple[str, ...], exit_at_end: bool) -> None:
     """Start the platform by itself.
 
     CONFIG is a platform configuration file (see `kairos schema platform`). The platform listens for
     signalling, connects to its short-message centre and BOSS, answers /healthz and /metrics, and stops
     cleanly on SIGTERM or Ctrl-C.
+
+    With --tap it takes signalling from captures as it does from SCTP, several merged by their times.
+    Behaviours carry the times of the capture. Contacts are judged at the clock's time; to judge those of an
+    old capture at the capture's, set `clock: {mode: lockstep, epoch: ...}`: then the taps are the only
+    source, and what is decided is the same at every run. A damaged capture is reported and does not end the
+    platform.
     """
     import os
 
     if not config.is_file():
         raise BadInput(f"{config}: no such file")
-    os.execv(sys.executable, [sys.executable, "-m", "marketing", str(config)])
+    options = [part for tap in taps for part in ("--tap", tap)] + ["--exit-at-end"] * exit_at_end
+    os.execv(sys.executable, [sys.executable, "-m", "marketing", str(config), *options])
 
 
 @cli.command()
@@ -322,8 +345,9 @@ def capture(world: Path, minutes: float, out: str, seed: int, start: str, day: i
     "--filter",
     "filters",
     multiple=True,
-    metavar="KEY=VALUE",
-    help="Only messages that have this value, such as message=PAGING. May be given many times.",
+    metavar="CONDITION",
+    help="Only messages for which this holds: KEY=VALUE, KEY!=VALUE, KEY~REGEX or KEY!~REGEX, such as "
+    "imsi~^46000. May be given many times: all must hold. A key that is absent is empty text.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; standard output."
