@@ -419,6 +419,7 @@ class Server:
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
         self.metrics.show("messages_received", report.get("received", 0))
         self.metrics.show("messages_decoded", report.get("decoded", 0))
+        self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
         self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
         self.metrics.show("timers_waiting", len(self.state.timers))
         self.metrics.show("held_waiting", len(self.state.held))

@@ -487,8 +487,6 @@ class Collector:
         self._say_ends(taps)
         if taken is not None:
             taps.wake()
-        elif not taps.reading and self.correlator.holding and not self._peers:
-            found.append(self.correlator.expire(self._tap_now_us + self._hold_us))
         return [batch for batch in found if len(batch)]
 
     def _tapped(self, taken: Taken) -> BehaviourBatch:
@@ -520,10 +518,13 @@ class Collector:
 
     def _reached_us(self) -> int:
         """The time that no source will go back behind, for what waits for a message that it overtook."""
-        now_us = self._taps.now_us() if self._taps is not None else None
-        if now_us is None:
-            return self._clock.now_us()
-        return min(now_us, self._clock.now_us()) if self._peers else now_us
+        clock_us = self._clock.now_us()
+        if self._taps is None:
+            return clock_us
+        taps_us = self._taps.now_us()
+        if taps_us is None:  # all are at their end: nothing of them is overtaken any more
+            return max(clock_us, self._tap_now_us + self._hold_us)
+        return min(taps_us, clock_us) if self._peers else taps_us
 
     def _tap_tick(self, ticks: TapTicks, taps: Taps) -> Tick | None:
         found = ticks.next()
