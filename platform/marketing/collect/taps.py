@@ -279,7 +279,7 @@ class Taps:
         return sum(bool(tap.problem) for tap in self._taps)
 
     def now_us(self) -> int | None:
-        """The time that all taps still reading have reached; None where none is.
+        """The time that all taps still reading have reached; None where none is, or none has said anything.
 
         A file has reached its last message. A pipe is alive: its time goes on while it is quiet.
         """
@@ -287,7 +287,7 @@ class Taps:
         reached = [
             tap.last_us + (0 if tap.regular else round((now_s - tap.taken_at_s) * 1e6))
             for tap in self._taps
-            if tap.state == "reading"
+            if tap.state == "reading" and tap.received
         ]
         return min(reached, default=None)
 
