@@ -267,8 +267,12 @@ def run_command(
         raise BadInput("FILE is missing: a pcapng or pcap, - for standard input; or --layer LAYER --hex")
     if out is None and form == "parquet" and sys.stdout.isatty():
         raise BadInput("Parquet is not for a terminal: --out FILE, or redirect standard output")
-    if layer is None and source is not None and source != "-" and not Path(source).is_file():
-        raise BadInput(f"{source}: no such file")
+    if layer is None and source is not None and source != "-":
+        # A named pipe is as good as a file: `kairos decode <(tcpdump -w -)`.
+        if not Path(source).exists():
+            raise BadInput(f"{source}: no such file")
+        if Path(source).is_dir():
+            raise BadInput(f"{source}: is a folder; name a capture in it")
     try:
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as file:
             if layer is not None:

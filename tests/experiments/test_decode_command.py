@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -369,6 +370,16 @@ def test_table_is_one_line_a_message(capture):
     assert any("LOCATION UPDATING REQUEST" in line for line in lines)
 
 
+def test_a_named_pipe_is_as_good_as_a_file(capture, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(capture.read_bytes()))
+    writer.start()
+    done = kairos(tmp_path / "pipe", "--engine", "columnar")
+    writer.join()
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == len(decoded(capture))
+
+
 def test_a_reader_that_leaves_early_is_no_mishap(capture):
     command = f'"{sys.executable}" -m experiments.cli decode "{capture}" | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=True)
@@ -384,6 +395,7 @@ def test_a_reader_that_leaves_early_is_no_mishap(capture):
         (["--layer", "dtap"], "go together"),
         (["x", "--layer", "dtap", "--hex"], "no FILE"),
         (["nothing.pcapng"], "nothing.pcapng: no such file"),
+        ([str(ROOT)], "is a folder"),
         ([str(ROOT / "README.md")], "neither pcapng nor pcap"),
         ([str(ROOT / "README.md"), "--filter", "colour=blue"], "no key is called colour"),
         ([str(ROOT / "README.md"), "--filter", "imis=1"], "did you mean imsi?"),
