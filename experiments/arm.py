@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 import sigtran
 from experiments.arm_records import CaptureWindow, Recorder
 from experiments.arm_results import ArmFacts, results
+from experiments.capture import tap_of
 from experiments.folder import write_json
 from experiments.hosts import Host, host
 from experiments.inputs import (
@@ -45,8 +44,7 @@ from experiments.study import Study, load_study
 from experiments.worker import Stopped, say, wait_for_word, work
 from marketing.campaigns import load as load_campaign
 from reports.records import read
-from sigtran import Association, MessageBatch
-from sigtran.capture import PcapngWriter
+from sigtran import Association
 from sigtran.transport import Kind
 from sim.backoffice.boss import Boss, BossDoor, Customer, asgi_app
 from sim.backoffice.smsc_door import SmscDoor
@@ -269,22 +267,10 @@ class _Arm:
         keys = self.study.capture
         if keys is None or self.arm != captured_arm(self.study):
             return None
-        topology = self.world.topology
-        names = {topology.msc_point_code: "MSC"}
-        names |= {code: f"BSC{i + 1}" for i, code in enumerate(topology.bsc_point_codes)}
-        writer = stack.enter_context(
-            PcapngWriter(self.job.run_dir / "capture.pcapng", servers={topology.msc_point_code}, names=names)
-        )
-        epoch_us, streams = self.scenario.epoch_unix_us, self.study.streams
-
-        def write(batch: Any, part: slice) -> None:
-            first, last = batch.offsets[part.start], batch.offsets[part.stop]
-            stream = (1 + batch.sls[part].astype(np.uint16) % (streams - 1)).astype(np.uint16)
-            offsets = batch.offsets[part.start : part.stop + 1] - first
-            writer.write(batch.t_us[part] + epoch_us, MessageBatch(batch.data[first:last], offsets, stream))
-
+        path = self.job.run_dir / "capture.pcapng"
+        tap = stack.enter_context(tap_of(path, self.world, streams=self.study.streams))
         day_us = (keys.day - 1) * DAY_US
-        return CaptureWindow(write, day_us + of_day_us(keys.from_), day_us + of_day_us(keys.to))
+        return CaptureWindow(tap.write, day_us + of_day_us(keys.from_), day_us + of_day_us(keys.to))
 
     def _progress(self, t_us: int, messages: int) -> None:
         say("progress", t_us=t_us, start_us=0, end_us=self.end_us, messages=messages)

@@ -27,8 +27,23 @@ Exit codes:
 DECODE_EXAMPLES: Final = """\b
 Examples:
   kairos decode tap.pcapng --filter imsi=460001234567890
+  kairos decode tap.pcapng --filter 'message~^LOCATION UPDATING' --filter reject_cause!=
   tcpdump -w - sctp | kairos decode - --format table
   echo 0524010333198105f4deadbeef | kairos decode --layer dtap --hex
+"""
+
+SERVE_EXAMPLES: Final = """\b
+Examples:
+  kairos serve platform.yaml
+  tcpdump -i any -U -w - sctp | kairos serve platform.yaml --tap -
+  kairos serve platform.yaml --tap monday.pcapng --tap tuesday.pcap --exit-at-end
+"""
+
+CAPTURE_EXAMPLES: Final = """\b
+Examples:
+  kairos capture scenarios/worlds/town.yaml --minutes 10 --seed 7 --out tap.pcapng
+  kairos capture scenarios/worlds/town.yaml --minutes 60 --start 08:30 --out - | kairos decode -
+  kairos capture scenarios/worlds/town.yaml --minutes 5 --out tap.pcap --link cooked2 --udp 9899
 """
 
 BENCH_EXAMPLES: Final = """\b
@@ -52,7 +67,9 @@ class _Commands(click.Group):
     """Lists the commands in the order of use and turns mistakes into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["run", "report", "audit", "validate", "schema", "serve", "decode", "bench", "fuzz"]
+        return [
+            "run", "report", "audit", "validate", "schema", "serve", "capture", "decode", "bench", "fuzz",
+        ]  # fmt: skip
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -137,20 +154,35 @@ def run(study: Path, seed: int | None, out: Path, transport: str | None, setting
     sys.exit(run_study(loaded, out, sys.argv[1:]))
 
 
-@cli.command()
+@cli.command(epilog=SERVE_EXAMPLES)
 @click.argument("config", type=click.Path(path_type=Path))
-def serve(config: Path) -> None:
+@click.option(
+    "--tap",
+    "taps",
+    multiple=True,
+    metavar="FILE|-",
+    help="Read a capture too: a pcapng or pcap, a named pipe, - for standard input. May be given many times.",
+)
+@click.option("--exit-at-end", is_flag=True, help="End when all taps are at their end.")
+def serve(config: Path, taps: tuple[str, ...], exit_at_end: bool) -> None:
     """Start the platform by itself.
 
     CONFIG is a platform configuration file (see `kairos schema platform`). The platform listens for
     signalling, connects to its short-message centre and BOSS, answers /healthz and /metrics, and stops
     cleanly on SIGTERM or Ctrl-C.
+
+    With --tap it takes signalling from captures as it does from SCTP, several merged by their times.
+    Behaviours carry the times of the capture. Contacts are judged at the clock's time; to judge those of an
+    old capture at the capture's, set `clock: {mode: lockstep, epoch: ...}`: then the taps are the only
+    source, and what is decided is the same at every run. A damaged capture is reported and does not end the
+    platform.
     """
     import os
 
     if not config.is_file():
         raise BadInput(f"{config}: no such file")
-    os.execv(sys.executable, [sys.executable, "-m", "marketing", str(config)])
+    options = [part for tap in taps for part in ("--tap", tap)] + ["--exit-at-end"] * exit_at_end
+    os.execv(sys.executable, [sys.executable, "-m", "marketing", str(config), *options])
 
 
 @cli.command()
@@ -237,6 +269,70 @@ def report(run_dir: Path, out: Path | None) -> None:
     click.echo(written)
 
 
+@cli.command(epilog=CAPTURE_EXAMPLES)
+@click.argument("world", type=click.Path(path_type=Path))
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), required=True, help="Simulated minutes.")
+@click.option("--out", required=True, metavar="FILE|-", help="Where to write; - is standard output.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of all that is drawn."
+)
+@click.option("--start", default="18:00", show_default=True, metavar="HH:MM", help="Local time it begins at.")
+@click.option("--day", type=click.IntRange(1), default=1, show_default=True, help="Day of the world, from 1.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["pcapng", "pcap"]),
+    help="pcapng (default) names the nodes too; pcap is the default for a FILE that ends in .pcap.",
+)
+@click.option(
+    "--link",
+    type=click.Choice(["ethernet", "cooked", "cooked2", "raw", "loopback"]),
+    default="ethernet",
+    show_default=True,
+    help="Link layer: cooked and cooked2 are what `tcpdump -i any` writes.",
+)
+@click.option("--vlan", type=click.IntRange(1, 4094), help="802.1Q tag on each Ethernet frame.")
+@click.option("--ipv6", is_flag=True, help="IPv6 in place of IPv4.")
+@click.option("--udp", type=click.IntRange(1, 65535), metavar="PORT", help="SCTP in UDP (RFC 6951): 9899.")
+@click.option(
+    "--mtu",
+    type=click.IntRange(576, 65535),
+    default=1500,
+    show_default=True,
+    help="Longest IP packet; longer messages become several DATA chunks.",
+)
+@click.option(
+    "--bundle-ms",
+    type=click.FloatRange(0, 1000),
+    default=0.0,
+    show_default=True,
+    help="Messages of one direction this close behind each other share a packet.",
+)
+@click.option("--nanoseconds", is_flag=True, help="Times in nanoseconds in place of microseconds.")
+@click.option(
+    "--heartbeat-s",
+    type=click.FloatRange(0, 3600),
+    default=30.0,
+    show_default=True,
+    help="Silence after which an endpoint sends a HEARTBEAT; 0: none.",
+)
+def capture(world: Path, minutes: float, out: str, seed: int, start: str, day: int, **layout: Any) -> None:
+    """Write what a tap on a simulated network would see.
+
+    WORLD is a world file, such as scenarios/worlds/town.yaml. The capture holds both directions of every
+    link between a BSC and the MSC: the set-up of the SCTP association and of M3UA, DATA and SACK, HEARTBEAT
+    while nothing is said. Wireshark opens it without options. Same world, options and seed: the same bytes.
+
+    It streams: memory does not grow with --minutes. Ctrl-C completes the file up to there (exit code 130); a
+    file that cannot be written to its end is removed.
+    """
+    from experiments.capture import layout_of, run_command
+
+    run_command(
+        world, out, minutes=minutes, start=start, day=day, seed=seed, framing=layout_of(out, **layout)
+    )
+
+
 @cli.command(epilog=DECODE_EXAMPLES)
 @click.argument("source", required=False, metavar="FILE|-")
 @click.option(
@@ -257,8 +353,9 @@ def report(run_dir: Path, out: Path | None) -> None:
     "--filter",
     "filters",
     multiple=True,
-    metavar="KEY=VALUE",
-    help="Only messages that have this value, such as message=PAGING. May be given many times.",
+    metavar="CONDITION",
+    help="Only messages for which this holds: KEY=VALUE, KEY!=VALUE, KEY~REGEX or KEY!~REGEX, such as "
+    "imsi~^46000. May be given many times: all must hold. A key that is absent is empty text.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; standard output."

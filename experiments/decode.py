@@ -14,7 +14,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from experiments.decode_formats import KEYS, WRITERS, View, json_line
+from experiments.decode_filters import Filters, parse_filters, passes
+from experiments.decode_formats import WRITERS, View, json_line
 from experiments.problems import BadInput
 from sim.bssap import DecodeError, view
 from sim.bssap.flat import LAYERS as INNER_LAYERS
@@ -27,16 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYERS",
-    "Filters",
     "decode_capture",
     "decode_hex",
     "hex_lines",
-    "parse_filters",
     "run_command",
 ]
-
-Filters = tuple[tuple[str, str], ...]
-"""(key, value as text) pairs, all of which a message must have."""
 
 LAYERS: Final = ("m3ua", *INNER_LAYERS)
 """What `--layer` takes: which layer the octets begin with."""
@@ -212,22 +208,7 @@ class _Columnar:
 _ENGINES: Final[dict[str, Callable[[], _Engine]]] = {"columnar": _Columnar, "reference": _Reference}
 
 
-# ------------------------------------------------------------------ filters and formats
-
-
-def parse_filters(texts: Iterable[str]) -> Filters:
-    """KEY=VALUE, all of which a message must have. Raises BadInput for a key that is none."""
-    filters = []
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or key not in KEYS:
-            raise BadInput(f"--filter {text}: KEY=VALUE is wanted, with KEY one of {', '.join(KEYS)}")
-        filters.append((key, value))
-    return tuple(filters)
-
-
-def _passes(found: View, filters: Filters) -> bool:
-    return all(str(found.get(key, "")) == value for key, value in filters)
+# ------------------------------------------------------------------ the command
 
 
 def decode_capture(
@@ -248,7 +229,7 @@ def decode_capture(
             rows = []
             for found in rows_of(batch):
                 errors += "error" in found
-                if _passes(found, filters):
+                if passes(found, filters):
                     rows.append(found)
             shown += len(rows)
             writer.write(rows)
@@ -286,8 +267,12 @@ def run_command(
         raise BadInput("FILE is missing: a pcapng or pcap, - for standard input; or --layer LAYER --hex")
     if out is None and form == "parquet" and sys.stdout.isatty():
         raise BadInput("Parquet is not for a terminal: --out FILE, or redirect standard output")
-    if layer is None and source is not None and source != "-" and not Path(source).is_file():
-        raise BadInput(f"{source}: no such file")
+    if layer is None and source is not None and source != "-":
+        # A named pipe is as good as a file: `kairos decode <(tcpdump -w -)`.
+        if not Path(source).exists():
+            raise BadInput(f"{source}: no such file")
+        if Path(source).is_dir():
+            raise BadInput(f"{source}: is a folder; name a capture in it")
     try:
         with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as file:
             if layer is not None:

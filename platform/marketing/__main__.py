@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from marketing.config import ConfigError, load_config
+from marketing.config import ConfigError, load_config, with_taps
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,13 +25,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--log", default="info", choices=("debug", "info", "warning", "error"), help="what to log"
     )
+    parser.add_argument(
+        "--tap", action="append", default=[], metavar="FILE|-", help="read a capture too; may be repeated"
+    )
+    parser.add_argument("--exit-at-end", action="store_true", help="end when all taps are at their end")
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=options.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("httpx").setLevel("WARNING")
     try:
-        config = load_config(options.config)
+        config = with_taps(load_config(options.config), options.tap, options.exit_at_end)
         from marketing.server import (
             Server,
             StartError,

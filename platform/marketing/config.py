@@ -46,6 +46,7 @@ __all__ = [
     "read_model",
     "read_yaml",
     "suggest",
+    "with_taps",
 ]
 
 KeyPath = tuple[str | int, ...]
@@ -323,6 +324,19 @@ NewPath = Annotated[Path, AfterValidator(_beside)]
 """A path as written in a file, taken from that file's folder."""
 ExistingFile = Annotated[Path, AfterValidator(_existing)]
 """The same, and the file is there."""
+
+
+def _readable(source: str, info: ValidationInfo) -> str:
+    if source == "-":
+        return source
+    path = _beside(Path(source), info)
+    if not path.exists() or path.is_dir():
+        raise ValueError("expected a capture file or a pipe that exists, or - for standard input")
+    return str(path)
+
+
+TapSource = Annotated[str, AfterValidator(_readable)]
+"""A capture file, a named pipe, or `-`; a path is taken from the file's folder."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -333,7 +347,8 @@ class ClockConfig(Strict):
     """Where the platform's time comes from."""
 
     mode: Literal["wall", "live", "lockstep"] = "wall"
-    """wall: the machine's time. live: epoch + factor x real time. lockstep: told by the simulator's beats."""
+    """wall: the machine's time. live: epoch + factor x real time. lockstep: told by the simulator's beats, or
+    by the times of captures where taps are given, which then are the only source."""
     epoch: datetime | None = None
     """Midnight of day 1 of the world, ISO 8601; without an offset it is in the policy's time zone."""
     start_s: float = Field(default=0.0, ge=0)
@@ -353,10 +368,10 @@ class ClockConfig(Strict):
 
 
 class CollectorConfig(Strict):
-    """Where signalling comes in: M3UA over SCTP, the platform listening."""
+    """Where signalling comes in: M3UA over SCTP, the platform listening, and captures."""
 
-    transport: Literal["auto", "kernel", "usrsctp", "memory"] = "auto"
-    """auto takes the kernel's SCTP where it works, else libusrsctp; the variable SCTP_TRANSPORT overrides."""
+    transport: Literal["auto", "kernel", "usrsctp", "memory", "none"] = "auto"
+    """auto: the kernel's SCTP where it works, else libusrsctp (SCTP_TRANSPORT overrides); none: taps only."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Port = 2905
@@ -365,6 +380,20 @@ class CollectorConfig(Strict):
     """usrsctp: UDP port of the encapsulation (RFC 6951); 0 = a free one."""
     streams: int = Field(default=16, ge=2, le=65535)
     """Streams asked for in each direction."""
+    taps: list[TapSource] = Field(default_factory=list)
+    """Captures to read beside, pcapng or pcap: files, named pipes, `-` for standard input; merged by time."""
+    exit_at_end: bool = False
+    """End the platform when all taps are at their end."""
+
+    @model_validator(mode="after")
+    def _some_source(self) -> CollectorConfig:
+        if self.transport == "none" and not self.taps:
+            raise ValueError("transport none needs taps to read from")
+        if self.exit_at_end and not self.taps:
+            raise ValueError("exit_at_end needs taps that can end")
+        if self.taps.count("-") > 1:
+            raise ValueError("standard input can be one tap only")
+        return self
 
 
 class SmppConfig(Strict):
@@ -451,3 +480,31 @@ def load_config(path: Path | str) -> PlatformConfig:
         database = (path.parent / url.removeprefix("sqlite:///")).resolve()
         config = config.model_copy(update={"ledger": LedgerConfig(url=f"sqlite:///{database}")})
     return config
+
+
+def _said(value: object) -> str:
+    return _shorten(value) if isinstance(value, str) else ""
+
+
+def with_taps(config: PlatformConfig, taps: Sequence[str], exit_at_end: bool = False) -> PlatformConfig:
+    """The configuration with what the command line adds to its collector; paths are from the current folder.
+
+    Raises:
+        ConfigError: there is no such file, or these do not go together.
+    """
+    if not taps and not exit_at_end:
+        return config
+    keys = config.collector.model_dump()
+    keys["taps"] = [*config.collector.taps, *taps]
+    keys["exit_at_end"] = exit_at_end or config.collector.exit_at_end
+    try:
+        collector = CollectorConfig.model_validate(keys)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        raise ConfigError(
+            [
+                Problem("command line", 0, "--tap", _said(item["input"]), str(item["ctx"]["error"]))
+                for item in wrong
+            ]
+        ) from None
+    return config.model_copy(update={"collector": collector})

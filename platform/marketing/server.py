@@ -88,6 +88,14 @@ class SignallingSource(Protocol):
     def state(self) -> str:
         """Up, waiting or lost."""
 
+    @property
+    def over(self) -> bool:
+        """Nothing more will come: it consists of captures, all at their end. Asked if `exit_at_end`."""
+
+    @property
+    def damaged(self) -> int:
+        """Captures that were damaged. Asked if `exit_at_end`."""
+
     def close(self) -> None: ...
 
 
@@ -299,6 +307,8 @@ class Server:
                 self.records.flush()
                 self.signalling.acknowledge(tick)
                 self.metrics.time("tick_seconds", time.perf_counter() - started)
+            if self._at_end():
+                return
             if self.signalling.state() == "lost":
                 self._stop("the signalling association is lost")
 
@@ -344,10 +354,21 @@ class Server:
             if time.monotonic() >= flush_at_s:
                 self.records.flush()
                 flush_at_s = time.monotonic() + self.config.records.flush_s
+            if self._at_end():
+                return
             up = self.signalling.state() == "up"
             if was_up and not up:
-                log.error("the signalling association is lost; waiting for a new one")
+                log.error("no signalling comes in any more; waiting for an association")
             was_up = up
+
+    def _at_end(self) -> bool:
+        """Whether this was all, and that is what was asked for."""
+        if not (self.config.collector.exit_at_end and self.signalling.over):
+            return False
+        if self.signalling.damaged:
+            self._exit = EXIT_FAILED
+        self.reason = "all taps are at their end"
+        return True
 
     def _sleep_s(self) -> float:
         due_us = next_due(self.state)
@@ -398,6 +419,7 @@ class Server:
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
         self.metrics.show("messages_received", report.get("received", 0))
         self.metrics.show("messages_decoded", report.get("decoded", 0))
+        self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
         self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
         self.metrics.show("timers_waiting", len(self.state.timers))
         self.metrics.show("held_waiting", len(self.state.held))
@@ -462,12 +484,15 @@ def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
 
 
 def _collector(config: PlatformConfig, clock: Clock) -> SignallingSource:
-    from marketing.collect import Collector  # compiled parts: late, so that a configuration error comes first
+    from marketing.collect import (
+        Collector,
+        TapError,
+    )  # compiled parts: late, so that a configuration error comes first
     from sigtran import ListenError, TransportUnavailable
 
     try:
         return Collector(config.collector, clock, epoch_us=clock.epoch_us, tick_s=config.clock.tick_s)
-    except (ListenError, TransportUnavailable) as error:
+    except (ListenError, TapError, TransportUnavailable) as error:
         raise StartError(f"collector: {error}") from error
 
 

@@ -2,24 +2,33 @@
 """The compiled part of capture files: messages into frames, frames into messages, CRC32c."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 cimport cython
 import numpy as np
 
 cdef extern from "capture_blocks.h" nogil:
-    int HEADERS
+    int HEADERS_MAX
+    int MESSAGE_LONGEST
     uint32_t sum32 "crc32c"(const uint8_t *p, size_t n, int tables)
+    ctypedef struct layout:
+        int pcap, swapped, nanoseconds, ipv6, udp, sacks
+        uint32_t link, mtu
+        int64_t bundle_us, heartbeat_us
     ctypedef struct framer:
+        layout form
+        uint32_t headers
         size_t n
         uint32_t streams
-        int sacks
+        int64_t next_due
         uint8_t *out
         size_t used
     int framer_add(framer *f, uint32_t client, uint32_t server, const uint8_t *to_server, const uint8_t *to_client,
-                   uint32_t tsn_to_server, uint32_t tsn_to_client)
+                   uint32_t tsn_to_server, uint32_t tsn_to_client, int64_t t_us)
     void framer_free(framer *f)
+    int framer_close(framer *f)
+    int framer_pass(framer *f, int64_t t_us)
     int framer_control(framer *f, size_t index, int direction, int64_t t_us, const uint8_t *chunks, size_t n,
                        int no_tag)
     int framer_data(framer *f, void *p, int direction, int64_t t_us, const uint8_t *message, size_t n,
@@ -38,11 +47,14 @@ cdef extern from "capture_blocks.h" nogil:
     ctypedef struct dissector:
         message_queue messages
         int64_t *times
-        int64_t packets, not_sctp, other_payload, duplicates, fragments_lost, damaged
+        int64_t packets, not_sctp, unknown_link, cut_short, ip_fragments, damaged
+        int64_t other_payload, duplicates, missing, jumps, fragments_lost, i_data, forgotten
         int udp_port
     void dissector_free(dissector *d)
+    void dissector_finish(dissector *d)
     ctypedef struct capture_stream:
         const char *error
+        int64_t blocks
     int64_t capture_feed(capture_stream *s, dissector *d, const uint8_t *p, size_t n)
 
 
@@ -67,23 +79,37 @@ cdef class Framer:
     cdef framer f
     cdef readonly int64_t left_out
 
-    def __cinit__(self, int streams, bint sacks):
+    def __cinit__(self, framing not None, int streams):
+        """`framing` is a `sigtran.framing.Framing`."""
         memset(&self.f, 0, sizeof(self.f))
         if streams < 1:
             raise ValueError("an association has at least one stream")
         self.f.streams = streams
-        self.f.sacks = sacks
+        self.f.next_due = INT64_MAX
+        self.f.form.pcap = framing.form == "pcap"
+        self.f.form.swapped = framing.swapped
+        self.f.form.nanoseconds = framing.nanoseconds
+        self.f.form.link = framing.link_octets
+        self.f.form.ipv6 = framing.ip == 6
+        self.f.form.udp = framing.udp_port is not None
+        self.f.form.mtu = framing.mtu
+        self.f.form.bundle_us = framing.bundle_us
+        self.f.form.heartbeat_us = round(framing.heartbeat_s * 1e6)
+        self.f.form.sacks = framing.sacks
+        self.f.headers = self.f.form.link + (40 if self.f.form.ipv6 else 20) + (8 if self.f.form.udp else 0) + 12
+        if self.f.headers > <uint32_t>HEADERS_MAX or not 576 <= framing.mtu <= 65535:
+            raise ValueError("such headers or such an MTU have no place")
 
     def __dealloc__(self):
         framer_free(&self.f)
 
     def add(self, uint32_t client, uint32_t server, bytes to_server not None, bytes to_client not None,
-            uint32_t tsn_to_server, uint32_t tsn_to_client):
-        """A new association; the octets are Ethernet, IPv4 and SCTP headers of either direction. Its index."""
-        if len(to_server) != HEADERS or len(to_client) != HEADERS:
-            raise ValueError(f"headers must be {HEADERS} octets")
+            uint32_t tsn_to_server, uint32_t tsn_to_client, int64_t t_us):
+        """A new association; the octets are all headers of a packet of either direction. Its index."""
+        if len(to_server) != self.f.headers or len(to_client) != self.f.headers:
+            raise ValueError(f"headers must be {self.f.headers} octets")
         if framer_add(&self.f, client, server, <const uint8_t *>PyBytes_AS_STRING(to_server),
-                      <const uint8_t *>PyBytes_AS_STRING(to_client), tsn_to_server, tsn_to_client):
+                      <const uint8_t *>PyBytes_AS_STRING(to_client), tsn_to_server, tsn_to_client, t_us):
             raise MemoryError
         return self.f.n - 1
 
@@ -101,7 +127,7 @@ cdef class Framer:
         cdef void *found = framer_path(&self.f, opc, dpc, &direction)
         if found is NULL:
             raise UnknownPointCodesError(0, opc, dpc)
-        if len(message) > 65000 or stream >= self.f.streams:
+        if len(message) > MESSAGE_LONGEST or stream >= self.f.streams:
             raise ValueError("too long a message, or no such stream")
         if framer_data(&self.f, found, direction, t_us, <const uint8_t *>PyBytes_AS_STRING(message),
                        len(message), stream):
@@ -127,8 +153,18 @@ cdef class Framer:
         if <size_t>done < n:
             raise UnknownPointCodesError(done, opc, dpc)
 
+    def pass_time(self, int64_t t_us):
+        """What falls due before `t_us` though nobody says anything: acknowledgements, heartbeats."""
+        if framer_pass(&self.f, t_us):
+            raise MemoryError
+
+    def finish(self):
+        """Closes the packet that waits for more chunks."""
+        if framer_close(&self.f):
+            raise MemoryError
+
     def take(self):
-        """The packets made since the last call, as pcapng blocks."""
+        """The packets made since the last call, as blocks or records of the file."""
         octets = PyBytes_FromStringAndSize(<char *>self.f.out, <Py_ssize_t>self.f.used)
         self.f.used = 0
         return octets
@@ -155,7 +191,7 @@ cdef class Dissector:
         dissector_free(&self.d)
 
     def feed(self, bytes octets not None):
-        """Octets used; what is left must come again with more behind it. ValueError: this is no capture."""
+        """Octets used; what is left must come again with more behind it. `error` may be set afterwards."""
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(octets)
         cdef size_t n = len(octets)
         cdef int64_t used
@@ -163,9 +199,21 @@ cdef class Dissector:
             used = capture_feed(&self.s, &self.d, p, n)
         if used < 0:
             raise MemoryError
-        if self.s.error is not NULL:
-            raise ValueError((<bytes>self.s.error).decode())
         return used
+
+    def finish(self):
+        """The capture is over: fragments that still wait are lost."""
+        dissector_finish(&self.d)
+
+    @property
+    def error(self):
+        """What is wrong with the block behind the octets used; None where nothing is."""
+        return (<bytes>self.s.error).decode() if self.s.error is not NULL else None
+
+    @property
+    def blocks(self):
+        """Whole blocks used so far; of a pcap its header and its packets."""
+        return self.s.blocks
 
     def take(self):
         """(Unix microseconds, data, offsets, streams) of the messages found since the last call, or None."""
@@ -188,11 +236,11 @@ cdef class Dissector:
 
     def counts(self):
         """What was met so far, by kind."""
+        cdef dissector *d = &self.d
         return {
-            "packets": self.d.packets,
-            "not_sctp": self.d.not_sctp,
-            "other_payload": self.d.other_payload,
-            "duplicates": self.d.duplicates,
-            "fragments_lost": self.d.fragments_lost,
-            "damaged": self.d.damaged,
+            "packets": d.packets, "not_sctp": d.not_sctp, "unknown_link": d.unknown_link,
+            "cut_short": d.cut_short, "ip_fragments": d.ip_fragments, "damaged": d.damaged,
+            "other_payload": d.other_payload, "duplicates": d.duplicates, "missing": d.missing,
+            "jumps": d.jumps, "fragments_lost": d.fragments_lost, "i_data": d.i_data,
+            "forgotten": d.forgotten,
         }

@@ -1,179 +1,8 @@
-/* Captured frames into M3UA messages: the link, IP, perhaps UDP, SCTP chunks. Every read is within bounds. */
+/* Captured frames into SCTP: the link, IP, perhaps UDP, chunks. Every read is within bounds. */
 #ifndef SIGTRAN_FRAMES_IN_H
 #define SIGTRAN_FRAMES_IN_H
 
-#include "frames_out.h"
-#include "message_queue.h"
-
-enum {
-	SEEN_BITS = 4096,     /* TSNs below the highest that are remembered, of each direction */
-	FLOW_BUCKETS = 1024,
-	FLOWS_MAX = 65536,
-	FRAGMENTS_MAX = 1 << 18,
-	UDP_ENCAPSULATION = 9899,
-};
-
-/* One direction of one association as captured. */
-typedef struct flow {
-	struct flow *next;
-	uint8_t key[44];      /* addresses, ports, verification tag */
-	uint32_t highest;
-	uint64_t seen[SEEN_BITS / 64];
-	int any;
-	uint8_t *fragment;    /* the start of a fragmented message */
-	size_t fragment_used, fragment_room;
-	uint32_t fragment_next; /* TSN that must follow */
-	int fragmenting;
-} flow;
-
-typedef struct {
-	message_queue messages;
-	int64_t *times;       /* Unix microseconds, one a message */
-	size_t times_room;
-	int64_t packets, not_sctp, other_payload, duplicates, fragments_lost, damaged;
-	flow *flows[FLOW_BUCKETS];
-	size_t flow_count;
-	int udp_port;
-} dissector;
-
-static void flow_free(flow *w)
-{
-	free(w->fragment);
-	free(w);
-}
-
-static void dissector_free(dissector *d)
-{
-	for (int i = 0; i < FLOW_BUCKETS; i++) {
-		flow *next;
-		for (flow *w = d->flows[i]; w; w = next) {
-			next = w->next;
-			flow_free(w);
-		}
-	}
-	mq_free(&d->messages);
-	free(d->times);
-	memset(d, 0, sizeof *d);
-}
-
-static flow *flow_of(dissector *d, const uint8_t *key)
-{
-	uint32_t h = crc32c(key, sizeof ((flow *)0)->key, 0) % FLOW_BUCKETS;
-	flow *w = d->flows[h];
-	while (w && memcmp(w->key, key, sizeof w->key))
-		w = w->next;
-	if (!w) {
-		if (d->flow_count >= FLOWS_MAX || !(w = (flow *)calloc(1, sizeof *w)))
-			return NULL;
-		memcpy(w->key, key, sizeof w->key);
-		w->next = d->flows[h];
-		d->flows[h] = w;
-		d->flow_count++;
-	}
-	return w;
-}
-
-/* 1 when this TSN has been before: a retransmission that the tap saw twice. */
-static int seen_before(flow *w, uint32_t tsn)
-{
-	if (!w->any) {
-		w->any = 1;
-		w->highest = tsn;
-		w->seen[tsn / 64 % (SEEN_BITS / 64)] |= 1ull << (tsn % 64);
-		return 0;
-	}
-	int32_t ahead = (int32_t)(tsn - w->highest);
-	if (ahead > 0) {
-		if (ahead >= SEEN_BITS) {
-			memset(w->seen, 0, sizeof w->seen);
-		} else {
-			for (uint32_t t = w->highest + 1; t != tsn + 1; t++)
-				w->seen[t / 64 % (SEEN_BITS / 64)] &= ~(1ull << (t % 64));
-		}
-		w->highest = tsn;
-	} else if (ahead <= -SEEN_BITS) {
-		return 1;
-	}
-	uint64_t *word = &w->seen[tsn / 64 % (SEEN_BITS / 64)], bit = 1ull << (tsn % 64);
-	if (*word & bit)
-		return 1;
-	*word |= bit;
-	return 0;
-}
-
-static int dissector_message(dissector *d, int64_t t_us, const uint8_t *p, size_t n, uint32_t stream)
-{
-	if (!n)
-		return 0;
-	if (mq_reserve(&d->messages, n, 1))
-		return -1;
-	if (d->messages.n >= d->times_room) {
-		size_t room = d->messages.n_room;
-		int64_t *times = (int64_t *)realloc(d->times, room * sizeof *times);
-		if (!times)
-			return -1;
-		d->times = times;
-		d->times_room = room;
-	}
-	d->times[d->messages.n] = t_us;
-	memcpy(d->messages.data + d->messages.used, p, n);
-	d->messages.used += n;
-	d->messages.ends[d->messages.n] = (int64_t)d->messages.used;
-	d->messages.streams[d->messages.n++] = (uint16_t)stream;
-	return 0;
-}
-
-/* A DATA chunk (RFC 9260 3.3.1) of the flow. Fragments are joined when they come in the order of their TSN. */
-static int dissect_data(dissector *d, flow *w, int64_t t_us, const uint8_t *chunk, size_t length)
-{
-	int begins = chunk[1] & 2, ends = chunk[1] & 1;
-	uint32_t tsn = get32(chunk + 4), stream = get16(chunk + 8);
-	const uint8_t *p = chunk + DATA_HEADER;
-	size_t n = length - DATA_HEADER;
-	if (get32(chunk + 12) != 3) {
-		d->other_payload++;
-		return 0;
-	}
-	if (w && seen_before(w, tsn)) {
-		d->duplicates++;
-		return 0;
-	}
-	if (begins && ends)
-		return dissector_message(d, t_us, p, n, stream);
-	if (!w)
-		return 0;
-	if (w->fragmenting && (begins || tsn != w->fragment_next)) {
-		d->fragments_lost++;
-		w->fragmenting = 0;
-	}
-	if (begins) {
-		w->fragmenting = 1;
-		w->fragment_used = 0;
-	}
-	if (!w->fragmenting) {
-		d->fragments_lost++;
-		return 0;
-	}
-	if (w->fragment_used + n > FRAGMENTS_MAX) {
-		d->fragments_lost++;
-		w->fragmenting = 0;
-		return 0;
-	}
-	if (w->fragment_used + n > w->fragment_room) {
-		uint8_t *fragment = (uint8_t *)realloc(w->fragment, w->fragment_used + n);
-		if (!fragment)
-			return -1;
-		w->fragment = fragment;
-		w->fragment_room = w->fragment_used + n;
-	}
-	memcpy(w->fragment + w->fragment_used, p, n);
-	w->fragment_used += n;
-	w->fragment_next = tsn + 1;
-	if (!ends)
-		return 0;
-	w->fragmenting = 0;
-	return dissector_message(d, t_us, w->fragment, w->fragment_used, stream);
-}
+#include "flows_in.h"
 
 /* An SCTP packet; the first 32 octets of the key are the IP addresses. */
 static int dissect_sctp(dissector *d, int64_t t_us, const uint8_t *p, size_t n, uint8_t *key)
@@ -191,13 +20,14 @@ static int dissect_sctp(dissector *d, int64_t t_us, const uint8_t *p, size_t n, 
 			d->damaged++;
 			return 0;
 		}
-		if (p[at] == 0) {
-			if (length <= DATA_HEADER) {
+		if (p[at] == CHUNK_DATA || p[at] == CHUNK_I_DATA) {
+			/* RFC 9260 3.3.1: at least one octet of user data. */
+			if (length <= (p[at] == CHUNK_DATA ? DATA_HEADER : I_DATA_HEADER)) {
 				d->damaged++;
 				return 0;
 			}
-			if (!w)
-				w = flow_of(d, key);
+			if (!w && !(w = flow_of(d, key)))
+				return -1;
 			if (dissect_data(d, w, t_us, p + at, length))
 				return -1;
 		}
@@ -222,60 +52,69 @@ static int dissect_transport(dissector *d, int64_t t_us, uint32_t protocol, cons
 	return 0;
 }
 
-static int dissect_ip(dissector *d, int64_t t_us, const uint8_t *p, size_t n)
+static int dissect_ipv4(dissector *d, int64_t t_us, const uint8_t *p, size_t n)
 {
-	uint8_t key[44];
+	uint8_t key[KEY];
+	size_t header = (size_t)(p[0] & 15) * 4, length = get16(p + 2);
+	if (header < 20 || (length && length < header) || header > n) {
+		d->damaged++;
+		return 0;
+	}
+	/* 0: the network card was to cut a large segment itself. Cut by the snapshot length: the chunks tell. */
+	if (!length || length > n)
+		length = n;
+	if (get16(p + 6) & 0x3fff) {
+		d->ip_fragments++; /* not joined: SCTP fragments by itself, below the path's MTU */
+		return 0;
+	}
 	memset(key, 0, sizeof key);
-	if (n >= 20 && p[0] >> 4 == 4) {
-		size_t header = (size_t)(p[0] & 15) * 4, length = get16(p + 2);
-		if (header < 20 || length < header || header > n) {
-			d->damaged++;
+	memcpy(key, p + 12, 4);
+	memcpy(key + 16, p + 16, 4);
+	return dissect_transport(d, t_us, p[9], p + header, length - header, key);
+}
+
+static int dissect_ipv6(dissector *d, int64_t t_us, const uint8_t *p, size_t n)
+{
+	uint8_t key[KEY];
+	uint32_t protocol = p[6];
+	size_t length = 40 + get16(p + 4), at = 40;
+	if (length > n || length == 40)
+		length = n;
+	memset(key, 0, sizeof key);
+	memcpy(key, p + 8, 32);
+	/* RFC 8200 4: hop-by-hop and destination options, routing; fragment; RFC 4302 authentication. */
+	while ((protocol == 0 || protocol == 43 || protocol == 44 || protocol == 51 || protocol == 60) &&
+	       at + 8 <= length) {
+		uint32_t next = p[at];
+		size_t units = p[at + 1];
+		if (protocol == 44 && get16(p + at + 2) & 0xfff9) {
+			d->ip_fragments++; /* an atomic fragment (RFC 6946) is whole, and goes on */
 			return 0;
 		}
-		if (length > n)
-			length = n; /* cut by the snapshot length: the chunks say whether it matters */
-		if (get16(p + 6) & 0x3fff) {
-			d->fragments_lost++; /* fragments of IP are not joined: SCTP does not send any */
-			return 0;
-		}
-		memcpy(key, p + 12, 4);
-		memcpy(key + 16, p + 16, 4);
-		return dissect_transport(d, t_us, p[9], p + header, length - header, key);
+		at += 8 + (protocol == 44 ? 0 : protocol == 51 ? units * 4 : units * 8);
+		protocol = next;
 	}
-	if (n >= 40 && p[0] >> 4 == 6) {
-		uint32_t protocol = p[6];
-		size_t length = 40 + get16(p + 4), at = 40;
-		if (length > n)
-			length = n;
-		memcpy(key, p + 8, 32);
-		while ((protocol == 0 || protocol == 43 || protocol == 60) && at + 8 <= length) {
-			protocol = p[at];
-			at += 8 + (size_t)p[at + 1] * 8;
-		}
-		if (at > length) {
-			d->damaged++;
-			return 0;
-		}
-		return dissect_transport(d, t_us, protocol, p + at, length - at, key);
+	if (at > length) {
+		d->damaged++;
+		return 0;
 	}
-	d->not_sctp++;
-	return 0;
+	return dissect_transport(d, t_us, protocol, p + at, length - at, key);
 }
 
 /* One captured frame of a link type (https://www.tcpdump.org/linktypes.html); -1 when memory is out. */
 static int dissect_frame(dissector *d, uint32_t link, int64_t t_us, const uint8_t *p, size_t n)
 {
 	size_t at = 0;
-	uint32_t type = 0x0800;
-	uint8_t key[44];
+	uint32_t type = 0;
+	uint8_t key[KEY];
 	d->packets++;
 	switch (link) {
-	case 1: /* Ethernet */
+	case 1: /* Ethernet, with any number of VLAN tags */
 		if (n < 14)
 			break;
 		type = get16(p + 12);
 		at = 14;
-		while ((type == 0x8100 || type == 0x88a8) && at + 4 <= n) {
+		while ((type == 0x8100 || type == 0x88a8 || type == 0x9100) && at + 4 <= n) {
 			type = get16(p + at + 2);
 			at += 4;
 		}
@@ -295,25 +134,32 @@ static int dissect_frame(dissector *d, uint32_t link, int64_t t_us, const uint8_
 	case 0: /* BSD loopback, and 108: the family, whose numbers differ; the IP version tells */
 	case 108:
 		at = 4;
+		type = 0x0800;
 		break;
 	case 12: /* raw IP, under its several numbers */
 	case 14:
 	case 101:
 	case 228:
 	case 229:
+		type = 0x0800;
 		break;
 	case 248: /* SCTP */
 		memset(key, 0, sizeof key);
 		return dissect_sctp(d, t_us, p, n, key);
 	default:
-		d->not_sctp++;
+		d->unknown_link++;
 		return 0;
 	}
-	if ((type != 0x0800 && type != 0x86dd) || at >= n) {
-		d->not_sctp++;
-		return 0;
+	if ((type == 0x0800 || type == 0x86dd) && at < n) {
+		p += at;
+		n -= at;
+		if (n >= 20 && p[0] >> 4 == 4)
+			return dissect_ipv4(d, t_us, p, n);
+		if (n >= 40 && p[0] >> 4 == 6)
+			return dissect_ipv6(d, t_us, p, n);
 	}
-	return dissect_ip(d, t_us, p + at, n - at);
+	d->not_sctp++;
+	return 0;
 }
 
 #endif

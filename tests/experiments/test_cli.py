@@ -22,7 +22,9 @@ def kairos(*arguments, cwd=None):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["", "run", "serve", "validate", "schema", "audit", "report"])
+@pytest.mark.parametrize(
+    "command", ["", "run", "serve", "capture", "decode", "validate", "schema", "audit", "report"]
+)
 def test_help_teaches_and_answers_at_once(command):
     best = 9.0
     for _ in range(3):  # the machine may be busy: the best of three counts

@@ -4,8 +4,11 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 from experiments.cli import cli
 from experiments.decode import LAYERS, decode_capture, decode_hex, hex_lines
+from experiments.decode_filters import parse_filters
 from experiments.decode_formats import KEYS, WRITERS
 from experiments.problems import BadInput
 from sigtran import MessageBatch
@@ -318,6 +322,27 @@ def test_command_reads_standard_input_and_filters(capture):
     assert b"0 not decodable" in done.stderr
 
 
+FILTERS = [
+    (["message=PAGING"], lambda row: row["message"] == "PAGING"),
+    (["message!=PAGING"], lambda row: row["message"] != "PAGING"),
+    (["message~^LOCATION UPDATING"], lambda row: row["message"].startswith("LOCATION UPDATING")),
+    (["message!~A"], lambda row: "A" not in row["message"]),
+    (["imsi~."], lambda row: "imsi" in row),
+    (["imsi=", f"dpc={BSC}"], lambda row: "imsi" not in row and row.get("dpc") == BSC),
+    (["cause~^1[67]$", "dtap!="], lambda row: row.get("cause") in (16, 17) and "dtap" in row),
+    (["rp_from_network=true"], lambda row: row.get("rp_from_network") is True),
+    (["called~^[0-9]+$"], lambda row: row.get("called", "x").isdigit()),
+]
+
+
+@pytest.mark.parametrize(("texts", "holds"), FILTERS, ids=[" ".join(texts) for texts, _ in FILTERS])
+def test_filters(capture, texts, holds):
+    rows = decoded(capture)
+    wanted = [row for row in rows if holds(row)]
+    assert decoded(capture, filters=parse_filters(texts)) == wanted
+    assert 0 < len(wanted) < len(rows)
+
+
 @pytest.mark.parametrize("engine", ["columnar", "reference"])
 def test_parquet_has_the_same_rows(capture, tmp_path, engine):
     done = kairos(capture, "--format", "parquet", "--engine", engine, "--out", tmp_path / "x.parquet")
@@ -345,6 +370,16 @@ def test_table_is_one_line_a_message(capture):
     assert any("LOCATION UPDATING REQUEST" in line for line in lines)
 
 
+def test_a_named_pipe_is_as_good_as_a_file(capture, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(capture.read_bytes()))
+    writer.start()
+    done = kairos(tmp_path / "pipe", "--engine", "columnar")
+    writer.join()
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == len(decoded(capture))
+
+
 def test_a_reader_that_leaves_early_is_no_mishap(capture):
     command = f'"{sys.executable}" -m experiments.cli decode "{capture}" | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=True)
@@ -360,8 +395,12 @@ def test_a_reader_that_leaves_early_is_no_mishap(capture):
         (["--layer", "dtap"], "go together"),
         (["x", "--layer", "dtap", "--hex"], "no FILE"),
         (["nothing.pcapng"], "nothing.pcapng: no such file"),
+        ([str(ROOT)], "is a folder"),
         ([str(ROOT / "README.md")], "neither pcapng nor pcap"),
-        ([str(ROOT / "README.md"), "--filter", "colour=blue"], "KEY=VALUE is wanted"),
+        ([str(ROOT / "README.md"), "--filter", "colour=blue"], "no key is called colour"),
+        ([str(ROOT / "README.md"), "--filter", "imis=1"], "did you mean imsi?"),
+        ([str(ROOT / "README.md"), "--filter", "imsi"], "KEY=VALUE, KEY!=VALUE, KEY~REGEX or KEY!~REGEX"),
+        ([str(ROOT / "README.md"), "--filter", "imsi~("], "is no regular expression"),
     ],
 )
 def test_mistakes_are_said_in_a_line(arguments, said):
@@ -378,6 +417,40 @@ def test_damaged_capture_gives_what_came_before(capture, tmp_path):
     with pytest.raises(BadInput, match="ends within a block"):
         decode_capture(str(cut), out)
     assert len(out.getvalue().splitlines()) == len(decoded(capture)) - 1
+
+
+def test_damage_is_named_by_octet_and_block(capture, tmp_path):
+    octets = bytearray(capture.read_bytes())
+    at = block = 0
+    while at < len(octets) // 2:
+        at += int.from_bytes(octets[at + 4 : at + 8], sys.byteorder)
+        block += 1
+    octets[at + 4] ^= 4
+    damaged = tmp_path / "damaged.pcapng"
+    damaged.write_bytes(octets)
+    for engine in ("columnar", "reference"):
+        done = kairos(damaged, "--engine", engine)
+        assert done.returncode == 2
+        assert f"at octet {at} (block {block + 1})" in done.stderr.decode()
+        assert len(done.stdout.splitlines()) > 20
+        assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["--layer", "dtap", "--hex"]])
+def test_ctrl_c_is_quiet(arguments):
+    command = [sys.executable, "-m", "experiments.cli", "decode", *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as one:
+        one.stdin.write(b"0521\n" if "--hex" in arguments else b"")
+        one.stdin.flush()
+        if "--hex" in arguments:
+            one.stdout.readline()
+        else:
+            time.sleep(2)  # it waits for a capture to begin
+        one.send_signal(signal.SIGINT)
+        assert one.wait(20) == 130
+        assert one.stderr.read() == b"Stopped.\n"
 
 
 def test_the_command_offers_what_the_module_has():

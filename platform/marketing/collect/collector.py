@@ -1,8 +1,9 @@
 """The collector: SCTP associations in, behaviours out.
 
-It listens, answers the M3UA handshake as the gateway side, and turns whatever an association delivers into
-behaviour batches. `poll` never waits and never raises for what a peer sends; a driver (asyncio, a thread)
-watches `fileno` and calls it. In lockstep it gives `Tick`s, each complete and in the order of sending.
+It listens, answers the M3UA handshake as the gateway side, and turns whatever an association or a tap gives
+into behaviour batches. `poll` never waits and never raises for what a peer sends; a driver (asyncio, a
+thread) watches `fileno` and calls it. In lockstep it gives `Tick`s, each complete and in order: by
+the simulator's beats, or, with taps and then no associations, by the times in the captures.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, concatenate, empty
 from marketing.clock import Clock
 from marketing.collect.errors import Rejects
+from marketing.collect.listening import open_listener
 from marketing.collect.lockstep import BEAT, BEAT_ACK, BEAT_DATA, Arrived, Beats, Placed
+from marketing.collect.tap_ticks import TapTicks
+from marketing.collect.taps import Taken, Taps
 from marketing.config import CollectorConfig
 from marketing.correlate import Correlator
 from marketing.decode import ERROR_NAMES, RowBatch, decode_batch, tally
-from sigtran import Association, AssociationLost, Choice, MessageBatch, choose, listen
+from sigtran import Association, AssociationLost, MessageBatch
 from sigtran.association import (
     AspActive,
     AspInactive,
@@ -95,6 +99,7 @@ class Collector:
     Raises:
         TransportUnavailable: no SCTP of the kind asked for, with the remedy.
         ListenError: the port is taken.
+        TapError: a tap cannot be opened.
     """
 
     def __init__(
@@ -113,8 +118,10 @@ class Collector:
         self._tick_us = round(tick_s * 1_000_000)
         self._ni = network_indicator
         self._on_lost = on_lost
-        hold_us = 0 if self._lockstep else int(HOLD_US * (clock.factor if clock.mode == "live" else 1.0))
-        self.correlator = Correlator(hold_us=hold_us)
+        self._hold_us = (
+            0 if self._lockstep else int(HOLD_US * (clock.factor if clock.mode == "live" else 1.0))
+        )
+        self.correlator = Correlator(hold_us=self._hold_us)
         self._counts = _Counts()
         self._peers: list[_Peer] = []
         self._over: list[str] = []
@@ -122,42 +129,52 @@ class Collector:
         self._broken = False
         self._pending = 0
         self._open: Tick | None = None
-        self.transport: Choice = choose(config.transport)
-        self._listener = listen(
-            self.transport.kind,
-            config.host,
-            config.port,
-            encap_port=config.encap_port,
-            streams=config.streams,
-        )
+        self._tap_now_us = 0
         self._epoll = select.epoll()
-        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._taps = Taps(config.taps) if config.taps else None
+        try:
+            self.transport, self._listener = open_listener(
+                config, taps=self._taps is not None, lockstep=self._lockstep
+            )
+        except BaseException:
+            if self._taps is not None:
+                self._taps.close()
+            self._epoll.close()
+            raise
+        for source in (self._listener, self._taps):
+            if source is not None:
+                self._epoll.register(source.fileno(), select.EPOLLIN)
         self._closed = False
+        self._ticks: TapTicks | None = None
+        if self._taps is not None and self._lockstep:
+            self._ticks = TapTicks(self._taps, epoch_us, self._tick_us, self._tapped, self.correlator.expire)
 
     # ------------------------------------------------------------------ doors
 
     @property
     def host(self) -> str:
-        """Address that it listens on."""
-        return self._listener.host
+        """Address that it listens on; empty where it does not."""
+        return self._listener.host if self._listener is not None else ""
 
     @property
     def port(self) -> int:
-        """SCTP port, the real one where 0 was asked for."""
-        return self._listener.port
+        """SCTP port, the real one where 0 was asked for; 0 where nothing listens."""
+        return self._listener.port if self._listener is not None else 0
 
     @property
     def encap_port(self) -> int:
         """UDP port of the encapsulation; 0 where there is none."""
-        return self._listener.encap_port
+        return self._listener.encap_port if self._listener is not None else 0
 
     def fileno(self) -> int:
         """One descriptor, readable when `poll` has something to do."""
         return self._epoll.fileno()
 
     def filenos(self) -> tuple[int, ...]:
-        """The descriptors behind it: the listener's, then those of the associations."""
-        return (self._listener.fileno(), *(peer.association.fileno() for peer in self._peers))
+        """The descriptors behind it: the listener's, the taps', then those of the associations."""
+        sources = [source for source in (self._listener, self._taps) if source is not None]
+        associations = [peer.association for peer in self._peers]
+        return (*(source.fileno() for source in sources), *(one.fileno() for one in associations))
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until `fileno` is readable."""
@@ -174,7 +191,10 @@ class Collector:
             return
         self._closed = True
         self._epoll.close()
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
+        if self._taps is not None:
+            self._taps.close()
         for peer in self._peers:
             peer.association.close()
             self._over.append(f"association {peer.number} closed here")
@@ -204,14 +224,18 @@ class Collector:
                     break
             if batch is None and association.state not in _ALIVE:
                 self._end(peer)
+        if self._taps is not None:
+            self._taps.clear()
         if self._lockstep:
             if self._open is None:
                 self._open = self._tick()
                 if self._open is not None:
                     return [self._open]
             return []
+        if self._taps is not None:
+            found += self._read_taps(self._taps)
         if self.correlator.holding:
-            late = self.correlator.expire(self._clock.now_us())
+            late = self.correlator.expire(self._reached_us())
             if len(late):
                 late["decoded_ns"] = self._clock.stamp_ns()
                 found.append(late)
@@ -234,20 +258,35 @@ class Collector:
         """Associations whose peer is ASP-ACTIVE."""
         return sum(peer.side.state is AspState.ACTIVE for peer in self._peers)
 
+    @property
+    def over(self) -> bool:
+        """There were taps, and all are at their end."""
+        if self._taps is None or self._taps.reading:
+            return False
+        return self._open is None and (self._ticks is None or not self._ticks.pending)
+
+    @property
+    def damaged(self) -> int:
+        """Taps whose capture was damaged."""
+        return self._taps.damaged if self._taps is not None else 0
+
     def state(self) -> Literal["up", "waiting", "lost"]:
-        """Up: some association is active; lost: the last one broke; waiting: none came, or it has ended."""
-        if self.active:
+        """Up: an association is active, or a tap read; lost: the last association broke; waiting: for any."""
+        if self.active or (self._taps is not None and self._taps.reading):
             return "up"
         return "lost" if self._broken and not self._peers else "waiting"
 
     def address(self) -> dict[str, Any]:
         """Where to connect to."""
         return {
-            "transport": self.transport.kind,
+            "transport": self._kind(),
             "host": self.host,
             "port": self.port,
             "encap_port": self.encap_port,
         }
+
+    def _kind(self) -> str:
+        return self.transport.kind if self.transport is not None else "none"
 
     def report(self) -> dict[str, Any]:
         """What collector.json holds: counters, and the first few bad messages of each kind."""
@@ -257,7 +296,7 @@ class Collector:
         """Plain values for metrics and records."""
         counts = self._counts
         return {
-            "transport": self.transport.kind,
+            "transport": self._kind(),
             "received": counts.received,
             "decoded": counts.decoded,
             "errors": dict(sorted(counts.rejects.counts.items())),
@@ -274,6 +313,7 @@ class Collector:
                 for peer in self._peers
             ],
             "ended": list(self._over),
+            "taps": self._taps.counters() if self._taps is not None else [],
             "connections": self.correlator.connections,
             "identities": self.correlator.identities,
             "holding": self.correlator.holding,
@@ -287,7 +327,7 @@ class Collector:
     # ------------------------------------------------------------------ associations
 
     def _accept(self) -> None:
-        while True:
+        while self._listener is not None:
             association = self._listener.accept(0)
             if association is None:
                 return
@@ -362,7 +402,7 @@ class Collector:
         now_us = self._clock.now_us()
         times = np.full(batch.n, now_us, dtype=np.int64)
         behaviours = self.correlator.feed(batch.data, batch.offsets, rows, times, received_ns)
-        self._judge(peer, batch.data, batch.offsets, rows, None)
+        self._judge(peer.number, batch.data, batch.offsets, rows, None)
         if len(behaviours):
             behaviours["decoded_ns"] = self._clock.stamp_ns()
         return behaviours
@@ -378,11 +418,11 @@ class Collector:
                 # every state takes a BEAT and stays as it is.
                 self._counts.beats += 1
                 if not peer.beats.beat(octets[len(BEAT) :]):
-                    self._reject(peer, "beat_data", octets)
+                    self._reject(peer.number, "beat_data", octets)
                 continue
             error = int(rows["error"][i])
             if error:
-                self._reject(peer, ERROR_NAMES[error], octets)
+                self._reject(peer.number, ERROR_NAMES[error], octets)
                 answered += 1
                 if answered > ANSWERED_GARBAGE:
                     continue
@@ -390,15 +430,15 @@ class Collector:
                 match event:
                     case Beat(beat):
                         self._counts.beats += 1
-                        self._reject(peer, "beat_data", octets)
+                        self._reject(peer.number, "beat_data", octets)
                         peer.side.acknowledge_beat(beat)
                     case AspUp() | AspActive() | AspInactive() | Down():
                         log.info("association %d: %s", peer.number, event)
                     case Garbage():
                         if not error:
-                            self._reject(peer, "m3ua_content", octets)
+                            self._reject(peer.number, "m3ua_content", octets)
                     case Unexpected():
-                        self._reject(peer, "m3ua_unexpected", octets)
+                        self._reject(peer.number, "m3ua_unexpected", octets)
                     case PeerError(code):
                         self._counts.rejects.add("peer_error")
                         log.warning("association %d: ERR %#04x from the peer", peer.number, code)
@@ -408,7 +448,7 @@ class Collector:
 
     def _judge(
         self,
-        peer: _Peer,
+        source: int,
         data: bytes,
         offsets: NDArray[np.int64],
         rows: RowBatch,
@@ -429,19 +469,74 @@ class Collector:
             self._counts.rejects.add(kind)
             if self._counts.rejects.wants(kind):
                 at = i if offsets_of is None else int(offsets_of[i])
-                self._counts.rejects.keep(kind, data[offsets[at] : offsets[at + 1]], peer.number, self._now())
+                self._counts.rejects.keep(kind, data[offsets[at] : offsets[at + 1]], source, self._now())
 
-    def _reject(self, peer: _Peer, kind: str, octets: bytes) -> None:
+    def _reject(self, source: int, kind: str, octets: bytes) -> None:
         self._counts.rejects.add(kind)
-        self._counts.rejects.keep(kind, octets, peer.number, self._now())
+        self._counts.rejects.keep(kind, octets, source, self._now())
 
     def _now(self) -> int:
         return self._clock.now_us()
+
+    # ------------------------------------------------------------------ taps
+
+    def _read_taps(self, taps: Taps) -> list[BehaviourBatch]:
+        """What comes next of the taps; what else waits is for the next call, so that nobody else waits."""
+        taken = taps.take(patient=False)
+        found = [] if taken is None else [self._tapped(taken)]
+        self._say_ends(taps)
+        if taken is not None:
+            taps.wake()
+        return [batch for batch in found if len(batch)]
+
+    def _tapped(self, taken: Taken) -> BehaviourBatch:
+        """The messages of a tap. What is not DATA is between others, and only counted."""
+        messages, source, received_ns = taken.messages, -taken.tap, self._clock.stamp_ns()
+        rows = decode_batch(messages.data, messages.offsets, None, self._ni)
+        n, _ = tally(rows)
+        self._counts.received += n
+        if n != messages.n:
+            self._counts.other += messages.n - n
+            errors = rows["error"]
+            for i in np.flatnonzero(~_is_data(rows) & (errors != 0)).tolist():
+                self._reject(source, ERROR_NAMES[int(errors[i])], messages.message(i))
+        behaviours = self.correlator.feed(messages.data, messages.offsets, rows, taken.t_unix_us, received_ns)
+        self._judge(source, messages.data, messages.offsets, rows, None)
+        self._tap_now_us = max(self._tap_now_us, int(taken.t_unix_us[-1]))
+        if len(behaviours):
+            behaviours["decoded_ns"] = self._clock.stamp_ns()
+        return behaviours
+
+    def _say_ends(self, taps: Taps) -> None:
+        for said, problem in taps.ended():
+            self._over.append(said)
+            if problem:
+                self._counts.rejects.add("capture_damaged")
+                log.error("%s", said)
+            else:
+                log.info("%s", said)
+
+    def _reached_us(self) -> int:
+        """The time that no source will go back behind, for what waits for a message that it overtook."""
+        clock_us = self._clock.now_us()
+        if self._taps is None:
+            return clock_us
+        taps_us = self._taps.now_us()
+        if taps_us is None:  # all are at their end: nothing of them is overtaken any more
+            return max(clock_us, self._tap_now_us + self._hold_us)
+        return min(taps_us, clock_us) if self._peers else taps_us
+
+    def _tap_tick(self, ticks: TapTicks, taps: Taps) -> Tick | None:
+        found = ticks.next()
+        self._say_ends(taps)
+        return None if found is None else Tick(found[0], found[1], found[0] - self._epoch_us)
 
     # ------------------------------------------------------------------ lockstep
 
     def _tick(self) -> Tick | None:
         """The next tick, if every active association has reached its barrier; time is the least of them."""
+        if self._ticks is not None and self._taps is not None:
+            return self._tap_tick(self._ticks, self._taps)
         active = [peer for peer in self._peers if peer.side.state is AspState.ACTIVE]
         if not active:
             return None
@@ -464,7 +559,7 @@ class Collector:
         part, order = placed.part, placed.order
         times = placed.world_us + self._epoch_us
         behaviours = self.correlator.feed(part.data, part.offsets, part.rows, times, 0, order)
-        self._judge(peer, part.data, part.offsets, part.rows, order)
+        self._judge(peer.number, part.data, part.offsets, part.rows, order)
         return behaviours
 
 

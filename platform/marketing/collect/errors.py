@@ -24,7 +24,7 @@ class BadMessage:
     length: int
     """Octets that it had."""
     source: int
-    """Number of the association it came on, from 1."""
+    """Number of the association it came on, from 1; of a tap negated, from -1."""
     t_us: int
     """Unix microseconds of the platform's clock when it was read."""
 
