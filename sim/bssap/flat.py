@@ -74,9 +74,8 @@ def _add_component(out: View, component: Component) -> None:
     out["component"] = component.kind
     out["invoke_id"] = component.invoke_id
     if component.kind == "returnError":
-        out["error"] = (
-            component.code if component.code is None else ERRORS.get(component.code, component.code)
-        )
+        # Not "error", which says of a message that it is not decodable.
+        out["ss_error"] = ERRORS.get(component.code, component.code) if component.code is not None else None
         out["error_code"] = component.code
         return
     if component.code is not None:
