@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sim.bssap.elements import Codec
 from sim.bssap.errors import EncodeError
-from sim.bssap.octets import Reader, pull_bcd, push_bcd
+from sim.bssap.octets import Reader, pull_bcd, push_bcd, push_octets
 
 #: Type of number, TS 24.008 table 10.5.118.
 UNKNOWN_NUMBER = 0
@@ -87,9 +87,11 @@ def encode_cause(value: Cause) -> bytes:
     octet = value.coding << 5 | value.spare << 4 | value.location
     if value.recommendation is None:
         head = bytes([0x80 | octet])
-    else:
+    elif 0 <= value.recommendation < 128:
         head = bytes([octet, 0x80 | value.recommendation])
-    return head + bytes([0x80 | value.value]) + value.diagnostics
+    else:
+        raise EncodeError(f"recommendation {value.recommendation}")
+    return head + bytes([0x80 | value.value]) + push_octets(value.diagnostics, "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,21 @@ class Progress:
     """7 bits: 1 not end-to-end PLMN/ISDN, 8 in-band information available."""
     location: int = 2
     coding: int = 3
+    spare: int = 0
+    """Bit 5 of octet 3."""
 
 
 def decode_progress(data: bytes) -> Progress:
     reader = Reader(data)
     octet, description = reader.pull_u8(), reader.pull_u8()
-    return Progress(description & 0x7F, octet & 15, octet >> 5 & 3)
+    return Progress(description & 0x7F, octet & 15, octet >> 5 & 3, octet >> 4 & 1)
 
 
 def encode_progress(value: Progress) -> bytes:
-    return bytes([0x80 | value.coding << 5 | value.location, 0x80 | value.description])
+    if not (0 <= value.description < 128 and 0 <= value.location < 16 and 0 <= value.coding < 4):
+        raise EncodeError(f"progress {value.description}, location {value.location}, coding {value.coding}")
+    octet = value.coding << 5 | value.spare << 4 | value.location
+    return bytes([0x80 | octet, 0x80 | value.description])
 
 
 @dataclass(frozen=True, slots=True)

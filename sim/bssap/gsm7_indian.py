@@ -33,7 +33,7 @@ class Script:
     tail: str
     """Offsets at 0x60 and 0x7b-0x7f of the locking shift table."""
     signs: str
-    """What the single shift table has in its free places, in order: offsets, dandas (. and ..), - for nothing."""
+    """What the single shift table has in its free places, in order; . and .. are dandas, - is nothing."""
 
 
 #: A.3.7 prints code 0x24 of Kannada as U+0CAA, which stands at 0x3d already: U+0CA1 is meant. So in A.2.12,

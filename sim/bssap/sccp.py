@@ -7,9 +7,10 @@ Local references are kept as the three octets stand on the wire, most significan
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, push_uint
+from sim.bssap.errors import WRONG_VALUE, DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, push_octets, push_uint
 from sim.bssap.sccp_address import Address, decode_address, encode_address
 
 
@@ -145,7 +146,7 @@ class SccpMessage:
     importance: int | None = None
 
     def __post_init__(self) -> None:
-        row = BY_SHORT.get(self.type)
+        row = BY_SHORT.get(self.type) if isinstance(self.type, str) else None
         if row is None:
             raise EncodeError(f"SCCP message type {self.type!r} is unknown")
         allowed = {*row.fixed, *row.variable, *row.optional}
@@ -171,7 +172,7 @@ def _decode_segmentation(data: bytes) -> Segmentation:
 def _encode_segmentation(value: Segmentation) -> bytes:
     if not 0 <= value.remaining <= 15:
         raise EncodeError(f"segmentation: {value.remaining} remaining segments")
-    first = value.first << 7 | value.in_sequence << 6 | value.remaining
+    first = bool(value.first) << 7 | bool(value.in_sequence) << 6 | value.remaining
     return bytes([first]) + push_uint(value.reference, 3, "segmentation local reference")
 
 
@@ -191,13 +192,21 @@ def _decode_parameter(name: str, data: bytes) -> object:
 
 
 def _encode_parameter(message: SccpMessage, name: str) -> bytes:
-    value = getattr(message, name)
+    try:
+        return _encode_value(name, getattr(message, name))
+    except EncodeError:
+        raise
+    except WRONG_VALUE as error:
+        raise EncodeError(f"{name}: {error}") from error
+
+
+def _encode_value(name: str, value: Any) -> bytes:
     if name in ("called", "calling"):
         return encode_address(value)
     if name == "data":
         if not value:
             raise EncodeError("data: empty")
-        return bytes(value)
+        return push_octets(value, name)
     if name == "segmentation":
         return _encode_segmentation(value)
     return push_uint(value, _SIZES[name], name)
@@ -252,6 +261,7 @@ def _pull_optional(reader: Reader, row: SccpType, values: dict[str, object]) -> 
             values[name] = _decode_parameter(name, content)
 
 
+@writer("SCCP")
 def encode(message: SccpMessage) -> bytes:
     """Parameters in table order, addresses and data laid out in pointer order."""
     row = BY_SHORT[message.type]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sim.bssap import gsm7
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, pull_bcd, push_bcd, push_uint
+from sim.bssap.errors import DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, pull_bcd, push_bcd, push_lv, push_octets, push_uint
 from sim.bssap.user_data import UserData, decode_user_data, encode_user_data
 
 #: Type of number of an alphanumeric address: TS 23.040 9.1.2.5.
@@ -79,8 +79,8 @@ class Timestamp:
     """Seven octets as they stand: year to second, zone; semi-octets swapped."""
 
     def __post_init__(self) -> None:
-        if len(self.octets) != 7:
-            raise EncodeError(f"time stamp of {len(self.octets)} octets, 7 wanted")
+        if not isinstance(self.octets, bytes) or len(self.octets) != 7:
+            raise EncodeError(f"time stamp {self.octets!r}: 7 octets wanted")
 
     @classmethod
     def of(
@@ -233,7 +233,8 @@ def _encode_deliver(value: Deliver) -> bytes:
     return (
         bytes([first])
         + push_address(value.originator)
-        + bytes([value.protocol, value.user_data.dcs])
+        + push_uint(value.protocol, 1, "TP-PID")
+        + push_uint(value.user_data.dcs, 1, "TP-DCS")
         + value.timestamp.octets
         + encode_user_data(value.user_data)
     )
@@ -264,7 +265,7 @@ def _encode_submit(value: Submit) -> bytes:
     elif isinstance(value.validity, Timestamp):
         form, validity = 3, value.validity.octets
     else:
-        form, validity = 1, value.validity
+        form, validity = 1, push_octets(value.validity, "TP-VP")
         if len(validity) != 7:
             raise EncodeError(f"enhanced validity period of {len(validity)} octets")
     first = (
@@ -279,7 +280,8 @@ def _encode_submit(value: Submit) -> bytes:
         bytes([first])
         + push_uint(value.reference, 1, "TP-MR")
         + push_address(value.destination)
-        + bytes([value.protocol, value.user_data.dcs])
+        + push_uint(value.protocol, 1, "TP-PID")
+        + push_uint(value.user_data.dcs, 1, "TP-DCS")
         + validity
         + encode_user_data(value.user_data)
     )
@@ -305,12 +307,13 @@ def _encode_status_report(value: StatusReport) -> bytes:
         | (value.spare & 1) << 4
     )
     return (
-        bytes([first, value.reference])
+        bytes([first])
+        + push_uint(value.reference, 1, "TP-MR")
         + push_address(value.recipient)
         + value.timestamp.octets
         + value.discharge.octets
         + push_uint(value.status, 1, "TP-ST")
-        + (value.extension or b"")
+        + push_octets(value.extension or b"", "TP-PI and what follows")
     )
 
 
@@ -328,10 +331,13 @@ def _decode_command(first: int, reader: Reader) -> Command:
 def _encode_command(value: Command) -> bytes:
     first = 2 | _REPORT * value.status_report | _HEADER * value.has_header
     return (
-        bytes([first, value.reference, value.protocol, value.command, value.message_number])
+        bytes([first])
+        + push_uint(value.reference, 1, "TP-MR")
+        + push_uint(value.protocol, 1, "TP-PID")
+        + push_uint(value.command, 1, "TP-CT")
+        + push_uint(value.message_number, 1, "TP-MN")
         + push_address(value.destination)
-        + push_uint(len(value.data), 1, "TP-CDL")
-        + value.data
+        + push_lv(value.data, "TP-CD")
     )
 
 
@@ -368,7 +374,8 @@ def _encode_report(value: Report) -> bytes:
         if value.timestamp is None:
             raise EncodeError("SMS-SUBMIT-REPORT has a time stamp")
         out += value.timestamp.octets
-    out += bytes(octet for octet in (value.protocol, value.dcs) if octet is not None)
+    for octet, what in ((value.protocol, "TP-PID"), (value.dcs, "TP-DCS")):
+        out += b"" if octet is None else push_uint(octet, 1, what)
     return bytes(out) + (encode_user_data(value.user_data) if value.user_data else b"")
 
 
@@ -395,6 +402,7 @@ def decode(data: bytes, *, from_network: bool | None = None) -> Tpdu:
     return _decode_status_report(first, reader) if from_network else _decode_command(first, reader)
 
 
+@writer("TPDU")
 def encode(value: Tpdu) -> bytes:
     match value:
         case Deliver():
@@ -407,3 +415,4 @@ def encode(value: Tpdu) -> bytes:
             return _encode_command(value)
         case Report():
             return _encode_report(value)
+    raise EncodeError(f"TPDU: {value!r} is none")
