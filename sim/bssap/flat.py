@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from sim.bssap import bssap, bssmap, dtap, sccp, sms, tpdu
+from sim.bssap import bssap, bssmap, bssmap_fields, dtap, sccp, sms, tpdu
 from sim.bssap.bssmap_elements import CircuitIdentityCode
-from sim.bssap.cc_elements import Cause, PartyNumber
+from sim.bssap.cc_elements import BearerCapability, Cause, PartyNumber
 from sim.bssap.cells import CellIdentifier
 from sim.bssap.elements import Message, Unknown
 from sim.bssap.errors import DecodeError
@@ -18,10 +18,18 @@ from sim.bssap.sms import RpCause
 from sim.bssap.ss_components import ERRORS, OPERATIONS, USSD_OPERATIONS, Component, decode_ussd
 
 View = dict[str, Any]
+#: The fields of an element by its name and value; None where it has none.
+FieldsOf = Callable[[str, Any], Any]
 
 #: Elements whose value is also a flat key: element name -> key.
 _CAUSES = {"Cause": "cause", "RP-Cause": "cause", "CP-Cause": "cause", "Reject cause": "reject_cause"}
 _NUMBERS = {"Called party BCD number": "called", "Calling party BCD number": "calling"}
+#: Elements of DTAP (TS 24.008 10.5.1.5, 10.5.1.6) -> their names in BSSMAP.
+_CLASSMARKS = {
+    "Mobile station classmark 1": "Classmark Information Type 1",
+    "Mobile station classmark 2": "Classmark Information Type 2",
+    "Mobile station classmark for UMTS": "Classmark Information Type 2",
+}
 #: BSSMAP elements that hold a layer-3 message.
 _LAYER_3 = ("Layer 3 Information", "Layer 3 Message Contents")
 
@@ -30,8 +38,12 @@ def jsonable(value: Any) -> Any:
     """Octets as hexadecimal, dataclasses as objects without their empty fields."""
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {name: jsonable(item) for name, item in value.items()}
+    if isinstance(value, BearerCapability):
+        return jsonable(value.fields)
     if isinstance(value, CircuitIdentityCode):
         return value.code
     if is_dataclass(value):
@@ -40,12 +52,15 @@ def jsonable(value: Any) -> Any:
     return value
 
 
-def _add_ies(out: View, message: Message) -> None:
-    """Every element by its name; a name that comes again becomes a list."""
+def _add_ies(out: View, message: Message, fields_of: FieldsOf) -> None:
+    """Every element by its name, by its fields where it has some; a name that comes again becomes a list."""
     ies = out.setdefault("ies", {})
     for name, value in message.elements:
-        key = f"unknown 0x{value.iei:02x}" if isinstance(value, Unknown) else name
-        shown = jsonable(value.octets if isinstance(value, Unknown) else value)
+        if isinstance(value, Unknown):
+            key, shown = f"unknown 0x{value.iei:02x}", jsonable(value.octets)
+        else:
+            fields = fields_of(name, value)
+            key, shown = name, jsonable(value if fields is None else fields)
         if key not in ies:
             ies[key] = shown
         elif isinstance(ies[key], list):
@@ -85,7 +100,11 @@ def _add_component(out: View, component: Component) -> None:
         out["ussd"] = decode_ussd(component.parameter).text
 
 
-def _add_elements(out: View, message: Message) -> None:
+def _no_fields(name: str, value: Any) -> None:
+    return None
+
+
+def _add_elements(out: View, message: Message, fields_of: FieldsOf = _no_fields) -> None:
     """The flat keys that elements give; the first of a kind wins."""
     for name, value in message.elements:
         if isinstance(value, MobileIdentity):
@@ -104,7 +123,7 @@ def _add_elements(out: View, message: Message) -> None:
         elif name.startswith("Facility"):
             for component in value:
                 _add_component(out, component)
-    _add_ies(out, message)
+    _add_ies(out, message, fields_of)
 
 
 def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
@@ -145,6 +164,10 @@ def _add_rp(out: View, data: bytes) -> None:
             out["message"] = name
 
 
+def _classmark_fields(name: str, value: Any) -> Any:
+    return bssmap_fields.fields_of(_CLASSMARKS[name], value) if name in _CLASSMARKS else None
+
+
 def _add_dtap(out: View, data: bytes) -> None:
     value = dtap.decode(data)
     protocol = dtap.BY_PD[value.pd]
@@ -156,7 +179,7 @@ def _add_dtap(out: View, data: bytes) -> None:
         out["ti_flag"] = value.ti_flag
     if protocol.sequenced:
         out["sequence"] = value.sequence
-    _add_elements(out, value.message)
+    _add_elements(out, value.message, _classmark_fields)
     if value.name == "CP-DATA":
         out["cp"] = value.name
         if value.message["CP-User data"]:
@@ -168,7 +191,7 @@ def _add_dtap(out: View, data: bytes) -> None:
 def _add_bssmap(out: View, data: bytes) -> None:
     value = bssmap.decode(data)
     out["message"] = out["bssmap"] = value.name
-    _add_elements(out, value)
+    _add_elements(out, value, bssmap_fields.fields_of)
     for name in _LAYER_3:
         # TS 24.008 8.2: what is too short for a message type is no message.
         if len(value.get(name, b"")) < 2:
