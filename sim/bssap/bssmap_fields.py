@@ -12,8 +12,8 @@ from typing import Any
 from sim.bssap.bssmap_elements import BY_NAME
 from sim.bssap.elements import RAW, Codec
 from sim.bssap.errors import EncodeError
-from sim.bssap.fields import Fields, Layout, layout, pull_fields, push_fields
-from sim.bssap.octets import push_uint
+from sim.bssap.fields import REST, Fields, Layout, layout, pull_fields, push_fields
+from sim.bssap.octets import push_octets, push_uint
 from sim.bssap.speech_codecs import SpeechCodec, decode_speech_codecs, encode_speech_codecs
 
 _LSA = "LSA identifier 24"
@@ -87,11 +87,13 @@ def _pull_address(data: bytes) -> Fields:
     """3.2.2.102: an IPv4 or IPv6 address and a UDP port."""
     address = {6: IPv4Address, 18: IPv6Address}.get(len(data))
     if address is None:
-        return {"rest": data}
+        return {REST: data}
     return {"address": str(address(data[:-2])), "port": int.from_bytes(data[-2:], "big")}
 
 
 def _push_address(values: Mapping[str, Any]) -> bytes:
+    if REST in values:
+        return push_octets(values[REST], REST)
     text = str(values["address"])
     address = (IPv6Address if ":" in text else IPv4Address)(text)
     return address.packed + push_uint(values["port"], 2, "port")
