@@ -118,6 +118,14 @@ class Segmentation:
     """The class that the user asked for was 1."""
 
 
+def sequencing(send: int, receive: int, *, more: bool = False) -> int:
+    """Sequencing/segmenting, Q.713 3.9: P(S), P(R) and the more bit as DT2 and IT have them."""
+    for number in (send, receive):
+        if not 0 <= number < 128:
+            raise EncodeError(f"P(S) or P(R) {number}: 7 bits")
+    return send << 9 | receive << 1 | more
+
+
 @dataclass(frozen=True, slots=True)
 class SccpMessage:
     """One SCCP message; the parameters that its type does not have are None."""
@@ -160,6 +168,22 @@ class SccpMessage:
     @property
     def name(self) -> str:
         return BY_SHORT[self.type].name
+
+    @property
+    def more_data(self) -> bool:
+        """Whether a DT1 or DT2 is not the last of its data: Q.713 3.7, bit 1 of the second octet of 3.9."""
+        return bool(self.more) or (self.type == "DT2" and bool((self.sequencing or 0) & 1))
+
+    @property
+    def send_number(self) -> int | None:
+        """P(S) of DT2 and IT, 7 bits: Q.713 3.9."""
+        return None if self.sequencing is None else self.sequencing >> 9
+
+    @property
+    def expected_number(self) -> int | None:
+        """P(R), the next one awaited, 7 bits: of AK (Q.713 3.8), DT2 and IT (3.9)."""
+        octet = self.receive_number if self.sequencing is None else self.sequencing
+        return None if octet is None else octet >> 1 & 0x7F
 
 
 def _decode_segmentation(data: bytes) -> Segmentation:
