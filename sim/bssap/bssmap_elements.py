@@ -250,6 +250,11 @@ ELEMENTS: tuple[Element, ...] = (
     tlv(0x93, "CN to MS transparent information"),
     tv(0x94, "Selected PLMN ID", 3, clause="3.2.2.126"),
     tv(0x95, "Last used E-UTRAN PLMN ID", 3),
+    tlv(0x96, "Old Location Area Identification"),
+    t(0x97, "Attach Indicator"),
+    tv(0x98, "Selected Operator", 3),
+    tv(0x99, "PS Registered Operator", 3),
+    tv(0x9A, "CS Registered Operator", 3),
 )  # fmt: skip
 BY_IEI = {element.iei: element for element in ELEMENTS}
 BY_NAME = {element.name: element for element in ELEMENTS}

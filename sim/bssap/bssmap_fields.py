@@ -78,6 +78,12 @@ LAYOUTS: dict[str, Layout] = {
     "APDU": layout("protocol 8"),
     # 3.2.2.75
     "Service Handover": layout("spare 5 | service handover 3"),
+    # 3.2.2.85, 3.2.2.88
+    "Paging Information": layout("spare 5 | paging cause 2 | VGCS/VBS flag 1"),
+    "VGCS Feature Flags": layout(
+        "spare 3 | talker channel parameter 1 | re-establishment by the BSS 1 | A-interface sharing 2"
+        "| talker priority indicator 1"
+    ),
     # 3.2.2.113
     "Send Sequence Number": layout("N(SD) 2 | spare 6"),
 }  # fmt: skip

@@ -49,6 +49,7 @@ DEEPER = (
     "tag",
     "Facility",
     "behind",
+    "32-bit integers",  # a parameter of M3UA that no column needs
     "long",
     "empty",
     "header",
