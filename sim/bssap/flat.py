@@ -13,9 +13,11 @@ from sim.bssap.cells import CellIdentifier
 from sim.bssap.elements import Message, Unknown
 from sim.bssap.errors import DecodeError
 from sim.bssap.identity import Lai, MobileIdentity
+from sim.bssap.mm_elements import NetworkName, TimeZone
 from sim.bssap.sccp_address import SSN_BSSAP
 from sim.bssap.sms import RpCause
 from sim.bssap.ss_components import ERRORS, OPERATIONS, USSD_OPERATIONS, Component, decode_ussd
+from sim.bssap.validity import decode_enhanced, relative_s
 
 View = dict[str, Any]
 #: The fields of an element by its name and value; None where it has none.
@@ -34,6 +36,18 @@ _CLASSMARKS = {
 _LAYER_3 = ("Layer 3 Information", "Layer 3 Message Contents")
 
 
+#: Values that are shown by what they mean.
+_SHOWN: dict[type, Callable[[Any], Any]] = {
+    CircuitIdentityCode: lambda value: value.code,
+    BearerCapability: lambda value: value.fields,
+    tpdu.Timestamp: lambda value: {"octets": value.octets, "time": str(value)},
+    TimeZone: lambda value: {"octet": value.octet, "quarters": value.quarters},
+    NetworkName: lambda value: {
+        "text": value.text, "octets": value.octets, "coding": value.coding, "add_initials": value.add_initials,
+    },
+}  # fmt: skip
+
+
 def jsonable(value: Any) -> Any:
     """Octets as hexadecimal, dataclasses as objects without their empty fields."""
     if isinstance(value, bytes):
@@ -42,10 +56,9 @@ def jsonable(value: Any) -> Any:
         return [jsonable(item) for item in value]
     if isinstance(value, dict):
         return {name: jsonable(item) for name, item in value.items()}
-    if isinstance(value, BearerCapability):
-        return jsonable(value.fields)
-    if isinstance(value, CircuitIdentityCode):
-        return value.code
+    show = _SHOWN.get(type(value))
+    if show is not None:
+        return jsonable(show(value))
     if is_dataclass(value):
         pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
         return {name: jsonable(item) for name, item in pairs if item not in (None, b"", ())}
@@ -126,6 +139,19 @@ def _add_elements(out: View, message: Message, fields_of: FieldsOf = _no_fields)
     _add_ies(out, message, fields_of)
 
 
+def _validity(value: int | tpdu.Timestamp | bytes | None) -> View:
+    """How long a message is to be kept: seconds, or until when."""
+    if isinstance(value, tpdu.Timestamp):
+        return {"validity_period": str(value)}
+    if value is None:
+        return {}
+    try:
+        seconds = relative_s(value) if isinstance(value, int) else decode_enhanced(value).seconds
+    except DecodeError:  # a form that TS 23.040 reserves
+        return {}
+    return {} if seconds is None else {"validity_period": seconds}
+
+
 def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
     value = tpdu.decode(data, from_network=from_network)
     out["tp"] = tpdu.name(value)
@@ -136,6 +162,7 @@ def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
             out["calling"] = str(value.originator)
         case tpdu.Submit():
             out["called"] = str(value.destination)
+            shown |= _validity(value.validity)
         case tpdu.StatusReport():
             out["called"] = str(value.recipient)
         case tpdu.Command():
@@ -144,8 +171,9 @@ def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
     if user_data is not None:
         if user_data.text is not None:
             out["text"] = user_data.text
-        if user_data.concatenation is not None:
-            shown["concatenation"] = jsonable(user_data.concatenation)
+        for key in ("concatenation", "ports"):
+            if getattr(user_data, key) is not None:
+                shown[key] = jsonable(getattr(user_data, key))
     out.setdefault("ies", {})["TPDU"] = shown
 
 

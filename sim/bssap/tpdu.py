@@ -13,6 +13,9 @@ from sim.bssap.user_data import UserData, decode_user_data, encode_user_data
 #: Type of number of an alphanumeric address: TS 23.040 9.1.2.5.
 ALPHANUMERIC = 5
 
+#: Bits of TP-PI, TS 23.040 9.2.3.27: which parameters follow.
+_PID, _DCS, _UDL = 1, 2, 4
+
 #: Bits of the first octet, TS 23.040 9.2.3.
 _MORE = 0x04  # TP-MMS, TP-RD; TP-MMS is 0 when more messages wait
 _LOOP = 0x08  # TP-LP
@@ -102,6 +105,14 @@ class Timestamp:
         quarters = (zone & 7) * 10 + (zone >> 4)
         return (*values, -quarters if zone & 8 else quarters)
 
+    def __str__(self) -> str:
+        """As ISO 8601 writes it; a year of the century below 70 is of this one. Nothing is checked."""
+        year, month, day, hour, minute, second, quarters = self.fields
+        year += 2000 if year < 70 else 1900
+        sign, east = "-" if quarters < 0 else "+", abs(quarters) * 15
+        clock = f"{hour:02d}:{minute:02d}:{second:02d}"
+        return f"{year}-{month:02d}-{day:02d}T{clock}{sign}{east // 60:02d}:{east % 60:02d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
@@ -156,6 +167,30 @@ class StatusReport:
     """TP-RP's bit as it came."""
     extension: bytes | None = None
     """From the parameter indicator on, as it came; None where the TPDU ends with the status."""
+
+    @property
+    def _parameters(self) -> tuple[int | None, UserData | None]:
+        """TP-PID and TP-UD behind TP-PI; what does not read as such says nothing."""
+        reader = Reader(self.extension or b"")
+        try:
+            indicator = reader.pull_u8()
+            protocol = reader.pull_u8() if indicator & _PID else None
+            dcs = reader.pull_u8() if indicator & _DCS else 0
+            if not indicator & _UDL:
+                return protocol, None
+            return protocol, decode_user_data(reader.pull_rest(), dcs, self.has_header)
+        except DecodeError:
+            return None, None
+
+    @property
+    def protocol(self) -> int | None:
+        """TP-PID, when the extension has one."""
+        return self._parameters[0]
+
+    @property
+    def user_data(self) -> UserData | None:
+        """What the recipient's side has to say, when the extension has it."""
+        return self._parameters[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,10 +380,10 @@ def _decode_report(first: int, reader: Reader, of_submit: bool) -> Report:
     failure = reader.pull_u8() if reader.remaining and reader.peek_u8() & 0x80 else None
     indicator = reader.pull_u8() if reader.remaining else 0  # TP-PI: TS 23.040 9.2.3.27
     timestamp = _pull_timestamp(reader) if of_submit else None
-    protocol = reader.pull_u8() if indicator & 1 else None
-    dcs = reader.pull_u8() if indicator & 2 else None
+    protocol = reader.pull_u8() if indicator & _PID else None
+    dcs = reader.pull_u8() if indicator & _DCS else None
     user_data = None
-    if indicator & 4:
+    if indicator & _UDL:
         user_data = decode_user_data(reader.pull_rest(), dcs or 0, bool(first & _HEADER))
     if reader.remaining:
         raise DecodeError(f"report: {reader.remaining} octets too many")

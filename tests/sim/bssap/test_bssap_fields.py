@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.bssap import EncodeError, bssmap, view
+from sim.bssap import EncodeError, bssmap, dtap, view
 from sim.bssap.bssmap_elements import BY_NAME
 from sim.bssap.bssmap_fields import LAYOUTS, NAMES, fields_of, value_of
 from sim.bssap.cc_elements import BEARER_OCTETS, BearerCapability, bearer_capability
 from sim.bssap.elements import RAW, message
 from sim.bssap.errors import DecodeError
 from sim.bssap.fields import pull_groups, push_groups
+from sim.bssap.mm_elements import TimeZone, network_name
 from sim.bssap.speech_codecs import SpeechCodec
+from sim.bssap.tpdu import Timestamp
 
 #: (element, its octets, its fields), written out from TS 48.008 3.2.2.
 CASES = [
@@ -241,3 +243,20 @@ def test_bits_are_where_wireshark_has_them(masks, element, field):
 def test_bits_of_bearer_capabilities_are_where_wireshark_has_them(masks, field):
     part = next(part for group in BEARER_OCTETS for part in group.octets if field in dict(part))
     assert _mask(part, field) == masks[f"gsm_a.dtap.{JUDGED_BEARER[field]}"]
+
+
+def test_mm_information_is_shown_by_what_it_means():
+    information = message(
+        "MM INFORMATION",
+        {
+            "Full name for network": network_name("Kairos"),
+            "Short name for network": network_name("凯", ucs2=True),
+            "Local time zone": TimeZone(0x4A),
+            "Universal time and local time zone": Timestamp.of(2026, 11, 23, 19, 30, 0, -14),
+        },
+    )
+    ies = view("dtap", dtap.encode(dtap.Dtap(dtap.PD_MM, information)))["ies"]
+    assert ies["Full name for network"]["text"] == "Kairos"
+    assert ies["Short name for network"]["text"] == "凯"
+    assert ies["Local time zone"]["quarters"] == -24
+    assert ies["Universal time and local time zone"]["time"] == "2026-11-23T19:30:00-03:30"
