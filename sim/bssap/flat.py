@@ -43,7 +43,8 @@ _SHOWN: dict[type, Callable[[Any], Any]] = {
     tpdu.Timestamp: lambda value: {"octets": value.octets, "time": str(value)},
     TimeZone: lambda value: {"octet": value.octet, "quarters": value.quarters},
     NetworkName: lambda value: {
-        "text": value.text, "octets": value.octets, "coding": value.coding, "add_initials": value.add_initials,
+        "text": value.text, "octets": value.octets, "coding": value.coding,
+        "add_initials": value.add_initials,
     },
 }  # fmt: skip
 
