@@ -16,7 +16,8 @@ from sim.bssap.procedures.params import Params, Step
 def mo_sms_two(p: Params) -> tuple[Step, ...]:
     """The station asks for the service again before its last CP-ACK, which keeps the channel.
 
-    The second message has another transaction identifier and RP message reference.
+    The second message has `ti2` and `rp_ref2`. With `ti2` equal to `ti` the dialogue may not happen, and the
+    legality acceptor says so.
     """
     d = texts.submit(p)
     texts.cp_ack(d, False)
@@ -29,5 +30,5 @@ def mo_sms_two(p: Params) -> tuple[Step, ...]:
 
 
 def _again(d: Dialogue) -> None:
-    d.p = replace(d.p, ti=(d.p.ti + 1) % 7, rp_ref=(d.p.rp_ref + 1) % 256)
+    d.p = replace(d.p, ti=d.p.ti2, rp_ref=d.p.rp_ref2)
     texts.rp_data(d, True, d.p.tpdu or default_submit(d.p.called), "SMS-SUBMIT")

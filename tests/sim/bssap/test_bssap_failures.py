@@ -177,12 +177,12 @@ def test_two_short_messages_are_told_apart():
         "RP-ACK", "CM SERVICE REQUEST", "CP-ACK", "CM SERVICE ACCEPT", "SMS-SUBMIT",
     ]  # fmt: skip
     submits = [view("sccp", step.payload) for step in steps if step.name == "SMS-SUBMIT"]
-    assert [shown["ti"] for shown in submits] == [0, 1]
+    assert [shown["ti"] for shown in submits] == [P.ti, P.ti2]
     assert len({shown["rp_reference"] for shown in submits}) == 2
     acks = [view("sccp", step.payload)["ti"] for step in steps if step.name == "CP-ACK"]
-    assert acks == [0, 0, 1, 1]
-    assert [view("sccp", step.payload)["ti"] for step in ladder("mo_sms_two", replace(P, ti=6))
-            if step.name == "SMS-SUBMIT"] == [6, 0]  # fmt: skip
+    assert acks == [P.ti, P.ti, P.ti2, P.ti2]
+    with pytest.raises(LegalityError, match="SMS-SUBMIT while sms is"):
+        check(ladder("mo_sms_two", replace(P, ti=P.ti2)))
 
 
 def test_the_network_gives_up():
