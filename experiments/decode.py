@@ -45,19 +45,12 @@ _ROUTING_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _tidy(found: View) -> View:
-    """`error` means that a message is not decodable, so the error of TS 24.080 goes by another name."""
-    if "error" in found:
-        found["ss_error"] = found.pop("error")
-    return found
-
-
 def _read(layer: str, octets: bytes) -> View:
     if layer == "m3ua":
         from sim.m3ua_view import view_m3ua
 
-        return _tidy(view_m3ua(octets))
-    return _tidy(view(layer, octets))
+        return view_m3ua(octets)
+    return view(layer, octets)
 
 
 # ------------------------------------------------------------------ one message a line
@@ -142,7 +135,7 @@ class _Reference:
             whole = self._joined(data)
             if whole is None:
                 return _read("m3ua", octets)
-            return found | _routing(data) | _tidy(view("bssap", whole))
+            return found | _routing(data) | view("bssap", whole)
         except Exception as error:  # as in decode_hex
             found.pop("ies", None)
             return found | _routing(data) | {"error": _why(error)}

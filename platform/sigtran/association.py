@@ -9,13 +9,33 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from sigtran.association_events import (
+    AspActive,
+    AspInactive,
+    AspUp,
+    Audit,
+    Beat,
+    BeatAck,
+    Data,
+    Deregistered,
+    DestinationStatus,
+    Down,
+    Event,
+    Garbage,
+    Notified,
+    PeerError,
+    Registered,
+    Unexpected,
+)
 from sigtran.m3ua import (
+    MANDATORY,
     NAMES,
+    ON_STREAM_0,
     DataMessage,
     DecodeError,
+    EncodeError,
     ErrorCode,
     Message,
     NotifyStatus,
@@ -24,6 +44,16 @@ from sigtran.m3ua import (
     TrafficMode,
     decode,
     encode,
+)
+from sigtran.m3ua_values import (
+    AffectedPointCode,
+    DeregistrationResult,
+    DeregistrationStatus,
+    RegistrationResult,
+    RegistrationStatus,
+    RoutingKey,
+    affected_point_codes,
+    push_affected_point_codes,
 )
 
 __all__ = [
@@ -38,6 +68,7 @@ __all__ = [
     "Beat",
     "BeatAck",
     "Data",
+    "Deregistered",
     "DestinationStatus",
     "Down",
     "Event",
@@ -59,6 +90,7 @@ class AspState(enum.Enum):
     DOWN = "ASP-DOWN"
     GOING_UP = "ASPUP sent"
     REGISTERING = "REG REQ sent"
+    DEREGISTERING = "DEREG REQ sent"
     INACTIVE = "ASP-INACTIVE"
     ACTIVATING = "ASPAC sent"
     ACTIVE = "ASP-ACTIVE"
@@ -66,129 +98,12 @@ class AspState(enum.Enum):
     GOING_DOWN = "ASPDN sent"
 
 
-# --- events
-
-
-@dataclass(frozen=True, slots=True)
-class AspUp:
-    """The ASP is up; at the gateway, with the identifier it gave."""
-
-    asp_identifier: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A routing key has been registered."""
-
-    routing_context: int
-
-
-@dataclass(frozen=True, slots=True)
-class AspActive:
-    """Traffic may flow."""
-
-    routing_contexts: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AspInactive:
-    """Traffic must stop; the ASP is still up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """The ASP is down."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A heartbeat that somebody above has to acknowledge (`acknowledge_beat`)."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BeatAck:
-    """The answer to our heartbeat, with its data."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """A DATA in state ACTIVE."""
-
-    message: DataMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """DAUD: the peer asks for the state of these point codes; it has been answered."""
-
-    point_codes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationStatus:
-    """DUNA, DAVA, SCON, DUPU or DRST from the gateway."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Notified:
-    """NTFY: status type in the upper 16 bits, information in the lower (`NotifyStatus`)."""
-
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeerError:
-    """ERR: the peer did not like what we sent."""
-
-    code: int
-    diagnostic: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Unexpected:
-    """A known message that does not belong into this state; the peer has been told, except for DATA."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Garbage:
-    """Octets that are no M3UA message."""
-
-    octets: bytes
-    reason: str
-
-
-Event = (
-    AspUp
-    | Registered
-    | AspActive
-    | AspInactive
-    | Down
-    | Beat
-    | BeatAck
-    | Data
-    | Audit
-    | DestinationStatus
-    | Notified
-    | PeerError
-    | Unexpected
-    | Garbage
-)
-
 _ASP, _SGP = "ASP", "SGP"
-_D, _U, _R, _I, _G, _A, _H, _X = (
+_D, _U, _R, _Q, _I, _G, _A, _H, _X = (
     AspState.DOWN,
     AspState.GOING_UP,
     AspState.REGISTERING,
+    AspState.DEREGISTERING,
     AspState.INACTIVE,
     AspState.ACTIVATING,
     AspState.ACTIVE,
@@ -201,6 +116,7 @@ _D, _U, _R, _I, _G, _A, _H, _X = (
 TRANSITIONS: Final[dict[tuple[str, AspState, str], tuple[AspState, str]]] = {
     (_ASP, _U, "ASPUP ACK"): (_I, "up"),
     (_ASP, _R, "REG RSP"): (_I, "registered"),
+    (_ASP, _Q, "DEREG RSP"): (_I, "deregistered"),
     (_ASP, _G, "ASPAC ACK"): (_A, "active"),
     (_ASP, _A, "ASPAC ACK"): (_A, "nothing"),
     (_ASP, _H, "ASPIA ACK"): (_I, "inactive"),
@@ -236,6 +152,7 @@ TRANSITIONS: Final[dict[tuple[str, AspState, str], tuple[AspState, str]]] = {
     (_SGP, _I, "REG REQ"): (_I, "answer_registration"),
     (_SGP, _A, "REG REQ"): (_A, "answer_registration"),
     (_SGP, _I, "DEREG REQ"): (_I, "answer_deregistration"),
+    (_SGP, _A, "DEREG REQ"): (_A, "refuse_deregistration"),
     (_SGP, _A, "DATA"): (_A, "data"),
     (_SGP, _I, "DAUD"): (_I, "answer_audit"),
     (_SGP, _A, "DAUD"): (_A, "answer_audit"),
@@ -247,9 +164,24 @@ TRANSITIONS: Final[dict[tuple[str, AspState, str], tuple[AspState, str]]] = {
 }
 
 # Requests of the ASP that are repeated until answered.
-_REQUESTS: Final = {_U: "ASPUP", _R: "REG REQ", _G: "ASPAC", _H: "ASPIA", _X: "ASPDN"}
+_REQUESTS: Final = {_U: "ASPUP", _R: "REG REQ", _Q: "DEREG REQ", _G: "ASPAC", _H: "ASPIA", _X: "ASPDN"}
+
+# 3.6.2: what leaves a routing key registered.
+_REGISTERED: Final = (
+    RegistrationStatus.SUCCESSFULLY_REGISTERED,
+    RegistrationStatus.ROUTING_KEY_ALREADY_REGISTERED,
+)
+_ANNOUNCED: Final = ("DUNA", "DAVA", "DRST", "SCON", "DUPU")
 
 _Action = Callable[[Message], list[Event]]
+
+
+class _RefusedError(Exception):
+    """What the peer asks for cannot be: it is told why."""
+
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class _Side:
@@ -262,8 +194,11 @@ class _Side:
         self._answer_beats = answer_beats
         self._out: list[bytes] = []
 
-    def receive(self, octets: bytes | Message, now_ns: int) -> list[Event]:
-        """What a message from the peer means; never raises for what a peer may send."""
+    def receive(self, octets: bytes | Message, now_ns: int, stream: int | None = None) -> list[Event]:
+        """What a message from the peer means; never raises for what a peer may send.
+
+        `stream`: the SCTP stream that it came on; None: nobody looks at it.
+        """
         if isinstance(octets, Message):
             message = octets
         else:
@@ -287,7 +222,13 @@ class _Side:
                 encode(message),
             )
             return [Unexpected(message)]
-        rule = TRANSITIONS.get((self.role, self.state, message.name))
+        name = message.name
+        if (stream and name in ON_STREAM_0) or (stream == 0 and name == "DATA"):
+            return self._refuse(message, ErrorCode.INVALID_STREAM_IDENTIFIER, f"{name} on stream {stream}")
+        missing = [tag.name for tag in MANDATORY.get(name, ()) if message.first(tag) is None]
+        if missing:
+            return self._refuse(message, ErrorCode.MISSING_PARAMETER, f"{name} without {', '.join(missing)}")
+        rule = TRANSITIONS.get((self.role, self.state, name))
         if rule is None:
             if message.name != "DATA":
                 self._error(ErrorCode.UNEXPECTED_MESSAGE, encode(message))
@@ -296,13 +237,21 @@ class _Side:
         self.state, action = rule
         try:
             events = self._actions()[action](message)
+        except _RefusedError as error:
+            self.state = before
+            return self._refuse(message, error.code, str(error))
         except DecodeError as error:
             self.state = before
-            if message.name != "ERR":
-                self._error(ErrorCode.PARAMETER_FIELD_ERROR, encode(message))
-            return [Garbage(encode(message), str(error))]
+            return self._refuse(message, ErrorCode.PARAMETER_FIELD_ERROR, str(error))
         self._moved(now_ns)
         return events
+
+    def _refuse(self, message: Message, code: ErrorCode, reason: str) -> list[Event]:
+        octets = encode(message)
+        # An ERR is never answered by an ERR (3.8.1).
+        if message.name != "ERR":
+            self._error(code, octets, message.first(Tag.ROUTING_CONTEXT))
+        return [Garbage(octets, reason)]
 
     def pending(self) -> list[bytes]:
         """What has to be sent now, in order, on stream 0. Taken away by asking."""
@@ -345,11 +294,12 @@ class _Side:
     def _say(self, name: str, *parameters: Parameter | None) -> None:
         self._out.append(encode(Message.named(name, *parameters)))
 
-    def _error(self, code: ErrorCode, octets: bytes) -> None:
-        # 3.8.1: the first 40 octets of the offending message.
+    def _error(self, code: ErrorCode, octets: bytes, context: Parameter | None = None) -> None:
+        # 3.8.1: the first 40 octets of the offending message, and the routing context that was wrong.
         self._say(
             "ERR",
             Parameter.integers(Tag.ERROR_CODE, code),
+            context if code is ErrorCode.INVALID_ROUTING_CONTEXT else None,
             Parameter(Tag.DIAGNOSTIC_INFORMATION, octets[:40]),
         )
 
@@ -359,6 +309,11 @@ class _Side:
             self._say("BEAT ACK", data)
             return []
         return [Beat(data.value if data else b"")]
+
+
+def _contexts(message: Message) -> tuple[int, ...]:
+    parameter = message.first(Tag.ROUTING_CONTEXT)
+    return parameter.as_integers() if parameter else ()
 
 
 def _value(message: Message, tag: int) -> bytes:
@@ -404,6 +359,11 @@ class AspSide(_Side):
         self.state = AspState.DEACTIVATING
         self._moved(now_ns)
 
+    def deregister(self, now_ns: int) -> None:
+        """Send DEREG REQ for the routing contexts; an active ASP deactivates first (RFC 4666 4.4.2)."""
+        self.state = AspState.DEREGISTERING
+        self._moved(now_ns)
+
     def activate(self, now_ns: int) -> None:
         """Send ASPAC again after an `AspInactive`."""
         self.state = AspState.ACTIVATING
@@ -425,6 +385,7 @@ class AspSide(_Side):
         return super()._actions() | {
             "up": self._up,
             "registered": self._registered,
+            "deregistered": self._deregistered,
             "active": lambda _: [AspActive(self.routing_contexts)],
             "inactive": lambda _: [AspInactive()],
             "down": lambda _: [Down("ASPDN ACK")],
@@ -435,15 +396,26 @@ class AspSide(_Side):
         return [AspUp(self._asp_identifier)]
 
     def _registered(self, message: Message) -> list[Event]:
-        result = message.first(Tag.REGISTRATION_RESULT)
-        inner = Message(9, 2, result.as_parameters()) if result else message
-        status, context = inner.integer(Tag.REGISTRATION_STATUS), inner.integer(Tag.ROUTING_CONTEXT)
-        # 3.6.2: 0 registered, 12 registered already.
-        if status not in (0, 12) or context is None:
-            return [PeerError(status or 0, b"REG RSP")]
-        self.routing_contexts = (context,)
+        parameters = (p for p in message.parameters if p.tag == Tag.REGISTRATION_RESULT)
+        results = [RegistrationResult.from_parameter(p) for p in parameters]
+        for result in results:
+            if result.status not in _REGISTERED:
+                return [PeerError(result.status, b"REG RSP")]
+        self.routing_contexts = tuple(result.routing_context for result in results)
         self.state = AspState.ACTIVATING
-        return [Registered(context)]
+        return [Registered(context) for context in self.routing_contexts]
+
+    def _deregistered(self, message: Message) -> list[Event]:
+        events: list[Event] = []
+        for parameter in (p for p in message.parameters if p.tag == Tag.DEREGISTRATION_RESULT):
+            result = DeregistrationResult.from_parameter(parameter)
+            if result.status != DeregistrationStatus.SUCCESSFULLY_DEREGISTERED:
+                events.append(PeerError(result.status, b"DEREG RSP"))
+                continue
+            context = result.routing_context
+            self.routing_contexts = tuple(c for c in self.routing_contexts if c != context)
+            events.append(Deregistered(context))
+        return events
 
     def _moved(self, now_ns: int) -> None:
         if self.state not in _REQUESTS:
@@ -461,6 +433,7 @@ class AspSide(_Side):
             _R: (Parameter.nested(Tag.ROUTING_KEY, self._routing_key),),
             _G: (None if mode is None else Parameter.integers(Tag.TRAFFIC_MODE_TYPE, mode), routing_context),
             _H: (routing_context,),
+            _Q: (routing_context,),
             _X: (),
         }
         self._say(_REQUESTS[self.state], *parameters[self.state])
@@ -469,17 +442,41 @@ class AspSide(_Side):
 class SgpSide(_Side):
     """The signalling gateway: it answers. With `answer_beats=False` each BEAT comes up as an event instead.
 
-    `available(point_code)` says what a DAUD is answered with: DAVA or DUNA.
+    `available(point_code)` says what a DAUD is answered with: DAVA or DUNA. `routing_contexts` are those of
+    its application servers; (): it takes what the ASP names, until that registers a key of its own.
     """
 
     role = _SGP
 
     def __init__(
-        self, *, answer_beats: bool = True, available: Callable[[int], bool] = lambda point_code: True
+        self,
+        *,
+        answer_beats: bool = True,
+        available: Callable[[int], bool] = lambda point_code: True,
+        routing_contexts: tuple[int, ...] = (),
     ) -> None:
         super().__init__(answer_beats)
         self._available = available
-        self._routing_contexts = 0
+        self._configured = frozenset(routing_contexts)
+        self._registered: dict[int, RoutingKey] = {}
+        self._next_context = max(routing_contexts, default=0) + 1
+
+    def announce(self, name: str, codes: tuple[AffectedPointCode, ...], *details: Parameter | None) -> None:
+        """Tell the ASP of destinations: DUNA, DAVA, DRST, SCON or DUPU (RFC 4666 3.4).
+
+        `details`: what else the message says, such as `UserCause.to_parameter()`.
+        """
+        if name not in _ANNOUNCED:
+            raise EncodeError(f"a gateway announces {', '.join(_ANNOUNCED)}, not {name}")
+        self._say(name, push_affected_point_codes(codes), *details)
+
+    def _check_contexts(self, message: Message) -> None:
+        """3.8.1: a routing context that no application server has."""
+        known = self._configured | self._registered.keys()
+        contexts = message.first(Tag.ROUTING_CONTEXT)
+        if known and contexts and not known.issuperset(contexts.as_integers()):
+            reason = f"routing contexts {contexts.as_integers()}, known are {sorted(known)}"
+            raise _RefusedError(ErrorCode.INVALID_ROUTING_CONTEXT, reason)
 
     def _actions(self) -> dict[str, _Action]:
         return super()._actions() | {
@@ -494,6 +491,8 @@ class SgpSide(_Side):
             "answer_down_again": lambda m: self._answer_down(m)[:0],
             "answer_registration": self._answer_registration,
             "answer_deregistration": self._answer_deregistration,
+            "refuse_deregistration": self._refuse_deregistration,
+            "data": self._data,
             "answer_audit": self._answer_audit,
         }
 
@@ -508,7 +507,15 @@ class SgpSide(_Side):
         self._error(ErrorCode.UNEXPECTED_MESSAGE, encode(message))
         return [AspInactive()]
 
+    def _data(self, message: Message) -> list[Event]:
+        self._check_contexts(message)
+        return [Data(DataMessage.from_message(message))]
+
     def _answer_active(self, message: Message) -> list[Event]:
+        mode = message.integer(Tag.TRAFFIC_MODE_TYPE)
+        if mode is not None and mode not in list(TrafficMode):
+            raise _RefusedError(ErrorCode.UNSUPPORTED_TRAFFIC_MODE_TYPE, f"traffic mode {mode}")
+        self._check_contexts(message)
         contexts = message.first(Tag.ROUTING_CONTEXT)
         self._say("ASPAC ACK", message.first(Tag.TRAFFIC_MODE_TYPE), contexts)
         self._notify(NotifyStatus.AS_ACTIVE)
@@ -526,51 +533,51 @@ class SgpSide(_Side):
         # 3.6.2: one result for each routing key, under the identifier that the ASP gave it.
         events: list[Event] = []
         results = []
-        for key in (p for p in message.parameters if p.tag == Tag.ROUTING_KEY):
-            inner = Message(9, 1, key.as_parameters())
-            self._routing_contexts += 1
-            results.append(
-                Parameter.nested(
-                    Tag.REGISTRATION_RESULT,
-                    (
-                        Parameter.integers(
-                            Tag.LOCAL_ROUTING_KEY_IDENTIFIER,
-                            inner.integer(Tag.LOCAL_ROUTING_KEY_IDENTIFIER) or 0,
-                        ),
-                        Parameter.integers(Tag.REGISTRATION_STATUS, 0),
-                        Parameter.integers(Tag.ROUTING_CONTEXT, self._routing_contexts),
-                    ),
-                )
-            )
-            events.append(Registered(self._routing_contexts))
+        for parameter in (p for p in message.parameters if p.tag == Tag.ROUTING_KEY):
+            key = RoutingKey.from_parameters(parameter.as_parameters())
+            result = self._register(key)
+            results.append(result.to_parameter())
+            if result.status == RegistrationStatus.SUCCESSFULLY_REGISTERED:
+                events.append(Registered(result.routing_context))
         self._say("REG RSP", *results)
         return events
 
+    def _register(self, key: RoutingKey) -> RegistrationResult:
+        refusal = key.refusal()
+        if refusal is not None:
+            return RegistrationResult(key.local_identifier, refusal)
+        for context, other in self._registered.items():
+            if other.destinations == key.destinations:
+                already = RegistrationStatus.ROUTING_KEY_ALREADY_REGISTERED
+                return RegistrationResult(key.local_identifier, already, context)
+        context, self._next_context = self._next_context, self._next_context + 1
+        self._registered[context] = key
+        return RegistrationResult(key.local_identifier, RegistrationStatus.SUCCESSFULLY_REGISTERED, context)
+
     def _answer_deregistration(self, message: Message) -> list[Event]:
-        contexts = message.first(Tag.ROUTING_CONTEXT)
-        results = [
-            Parameter.nested(
-                Tag.DEREGISTRATION_RESULT,
-                (
-                    Parameter.integers(Tag.ROUTING_CONTEXT, context),
-                    Parameter.integers(Tag.DEREGISTRATION_STATUS, 0),
-                ),
-            )
-            for context in (contexts.as_integers() if contexts else ())
-        ]
-        self._say("DEREG RSP", *results)
+        events: list[Event] = []
+        results = []
+        for context in _contexts(message):
+            if self._registered.pop(context, None) is None:
+                results.append(DeregistrationResult(context, DeregistrationStatus.NOT_REGISTERED))
+            else:
+                results.append(DeregistrationResult(context, DeregistrationStatus.SUCCESSFULLY_DEREGISTERED))
+                events.append(Deregistered(context))
+        self._say("DEREG RSP", *(result.to_parameter() for result in results))
+        return events
+
+    def _refuse_deregistration(self, message: Message) -> list[Event]:
+        # 4.4.2: not while the ASP is active.
+        active = DeregistrationStatus.ASP_CURRENTLY_ACTIVE
+        self._say("DEREG RSP", *(DeregistrationResult(c, active).to_parameter() for c in _contexts(message)))
         return []
 
     def _answer_audit(self, message: Message) -> list[Event]:
-        # 4.5.3: the state of each; the upper octet of an affected point code is a mask.
-        affected = message.first(Tag.AFFECTED_POINT_CODE)
-        codes = affected.as_integers() if affected else ()
+        # 4.5.3: the state of each.
+        codes = affected_point_codes(message)
         for code in codes:
-            self._say(
-                "DAVA" if self._available(code & 0xFFFFFF) else "DUNA",
-                Parameter.integers(Tag.AFFECTED_POINT_CODE, code),
-            )
-        return [Audit(tuple(code & 0xFFFFFF for code in codes))]
+            self.announce("DAVA" if self._available(code.point_code) else "DUNA", (code,))
+        return [Audit(tuple(code.point_code for code in codes))]
 
     def _notify(self, status: NotifyStatus) -> None:
         self._say("NTFY", Parameter.integers(Tag.STATUS, status))

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
+    "MANDATORY",
     "NAMES",
+    "ON_STREAM_0",
     "DataMessage",
     "DecodeError",
     "EncodeError",
@@ -82,6 +84,12 @@ NAMES: Final[dict[tuple[int, int], str]] = {
 NUMBERS: Final = {name: numbers for numbers, name in NAMES.items()}
 
 
+# RFC 4666 1.4.7: these go on stream 0; DATA never does; all others on any.
+ON_STREAM_0: Final = frozenset(
+    ("ERR", "ASPUP", "ASPDN", "ASPUP ACK", "ASPDN ACK", "REG REQ", "REG RSP", "DEREG REQ", "DEREG RSP")
+)
+
+
 class Tag(enum.IntEnum):
     """RFC 4666 3.2: common parameters, then those of M3UA alone."""
 
@@ -109,6 +117,24 @@ class Tag(enum.IntEnum):
     PROTOCOL_DATA = 0x0210
     REGISTRATION_STATUS = 0x0212
     DEREGISTRATION_STATUS = 0x0213
+
+
+# RFC 4666 3.3 to 3.8: the parameters that a message cannot be without.
+MANDATORY: Final[dict[str, tuple[Tag, ...]]] = {
+    "ERR": (Tag.ERROR_CODE,),
+    "NTFY": (Tag.STATUS,),
+    "DATA": (Tag.PROTOCOL_DATA,),
+    "DUNA": (Tag.AFFECTED_POINT_CODE,),
+    "DAVA": (Tag.AFFECTED_POINT_CODE,),
+    "DAUD": (Tag.AFFECTED_POINT_CODE,),
+    "SCON": (Tag.AFFECTED_POINT_CODE,),
+    "DUPU": (Tag.AFFECTED_POINT_CODE, Tag.USER_CAUSE),
+    "DRST": (Tag.AFFECTED_POINT_CODE,),
+    "REG REQ": (Tag.ROUTING_KEY,),
+    "REG RSP": (Tag.REGISTRATION_RESULT,),
+    "DEREG REQ": (Tag.ROUTING_CONTEXT,),
+    "DEREG RSP": (Tag.DEREGISTRATION_RESULT,),
+}
 
 
 class ErrorCode(enum.IntEnum):

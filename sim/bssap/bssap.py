@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, push_lv
+from sim.bssap.errors import DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, push_lv, push_uint
 
 #: TS 48.006 9.3.2: discrimination bit.
 BSSMAP = 0
@@ -41,8 +41,13 @@ def decode(data: bytes) -> Bssap:
     return Bssap(discrimination, payload, dlci)
 
 
+@writer("BSSAP")
 def encode(value: Bssap) -> bytes:
     if value.discrimination not in (BSSMAP, DTAP):
         raise EncodeError(f"BSSAP discrimination {value.discrimination}")
-    head = bytes([DTAP, value.dlci]) if value.discrimination == DTAP else bytes([BSSMAP])
+    if not value.payload:
+        raise EncodeError("BSSAP: empty")
+    head = bytes([value.discrimination])
+    if value.discrimination == DTAP:
+        head += push_uint(value.dlci, 1, "DLCI")
     return head + push_lv(value.payload, "BSSAP")

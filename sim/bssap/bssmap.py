@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.bssap.bssmap_elements import BY_IEI, BY_NAME
 from sim.bssap.elements import UNKNOWN, Message, Unknown, pull_element, push_element, push_unknown
-from sim.bssap.errors import DecodeError, EncodeError
+from sim.bssap.errors import DecodeError, EncodeError, writer
 from sim.bssap.octets import Reader
 
 
@@ -155,6 +155,7 @@ def decode(data: bytes) -> Message:
     return Message(row.name, tuple(found))
 
 
+@writer("BSSMAP")
 def encode(value: Message) -> bytes:
     """Elements in the order given; that of 3.2.1 is the caller's to keep."""
     row = BY_TYPE_NAME.get(value.name)

@@ -15,8 +15,8 @@ from sim.bssap.cells import (
 )
 from sim.bssap.elements import U8, U16, Codec, Element, t, tlv, tlve, tv
 from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.identity import MobileIdentity, decode_mobile_identity, encode_mobile_identity, imsi
-from sim.bssap.octets import push_uint
+from sim.bssap.identity import decode_mobile_identity, encode_mobile_identity, imsi
+from sim.bssap.octets import push_octets, push_uint
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,6 @@ def _decode_imsi(data: bytes) -> str:
     return value.digits
 
 
-def _encode_imei(value: MobileIdentity) -> bytes:
-    if value.kind not in ("IMEI", "IMEISV"):
-        raise EncodeError(f"a {value.kind} in its place")
-    return encode_mobile_identity(value)
-
-
 def _decode_tmsi(data: bytes) -> int:
     return int.from_bytes(data, "big")
 
@@ -103,17 +97,24 @@ def _decode_channel_type(data: bytes) -> ChannelType:
     return ChannelType(data[0] & 15, data[1], data[2:], data[0] >> 4)
 
 
+def _encode_channel_type(value: ChannelType) -> bytes:
+    if not 0 <= value.kind < 16:
+        raise EncodeError(f"speech or data indicator {value.kind}")
+    head = push_uint(value.kind | value.spare << 4, 1, "speech or data indicator")
+    return head + push_uint(value.rate, 1, "channel rate and type") + push_octets(value.rest, "rest")
+
+
 CAUSE = Codec(_decode_cause, _encode_cause)
 IMSI = Codec(_decode_imsi, lambda digits: encode_mobile_identity(imsi(digits)))
 TMSI = Codec(_decode_tmsi, lambda value: push_uint(value, 4, "TMSI"))
 IDENTITY = Codec(decode_mobile_identity, encode_mobile_identity)
-IMEI = Codec(decode_mobile_identity, _encode_imei)
 CELL = Codec(decode_cell_identifier, encode_cell_identifier)
 CELLS = Codec(decode_cell_identifier_list, encode_cell_identifier_list)
-ENCRYPTION = Codec(_decode_encryption, lambda value: push_uint(value.permitted, 1, "algorithms") + value.key)
-CHANNEL_TYPE = Codec(
-    _decode_channel_type, lambda value: bytes([value.kind | value.spare << 4, value.rate]) + value.rest
+ENCRYPTION = Codec(
+    _decode_encryption,
+    lambda value: push_uint(value.permitted, 1, "algorithms") + push_octets(value.key, "key"),
 )
+CHANNEL_TYPE = Codec(_decode_channel_type, _encode_channel_type)
 CIC = Codec(
     lambda data: CircuitIdentityCode(int.from_bytes(data, "big")),
     lambda value: push_uint(value.code, 2, "circuit identity code"),
@@ -204,7 +205,7 @@ ELEMENTS: tuple[Element, ...] = (
     tlv(0x65, "VSTK_RAND Information", clause="3.2.2.83"),
     tlv(0x66, "VSTK Information", clause="3.2.2.84"),
     tlv(0x67, "Paging Information", clause="3.2.2.85"),
-    tlv(0x68, "IMEI", 1, 9, IMEI),
+    tlv(0x68, "IMEI", 1, 9, IDENTITY, "3.2.2.86"),
     tlv(0x69, "VGCS Feature Flags", clause="3.2.2.88"),
     tv(0x6A, "Talker Priority", 1, U8, "3.2.2.89"),
     t(0x6B, "Emergency Set Indication", "3.2.2.90"),
@@ -249,6 +250,11 @@ ELEMENTS: tuple[Element, ...] = (
     tlv(0x93, "CN to MS transparent information"),
     tv(0x94, "Selected PLMN ID", 3, clause="3.2.2.126"),
     tv(0x95, "Last used E-UTRAN PLMN ID", 3),
+    tlv(0x96, "Old Location Area Identification"),
+    t(0x97, "Attach Indicator"),
+    tv(0x98, "Selected Operator", 3),
+    tv(0x99, "PS Registered Operator", 3),
+    tv(0x9A, "CS Registered Operator", 3),
 )  # fmt: skip
 BY_IEI = {element.iei: element for element in ELEMENTS}
 BY_NAME = {element.name: element for element in ELEMENTS}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sim.bssap.elements import Codec
-from sim.bssap.errors import EncodeError
-from sim.bssap.octets import Reader, pull_bcd, push_bcd
+from sim.bssap.errors import DecodeError, EncodeError
+from sim.bssap.fields import Fields, group, pull_groups, push_groups
+from sim.bssap.octets import Reader, pull_bcd, push_bcd, push_octets
 
 #: Type of number, TS 24.008 table 10.5.118.
 UNKNOWN_NUMBER = 0
@@ -87,9 +90,11 @@ def encode_cause(value: Cause) -> bytes:
     octet = value.coding << 5 | value.spare << 4 | value.location
     if value.recommendation is None:
         head = bytes([0x80 | octet])
-    else:
+    elif 0 <= value.recommendation < 128:
         head = bytes([octet, 0x80 | value.recommendation])
-    return head + bytes([0x80 | value.value]) + value.diagnostics
+    else:
+        raise EncodeError(f"recommendation {value.recommendation}")
+    return head + bytes([0x80 | value.value]) + push_octets(value.diagnostics, "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +105,57 @@ class Progress:
     """7 bits: 1 not end-to-end PLMN/ISDN, 8 in-band information available."""
     location: int = 2
     coding: int = 3
+    spare: int = 0
+    """Bit 5 of octet 3."""
 
 
 def decode_progress(data: bytes) -> Progress:
     reader = Reader(data)
     octet, description = reader.pull_u8(), reader.pull_u8()
-    return Progress(description & 0x7F, octet & 15, octet >> 5 & 3)
+    return Progress(description & 0x7F, octet & 15, octet >> 5 & 3, octet >> 4 & 1)
 
 
 def encode_progress(value: Progress) -> bytes:
-    return bytes([0x80 | value.coding << 5 | value.location, 0x80 | value.description])
+    if not (0 <= value.description < 128 and 0 <= value.location < 16 and 0 <= value.coding < 4):
+        raise EncodeError(f"progress {value.description}, location {value.location}, coding {value.coding}")
+    octet = value.coding << 5 | value.spare << 4 | value.location
+    return bytes([0x80 | octet, 0x80 | value.description])
+
+
+#: Bearer capability, octet by octet: TS 24.008 figure 10.5.88, bits 7-1. Of speech, octet 3a and following
+#: name one version each; other services have no such octets.
+BEARER_OCTETS = (
+    group(
+        "3",
+        "radio channel requirement 2 | coding standard 1 | transfer mode 1"
+        "| information transfer capability 3",
+        entries="speech versions",
+        entry="coding 1 | CTM 1 | spare 1 | speech version 4",
+    ),
+    group(
+        "4",
+        "compression 1 | structure 2 | duplex mode 1 | configuration 1 | NIRR 1 | establishment 1",
+    ),
+    group(
+        "5",
+        "access identity 2 | rate adaption 2 | signalling access protocol 3",
+        "other ITC 2 | other rate adaption 2 | spare 3",
+        "rate adaption header 1 | multiple frame 1 | mode 1 | LLI negotiation 1 | assignor 1"
+        "| in-band negotiation 1 | spare 1",
+    ),
+    group(
+        "6",
+        "layer 1 identity 2 | user information layer 1 protocol 4 | asynchronous 1",
+        "stop bits 1 | negotiation 1 | data bits 1 | user rate 4",
+        "intermediate rate 2 | NIC on Tx 1 | NIC on Rx 1 | parity 3",
+        "connection element 2 | modem type 5",
+        "other modem type 2 | fixed network user rate 5",
+        "acceptable channel codings 4 | maximum number of traffic channels 3",
+        "UIMI 3 | wanted air interface user rate 4",
+        "acceptable channel codings extended 3 | asymmetry 2 | spare 2",
+    ),
+    group("7", "layer 2 identity 2 | user information layer 2 protocol 5"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +164,14 @@ class BearerCapability:
 
     octets: bytes
     """From octet 3 on, as they stand."""
+
+    @property
+    def fields(self) -> Fields:
+        """Every field by name, a row of BEARER_OCTETS; octets alone where bit 8 of one is wrong."""
+        try:
+            return pull_groups(BEARER_OCTETS, self.octets)
+        except DecodeError:
+            return {"octets": self.octets}
 
     @property
     def transfer_capability(self) -> int:
@@ -136,6 +190,11 @@ class BearerCapability:
             if octet & 0x80:
                 break
         return tuple(found)
+
+
+def bearer_capability(values: Mapping[str, Any]) -> BearerCapability:
+    """Mirror of `BearerCapability.fields`; EncodeError names the field."""
+    return BearerCapability(push_groups(BEARER_OCTETS, values))
 
 
 BEARER = Codec(BearerCapability, lambda value: bytes(value.octets))

@@ -108,7 +108,7 @@ def encode_cell_identifier_list(value: CellIdentifier) -> bytes:
         raise EncodeError(f"cell identification discriminator {value.discriminator} is reserved")
     if bool(fields) != bool(value.cells):
         raise EncodeError(f"discriminator {value.discriminator} with {len(value.cells)} cells")
-    head = bytes([value.discriminator | value.spare << 4])
+    head = push_uint(value.discriminator | value.spare << 4, 1, "discriminator")
     return head + b"".join(_push_cell(cell, fields) for cell in value.cells)
 
 

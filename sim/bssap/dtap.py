@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sim.bssap import cc, mm, rr, sms, ss
 from sim.bssap.elements import RAW, Message, MessageType, decode_elements, encode_elements
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader
+from sim.bssap.errors import DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, push_uint
 
 #: Protocol discriminators, TS 24.007 11.2.3.1.1.
 PD_CC = 3
@@ -94,6 +94,7 @@ def decode(data: bytes) -> Dtap:
     return Dtap(protocol.pd, message, ti, flag, sequence)
 
 
+@writer("DTAP")
 def encode(value: Dtap) -> bytes:
     protocol = BY_PD.get(value.pd)
     if protocol is None:
@@ -110,7 +111,8 @@ def encode(value: Dtap) -> bytes:
     else:
         head += bytes([protocol.pd | _TI_EXTENDED << 4 | value.ti_flag << 7, 0x80 | value.ti])
     if value.pd == PD_RR and value.name == RR_OTHER:
-        return bytes(head) + bytes([value.message["Message type"]]) + RAW.encode(value.message["Content"])
+        head += push_uint(value.message["Message type"], 1, "Message type")
+        return bytes(head) + RAW.encode(value.message["Content"])
     kind = _BY_NAME.get((value.pd, value.name))
     if kind is None:
         raise EncodeError(f"{protocol.name} has no message {value.name!r}")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, push_lv, push_uint
+from sim.bssap.errors import WRONG_VALUE, DecodeError, EncodeError
+from sim.bssap.octets import Reader, push_lv, push_octets, push_uint
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def _decode_none(data: bytes) -> None:
 
 
 #: Kept as it came.
-RAW = Codec(bytes, bytes)
+RAW = Codec(bytes, lambda value: push_octets(value, "octets"))
 U8 = Codec(_decode_u8, lambda value: push_uint(value, 1, "octet"))
 U16 = Codec(_decode_u16, lambda value: push_uint(value, 2, "two octets"))
 #: Presence is all it says; the value is None.
@@ -170,7 +170,7 @@ def decode_value(element: Element, data: bytes) -> Any:
 def encode_value(element: Element, value: Any) -> bytes:
     try:
         data = element.codec.encode(value)
-    except (EncodeError, AttributeError, TypeError) as error:
+    except WRONG_VALUE as error:
         raise EncodeError(f"{element.name}: {error}") from error
     if not element.low <= len(data) <= element.high:
         raise EncodeError(f"{element.name}: {len(data)} octets, {element.low} to {element.high} allowed")
@@ -220,9 +220,10 @@ def _pull_unknown(reader: Reader) -> tuple[str, Any]:
 def push_unknown(name: str, value: Any) -> bytes | None:
     """The octets of a kept element; None when `name` is an ordinary one."""
     if name == UNKNOWN:
-        return bytes([value.iei]) + (b"" if value.octets is None else push_lv(value.octets, name))
+        head = push_uint(value.iei, 1, "identifier of an unknown element")
+        return head + (b"" if value.octets is None else push_lv(value.octets, name))
     if name == TRAILING:
-        return bytes(value)
+        return push_octets(value, name)
     return None
 
 

@@ -6,46 +6,75 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from sim.bssap import bssap, bssmap, dtap, sccp, sms, tpdu
+from sim.bssap import bssap, bssmap, bssmap_fields, dtap, sccp, sms, tpdu
 from sim.bssap.bssmap_elements import CircuitIdentityCode
-from sim.bssap.cc_elements import Cause, PartyNumber
+from sim.bssap.cc_elements import BearerCapability, Cause, PartyNumber
 from sim.bssap.cells import CellIdentifier
 from sim.bssap.elements import Message, Unknown
 from sim.bssap.errors import DecodeError
 from sim.bssap.identity import Lai, MobileIdentity
+from sim.bssap.mm_elements import NetworkName, TimeZone
 from sim.bssap.sccp_address import SSN_BSSAP
 from sim.bssap.sms import RpCause
 from sim.bssap.ss_components import ERRORS, OPERATIONS, USSD_OPERATIONS, Component, decode_ussd
+from sim.bssap.validity import decode_enhanced, relative_s
 
 View = dict[str, Any]
+#: The fields of an element by its name and value; None where it has none.
+FieldsOf = Callable[[str, Any], Any]
 
 #: Elements whose value is also a flat key: element name -> key.
 _CAUSES = {"Cause": "cause", "RP-Cause": "cause", "CP-Cause": "cause", "Reject cause": "reject_cause"}
 _NUMBERS = {"Called party BCD number": "called", "Calling party BCD number": "calling"}
+#: Elements of DTAP (TS 24.008 10.5.1.5, 10.5.1.6) -> their names in BSSMAP.
+_CLASSMARKS = {
+    "Mobile station classmark 1": "Classmark Information Type 1",
+    "Mobile station classmark 2": "Classmark Information Type 2",
+    "Mobile station classmark for UMTS": "Classmark Information Type 2",
+}
 #: BSSMAP elements that hold a layer-3 message.
 _LAYER_3 = ("Layer 3 Information", "Layer 3 Message Contents")
+
+
+#: Values that are shown by what they mean.
+_SHOWN: dict[type, Callable[[Any], Any]] = {
+    CircuitIdentityCode: lambda value: value.code,
+    BearerCapability: lambda value: value.fields,
+    tpdu.Timestamp: lambda value: {"octets": value.octets, "time": str(value)},
+    TimeZone: lambda value: {"octet": value.octet, "quarters": value.quarters},
+    NetworkName: lambda value: {
+        "text": value.text, "octets": value.octets, "coding": value.coding,
+        "add_initials": value.add_initials,
+    },
+}  # fmt: skip
 
 
 def jsonable(value: Any) -> Any:
     """Octets as hexadecimal, dataclasses as objects without their empty fields."""
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [jsonable(item) for item in value]
-    if isinstance(value, CircuitIdentityCode):
-        return value.code
+    if isinstance(value, dict):
+        return {name: jsonable(item) for name, item in value.items()}
+    show = _SHOWN.get(type(value))
+    if show is not None:
+        return jsonable(show(value))
     if is_dataclass(value):
         pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
         return {name: jsonable(item) for name, item in pairs if item not in (None, b"", ())}
     return value
 
 
-def _add_ies(out: View, message: Message) -> None:
-    """Every element by its name; a name that comes again becomes a list."""
+def _add_ies(out: View, message: Message, fields_of: FieldsOf) -> None:
+    """Every element by its name, by its fields where it has some; a name that comes again becomes a list."""
     ies = out.setdefault("ies", {})
     for name, value in message.elements:
-        key = f"unknown 0x{value.iei:02x}" if isinstance(value, Unknown) else name
-        shown = jsonable(value.octets if isinstance(value, Unknown) else value)
+        if isinstance(value, Unknown):
+            key, shown = f"unknown 0x{value.iei:02x}", jsonable(value.octets)
+        else:
+            fields = fields_of(name, value)
+            key, shown = name, jsonable(value if fields is None else fields)
         if key not in ies:
             ies[key] = shown
         elif isinstance(ies[key], list):
@@ -74,9 +103,8 @@ def _add_component(out: View, component: Component) -> None:
     out["component"] = component.kind
     out["invoke_id"] = component.invoke_id
     if component.kind == "returnError":
-        out["error"] = (
-            component.code if component.code is None else ERRORS.get(component.code, component.code)
-        )
+        # Not "error", which says of a message that it is not decodable.
+        out["ss_error"] = ERRORS.get(component.code, component.code) if component.code is not None else None
         out["error_code"] = component.code
         return
     if component.code is not None:
@@ -86,7 +114,11 @@ def _add_component(out: View, component: Component) -> None:
         out["ussd"] = decode_ussd(component.parameter).text
 
 
-def _add_elements(out: View, message: Message) -> None:
+def _no_fields(name: str, value: Any) -> None:
+    return None
+
+
+def _add_elements(out: View, message: Message, fields_of: FieldsOf = _no_fields) -> None:
     """The flat keys that elements give; the first of a kind wins."""
     for name, value in message.elements:
         if isinstance(value, MobileIdentity):
@@ -105,7 +137,20 @@ def _add_elements(out: View, message: Message) -> None:
         elif name.startswith("Facility"):
             for component in value:
                 _add_component(out, component)
-    _add_ies(out, message)
+    _add_ies(out, message, fields_of)
+
+
+def _validity(value: int | tpdu.Timestamp | bytes | None) -> View:
+    """How long a message is to be kept: seconds, or until when."""
+    if isinstance(value, tpdu.Timestamp):
+        return {"validity_period": str(value)}
+    if value is None:
+        return {}
+    try:
+        seconds = relative_s(value) if isinstance(value, int) else decode_enhanced(value).seconds
+    except DecodeError:  # a form that TS 23.040 reserves
+        return {}
+    return {} if seconds is None else {"validity_period": seconds}
 
 
 def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
@@ -118,6 +163,7 @@ def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
             out["calling"] = str(value.originator)
         case tpdu.Submit():
             out["called"] = str(value.destination)
+            shown |= _validity(value.validity)
         case tpdu.StatusReport():
             out["called"] = str(value.recipient)
         case tpdu.Command():
@@ -126,8 +172,9 @@ def _add_tpdu(out: View, data: bytes, from_network: bool | None) -> None:
     if user_data is not None:
         if user_data.text is not None:
             out["text"] = user_data.text
-        if user_data.concatenation is not None:
-            shown["concatenation"] = jsonable(user_data.concatenation)
+        for key in ("concatenation", "ports"):
+            if getattr(user_data, key) is not None:
+                shown[key] = jsonable(getattr(user_data, key))
     out.setdefault("ies", {})["TPDU"] = shown
 
 
@@ -146,6 +193,10 @@ def _add_rp(out: View, data: bytes) -> None:
             out["message"] = name
 
 
+def _classmark_fields(name: str, value: Any) -> Any:
+    return bssmap_fields.fields_of(_CLASSMARKS[name], value) if name in _CLASSMARKS else None
+
+
 def _add_dtap(out: View, data: bytes) -> None:
     value = dtap.decode(data)
     protocol = dtap.BY_PD[value.pd]
@@ -157,7 +208,7 @@ def _add_dtap(out: View, data: bytes) -> None:
         out["ti_flag"] = value.ti_flag
     if protocol.sequenced:
         out["sequence"] = value.sequence
-    _add_elements(out, value.message)
+    _add_elements(out, value.message, _classmark_fields)
     if value.name == "CP-DATA":
         out["cp"] = value.name
         if value.message["CP-User data"]:
@@ -169,7 +220,7 @@ def _add_dtap(out: View, data: bytes) -> None:
 def _add_bssmap(out: View, data: bytes) -> None:
     value = bssmap.decode(data)
     out["message"] = out["bssmap"] = value.name
-    _add_elements(out, value)
+    _add_elements(out, value, bssmap_fields.fields_of)
     for name in _LAYER_3:
         # TS 24.008 8.2: what is too short for a message type is no message.
         if len(value.get(name, b"")) < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sim.bssap import gsm7_indian
 from sim.bssap.errors import DecodeError, EncodeError
 
 ESCAPE = 0x1B
@@ -23,7 +24,7 @@ def _changed(table: str, changes: dict[int, str]) -> str:
     return "".join(changes.get(code, character) for code, character in enumerate(table))
 
 
-#: National language identifiers, TS 23.038 6.2.1.2.4.
+#: National language identifiers, TS 23.038 6.2.1.2.4; from 4 on they are in `gsm7_indian`.
 TURKISH, SPANISH, PORTUGUESE = 1, 2, 3
 #: TS 23.038 A.3: locking shift tables, by language; Spanish has none.
 LOCKING: dict[int, str] = {
@@ -35,6 +36,7 @@ LOCKING: dict[int, str] = {
         "@£$¥êéúíóç\nÔô\rÁáΔ_ªÇÀ∞^\\€Ó|\x1bÂâÊÉ !\"#º%&'()*+,-./0123456789:;<=>?"
         "ÍABCDEFGHIJKLMNOPQRSTUVWXYZÃÕÚÜ§~abcdefghijklmnopqrstuvwxyzãõ`üà"
     ),
+    **gsm7_indian.LOCKING,
 }
 #: TS 23.038 A.2: single shift tables, by language.
 SINGLE: dict[int, dict[int, str]] = {
@@ -51,6 +53,7 @@ SINGLE: dict[int, dict[int, str]] = {
         0x4F: "Ó", 0x55: "Ú", 0x5B: "Ã", 0x5C: "Õ", 0x61: "Â", 0x69: "í", 0x6F: "ó", 0x75: "ú",
         0x7B: "ã", 0x7C: "õ", 0x7F: "â",
     },
+    **gsm7_indian.SINGLE,
 }  # fmt: skip
 
 
@@ -100,7 +103,8 @@ def encode_text(text: str, locking: int = 0, single: int = 0) -> list[int]:
     extension = {character: code for code, character in SINGLE.get(single, EXTENSION).items()}
     out: list[int] = []
     for character in text:
-        code = table.find(character)
+        # A space stands wherever a table has nothing; the sender's own is at its ASCII place.
+        code = 0x20 if character == " " else table.find(character)
         if code >= 0 and code != ESCAPE:
             out.append(code)
         elif character in extension:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, push_uint
+from sim.bssap.octets import Reader, push_octets, push_uint
 
 #: TS 24.008 10.5.1.4, bits 3-1 of the first octet.
 IDENTITY_TYPES = {0: "no identity", 1: "IMSI", 2: "IMEI", 3: "IMEISV", 4: "TMSI", 5: "TMGI"}
@@ -30,13 +30,15 @@ class MobileIdentity:
     """Content of a TMGI or of "no identity", as it came."""
 
     def __post_init__(self) -> None:
-        if self.kind not in _TYPE_CODES:
+        if not isinstance(self.kind, str) or self.kind not in _TYPE_CODES:
             raise EncodeError(f"mobile identity kind {self.kind!r}: one of {', '.join(_TYPE_CODES)}")
-        if self.kind in _DIGIT_KINDS and not (self.digits.isascii() and self.digits.isdigit()):
+        if self.kind in _DIGIT_KINDS and not (
+            isinstance(self.digits, str) and self.digits.isascii() and self.digits.isdigit()
+        ):
             raise EncodeError(f"{self.kind} {self.digits!r}: decimal digits wanted")
         if self.kind == "IMSI" and len(self.digits) not in IMSI_DIGITS:
             raise EncodeError(f"IMSI {self.digits!r}: {IMSI_DIGITS[0]} to {IMSI_DIGITS[-1]} digits")
-        if self.kind == "TMSI" and not (self.tmsi is not None and 0 <= self.tmsi < 1 << 32):
+        if self.kind == "TMSI" and not (isinstance(self.tmsi, int) and 0 <= self.tmsi < 1 << 32):
             raise EncodeError(f"TMSI {self.tmsi}: 32 bits")
 
 
@@ -79,7 +81,7 @@ def encode_mobile_identity(value: MobileIdentity) -> bytes:
         assert value.tmsi is not None
         return b"\xf4" + value.tmsi.to_bytes(4, "big")
     if value.kind not in _DIGIT_KINDS:
-        return value.octets or bytes([_TYPE_CODES[value.kind]])
+        return push_octets(value.octets, value.kind) or bytes([_TYPE_CODES[value.kind]])
     nibbles = [int(digit) for digit in value.digits]
     odd = len(nibbles) % 2
     first = nibbles[0] << 4 | odd << 3 | _TYPE_CODES[value.kind]

@@ -49,6 +49,7 @@ _PROVEN = ("auth", ("idle", "answered"))
 _CONNECTED: Needs = (
     ("mm", ("connected",)), ("cipher", ("off", "on")), ("identity", ("idle",)), _PROVEN,
 )  # fmt: skip
+_FURTHER: Needs = (("mm", ("connected", "further service")), *_CONNECTED[1:])
 _SIGNALLING: Needs = (*_CONNECTED, ("channel", ("signalling",)))
 _SPEECH: Needs = (*_CONNECTED, ("channel", ("speech",)))
 _SETTLED: Needs = (
@@ -118,12 +119,23 @@ TRANSITIONS: tuple[Transition, ...] = (
            needs=_OPEN),
     # TS 24.008 4.3.6: whenever there is a connection.
     *_rows("information", "any | vMM INFORMATION | any", needs=_OPEN),
+    # TS 24.011 5.4: the next message is asked for before the last one is acknowledged.
+    *_rows("mm", "connected | ^CM SERVICE REQUEST | further service",
+           needs=(*_OPEN, *_CONNECTED, ("sms", ("answered by centre",)))),
+    *_rows("mm", "further service | vCM SERVICE ACCEPT | connected",
+           needs=(*_OPEN, ("identity", ("idle",)), _PROVEN, ("cipher", ("off", "on")), ("sms", ("done",)))),
+    # TS 24.008 4.3.5
+    *_rows("mm", "service, connected | vABORT | aborted",
+           needs=(*_OPEN, ("identity", ("idle",)), _PROVEN, ("cipher", ("off", "on")))),
+    *_rows("cc", f"{ANY} | vABORT | released"),
+    *_rows("sms", f"{ANY} | vABORT | done"),
+    *_rows("ss", f"{ANY} | vABORT | done"),
     # TS 24.008 4.5.1.7
     *_rows("mm", "connected | ^CM SERVICE ABORT | aborted", needs=(*_OPEN, *_CONNECTED, *_SECURING)),
     # TS 24.008 4.5.1.1: what the station asked for is what it begins.
     *_rows("service", "none | ^CM SERVICE REQUEST for a call | call",
            "none | ^CM SERVICE REQUEST for an emergency call | emergency call",
-           "none | ^CM SERVICE REQUEST for a short message | short message",
+           "none, short message | ^CM SERVICE REQUEST for a short message | short message",
            "none | ^CM SERVICE REQUEST for a supplementary service | supplementary service"),
     # TS 48.008 3.1.1
     *_rows("channel", "signalling | vASSIGNMENT REQUEST | assigning",
@@ -174,13 +186,13 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_rows("sms", "submitted | vCP-ACK | waiting for centre", "submitted | vCP-ERROR | done",
            "waiting for centre | vRP-ACK | answered by centre",
            "waiting for centre | vRP-ERROR | answered by centre",
-           "answered by centre | ^CP-ACK | done",
            "idle | vSMS-DELIVER | delivered", "delivered | ^CP-ACK | waiting for station",
            "delivered | ^CP-ERROR | done", 'delivered | ^SAPI "n" REJECT | done',
            "waiting for station | ^RP-ACK | answered by station",
            "waiting for station | ^RP-ERROR | answered by station",
            "answered by station | vCP-ACK | done",
            needs=(*_OPEN, *_CONNECTED)),
+    *_rows("sms", "answered by centre | ^CP-ACK | done", needs=(*_OPEN, *_FURTHER)),
     # TS 24.080 2; TS 24.090 6
     *_rows("ss", "null | ^REGISTER: invoke | asked of network",
            needs=(*_OPEN, *_CONNECTED, ("service", ("supplementary service",)))),
@@ -191,6 +203,7 @@ TRANSITIONS: tuple[Transition, ...] = (
            "asked back | ^FACILITY: returnResult | asked of network",
            "null | vREGISTER: invoke | asked of station", "asked of station | ^FACILITY: returnResult | told",
            "told | vRELEASE COMPLETE: nothing | done",
+           "asked of station | ^RELEASE COMPLETE: returnError | done",
            needs=(*_OPEN, *_CONNECTED)),
     # TS 48.008 3.1.5
     *_rows("handover", "none | ^HANDOVER REQUIRED | required", "none | ^HANDOVER PERFORMED | none",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sim.bssap.elements import Codec
 from sim.bssap.errors import EncodeError
 from sim.bssap.gsm7 import decode_text, encode_text, pack, unpack
-from sim.bssap.octets import Reader
+from sim.bssap.octets import Reader, push_octets, push_uint
 from sim.bssap.tpdu import Timestamp
 
 _UCS2 = 1
@@ -35,7 +35,10 @@ class NetworkName:
 
 def network_name(text: str, *, ucs2: bool = False) -> NetworkName:
     if ucs2:
-        return NetworkName(text.encode("utf-16-be"), _UCS2)
+        try:
+            return NetworkName(text.encode("utf-16-be"), _UCS2)
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"half a surrogate pair at {error.start}") from None
     septets = encode_text(text)
     return NetworkName(pack(septets), spare_bits=-7 * len(septets) % 8)
 
@@ -49,8 +52,8 @@ def decode_network_name(data: bytes) -> NetworkName:
 def encode_network_name(value: NetworkName) -> bytes:
     if not (0 <= value.coding < 8 and 0 <= value.spare_bits < 8):
         raise EncodeError(f"network name: coding {value.coding}, {value.spare_bits} spare bits")
-    octet = 0x80 | value.coding << 4 | value.add_initials << 3 | value.spare_bits
-    return bytes([octet]) + value.octets
+    octet = 0x80 | value.coding << 4 | bool(value.add_initials) << 3 | value.spare_bits
+    return bytes([octet]) + push_octets(value.octets, "network name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,6 @@ class TimeZone:
 
 
 NETWORK_NAME = Codec(decode_network_name, encode_network_name)
-TIME_ZONE = Codec(lambda data: TimeZone(data[0]), lambda value: bytes([value.octet]))
+TIME_ZONE = Codec(lambda data: TimeZone(data[0]), lambda value: push_uint(value.octet, 1, "time zone"))
 #: Universal time and local time zone, 10.5.3.9: seven octets like a TP-SCTS.
 UNIVERSAL_TIME = Codec(Timestamp, lambda value: value.octets)

@@ -58,13 +58,21 @@ class Reader:
 
 def push_uint(value: int, octets: int, what: str) -> bytes:
     """`value` in `octets` octets, most significant first; EncodeError when it does not fit."""
-    if not 0 <= value < 1 << (8 * octets):
-        raise EncodeError(f"{what}: {value} does not fit into {octets} octet(s)")
+    if not isinstance(value, int) or not 0 <= value < 1 << (8 * octets):
+        raise EncodeError(f"{what}: {value!r} does not fit into {octets} octet(s)")
     return value.to_bytes(octets, "big")
 
 
+def push_octets(value: bytes, what: str) -> bytes:
+    """Octets as they stand; a number is none (`bytes` would make as many zeros of it)."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise EncodeError(f"{what}: octets wanted, not {value!r}")
+    return bytes(value)
+
+
 def push_lv(value: bytes, what: str) -> bytes:
-    return push_uint(len(value), 1, f"length of {what}") + value
+    data = push_octets(value, what)
+    return push_uint(len(data), 1, f"length of {what}") + data
 
 
 def pull_bcd(data: bytes, what: str) -> str:
@@ -82,7 +90,7 @@ def push_bcd(digits: str, what: str) -> bytes:
     """Mirror of `pull_bcd`: an odd count is filled with the end mark."""
     try:
         nibbles = [BCD_DIGITS.index(digit) for digit in digits]
-    except ValueError:
+    except (TypeError, ValueError):
         raise EncodeError(f"{what}: {digits!r} has a character outside {BCD_DIGITS!r}") from None
     if len(nibbles) % 2:
         nibbles.append(END_MARK)

@@ -7,9 +7,10 @@ Local references are kept as the three octets stand on the wire, most significan
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, push_uint
+from sim.bssap.errors import WRONG_VALUE, DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, push_octets, push_uint
 from sim.bssap.sccp_address import Address, decode_address, encode_address
 
 
@@ -117,6 +118,14 @@ class Segmentation:
     """The class that the user asked for was 1."""
 
 
+def sequencing(send: int, receive: int, *, more: bool = False) -> int:
+    """Sequencing/segmenting, Q.713 3.9: P(S), P(R) and the more bit as DT2 and IT have them."""
+    for number in (send, receive):
+        if not 0 <= number < 128:
+            raise EncodeError(f"P(S) or P(R) {number}: 7 bits")
+    return send << 9 | receive << 1 | more
+
+
 @dataclass(frozen=True, slots=True)
 class SccpMessage:
     """One SCCP message; the parameters that its type does not have are None."""
@@ -145,7 +154,7 @@ class SccpMessage:
     importance: int | None = None
 
     def __post_init__(self) -> None:
-        row = BY_SHORT.get(self.type)
+        row = BY_SHORT.get(self.type) if isinstance(self.type, str) else None
         if row is None:
             raise EncodeError(f"SCCP message type {self.type!r} is unknown")
         allowed = {*row.fixed, *row.variable, *row.optional}
@@ -160,6 +169,22 @@ class SccpMessage:
     def name(self) -> str:
         return BY_SHORT[self.type].name
 
+    @property
+    def more_data(self) -> bool:
+        """Whether a DT1 or DT2 is not the last of its data: Q.713 3.7, bit 1 of the second octet of 3.9."""
+        return bool(self.more) or (self.type == "DT2" and bool((self.sequencing or 0) & 1))
+
+    @property
+    def send_number(self) -> int | None:
+        """P(S) of DT2 and IT, 7 bits: Q.713 3.9."""
+        return None if self.sequencing is None else self.sequencing >> 9
+
+    @property
+    def expected_number(self) -> int | None:
+        """P(R), the next one awaited, 7 bits: of AK (Q.713 3.8), DT2 and IT (3.9)."""
+        octet = self.receive_number if self.sequencing is None else self.sequencing
+        return None if octet is None else octet >> 1 & 0x7F
+
 
 def _decode_segmentation(data: bytes) -> Segmentation:
     if len(data) != 4:
@@ -171,7 +196,7 @@ def _decode_segmentation(data: bytes) -> Segmentation:
 def _encode_segmentation(value: Segmentation) -> bytes:
     if not 0 <= value.remaining <= 15:
         raise EncodeError(f"segmentation: {value.remaining} remaining segments")
-    first = value.first << 7 | value.in_sequence << 6 | value.remaining
+    first = bool(value.first) << 7 | bool(value.in_sequence) << 6 | value.remaining
     return bytes([first]) + push_uint(value.reference, 3, "segmentation local reference")
 
 
@@ -191,13 +216,21 @@ def _decode_parameter(name: str, data: bytes) -> object:
 
 
 def _encode_parameter(message: SccpMessage, name: str) -> bytes:
-    value = getattr(message, name)
+    try:
+        return _encode_value(name, getattr(message, name))
+    except EncodeError:
+        raise
+    except WRONG_VALUE as error:
+        raise EncodeError(f"{name}: {error}") from error
+
+
+def _encode_value(name: str, value: Any) -> bytes:
     if name in ("called", "calling"):
         return encode_address(value)
     if name == "data":
         if not value:
             raise EncodeError("data: empty")
-        return bytes(value)
+        return push_octets(value, name)
     if name == "segmentation":
         return _encode_segmentation(value)
     return push_uint(value, _SIZES[name], name)
@@ -261,6 +294,7 @@ def _pull_optional(reader: Reader, row: SccpType, values: dict[str, object]) -> 
             reader.pull_lv()
 
 
+@writer("SCCP")
 def encode(message: SccpMessage) -> bytes:
     """Parameters in table order, addresses and data laid out in pointer order."""
     row = BY_SHORT[message.type]

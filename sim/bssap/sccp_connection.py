@@ -15,6 +15,8 @@ from sim.bssap.sccp_address import Address
 
 #: Octets of user data in one DT1, Q.713 4.7.
 MAX_DATA = 255
+#: Q.713 3.18: the hop counter starts here at the most.
+MAX_HOPS = 15
 #: User data of one XUDT segment when addresses are short: it keeps the whole message within an MSU.
 MAX_XUDT_DATA = 200
 
@@ -31,7 +33,7 @@ def segment(data: bytes, destination: int, size: int = MAX_DATA) -> tuple[SccpMe
 
 
 class Reassembly:
-    """Joins the DT1 of one direction of a connection."""
+    """Joins the DT1, or the DT2 (class 3), of one direction of a connection."""
 
     def __init__(self, limit: int = 65536) -> None:
         self._limit = limit
@@ -43,7 +45,7 @@ class Reassembly:
         if len(self._parts) > self._limit:
             self._parts.clear()
             raise DecodeError(f"reassembly of more than {self._limit} octets")
-        if message.more:
+        if message.more_data:
             return None
         whole = bytes(self._parts)
         self._parts.clear()
@@ -65,7 +67,7 @@ def segment_unitdata(
         marks = iter([None])
     return tuple(
         SccpMessage(
-            "XUDT", protocol_class=1 if mark else 0, hop_counter=15, called=called, calling=calling,
+            "XUDT", protocol_class=1 if mark else 0, hop_counter=MAX_HOPS, called=called, calling=calling,
             data=chunk, segmentation=mark,
         )
         for chunk, mark in zip(chunks, marks, strict=True)
@@ -98,6 +100,27 @@ class UnitdataReassembly:
                 raise DecodeError(f"segment with {mark.remaining} to come, {remaining - 1} expected")
             self._open[key] = (deadline, mark.remaining, before + data)
         return self._open.pop(key)[2] if mark.remaining == 0 else None
+
+
+#: Bit of the protocol class that asks for a message back that cannot be delivered: Q.713 3.6.
+RETURN_ON_ERROR = 0x80
+#: What comes back for what: Q.714 4.2.
+_SERVICES = {"UDT": "UDTS", "XUDT": "XUDTS", "LUDT": "LUDTS"}
+
+
+def return_unitdata(message: SccpMessage, cause: int) -> SccpMessage | None:
+    """The answer to unitdata that cannot be delivered: the same data back, with the cause (Q.713 3.12).
+
+    None where the sender did not ask for it, or `message` is itself such an answer.
+    """
+    service = _SERVICES.get(message.type)
+    if service is None or not (message.protocol_class or 0) & RETURN_ON_ERROR:
+        return None
+    return SccpMessage(
+        service, cause=cause, called=message.calling, calling=message.called, data=message.data,
+        hop_counter=None if service == "UDTS" else MAX_HOPS, segmentation=message.segmentation,
+        importance=message.importance,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from sim.bssap.elements import (
     tlv,
     v,
 )
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, push_uint
+from sim.bssap.errors import DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, push_octets, push_uint
 
 #: CP messages, TS 24.011 8.1.3.
 MESSAGES: tuple[MessageType, ...] = (
@@ -51,7 +51,7 @@ def _decode_cause(data: bytes) -> RpCause:
 def _encode_cause(value: RpCause) -> bytes:
     if not 0 <= value.value < 128:
         raise EncodeError(f"RP cause {value.value}")
-    return bytes([value.value]) + value.diagnostic
+    return bytes([value.value]) + push_octets(value.diagnostic, "diagnostic")
 
 
 #: RP-Originator and RP-Destination address, 8.2.5.1 and 8.2.5.2; None when empty.
@@ -100,6 +100,7 @@ def decode_rp(data: bytes) -> Rp:
     return Rp(decode_elements(row, reader.pull_rest()), reference, bool(code & 1))
 
 
+@writer("RP")
 def encode_rp(value: Rp) -> bytes:
     row = _RP_BY_NAME.get((value.message.name, value.from_network))
     if row is None:

@@ -8,9 +8,9 @@ from sim.bssap import ber
 from sim.bssap.ber import Tlv
 from sim.bssap.cc_elements import PartyNumber, decode_number, encode_number
 from sim.bssap.elements import Codec
-from sim.bssap.errors import DecodeError, EncodeError
+from sim.bssap.errors import DecodeError, EncodeError, writer
 from sim.bssap.gsm7 import encode_text, pack, ussd_text
-from sim.bssap.octets import Reader
+from sim.bssap.octets import Reader, push_uint
 from sim.bssap.user_data import GSM7, UCS2, cbs_alphabet
 
 #: Component types, TS 24.080 3.6.2.
@@ -118,7 +118,11 @@ def _decode_component(value: Tlv) -> Component:
 def _encode_component(value: Component) -> Tlv:
     if value.kind not in _TAG_OF:
         raise EncodeError(f"component kind {value.kind!r}")
+    if value.linked_id is not None and value.kind != INVOKE:
+        raise EncodeError(f"{value.kind} with a linked identifier")
     if value.invoke_id is None:
+        if value.kind != REJECT:
+            raise EncodeError(f"{value.kind} without an invoke identifier")
         body = ber.push_tlv(Tlv(ber.NULL, b""))
     else:
         body = ber.push_tlv(Tlv(ber.INTEGER, ber.encode_integer(value.invoke_id)))
@@ -139,6 +143,7 @@ def decode_facility(data: bytes) -> tuple[Component, ...]:
     return tuple(_decode_component(value) for value in ber.decode_all(data))
 
 
+@writer("Facility")
 def encode_facility(value: tuple[Component, ...]) -> bytes:
     return ber.encode_all(tuple(_encode_component(component) for component in value))
 
@@ -186,8 +191,14 @@ def decode_ussd(parameter: bytes) -> Ussd:
     return Ussd(string.content, dcs.content[0], reader.pull_rest())
 
 
+@writer("USSD argument")
 def encode_ussd(value: Ussd) -> bytes:
-    body = ber.encode_all((Tlv(ber.OCTET_STRING, bytes([value.dcs])), Tlv(ber.OCTET_STRING, value.octets)))
+    body = ber.encode_all(
+        (
+            Tlv(ber.OCTET_STRING, push_uint(value.dcs, 1, "data coding scheme")),
+            Tlv(ber.OCTET_STRING, value.octets),
+        )
+    )
     return ber.push_tlv(Tlv(ber.SEQUENCE, body + value.rest))
 
 
@@ -225,11 +236,12 @@ def decode_ss_argument(parameter: bytes) -> SsArgument:
     )
 
 
+@writer("SS argument")
 def encode_ss_argument(value: SsArgument) -> bytes:
-    body = ber.push_tlv(Tlv(ber.OCTET_STRING, bytes([value.ss_code])))
+    body = ber.push_tlv(Tlv(ber.OCTET_STRING, push_uint(value.ss_code, 1, "SS code")))
     for tag, octet in ((0x82, value.bearer_service), (0x83, value.teleservice)):
         if octet is not None:
-            body += ber.push_tlv(Tlv(tag, bytes([octet])))
+            body += ber.push_tlv(Tlv(tag, push_uint(octet, 1, "basic service")))
     if value.forwarded_to is not None:
         body += ber.push_tlv(Tlv(0x84, encode_number(value.forwarded_to)))
     if value.no_reply_s is not None:

@@ -8,7 +8,7 @@ from sim.bssap import ber
 from sim.bssap.ber import Tlv
 from sim.bssap.cc_elements import PartyNumber, decode_number, encode_number
 from sim.bssap.errors import DecodeError
-from sim.bssap.octets import Reader
+from sim.bssap.octets import Reader, push_uint
 
 #: SS-Info: forwardingInfo [0]; InterrogateSS-Res: ss-Status [0].
 _FORWARDING_INFO = 0xA0
@@ -30,8 +30,12 @@ class ForwardingFeature:
 
 
 def _encode_feature(value: ForwardingFeature) -> bytes:
-    body = b"" if value.teleservice is None else ber.push_tlv(Tlv(_TELESERVICE, bytes([value.teleservice])))
-    body += ber.push_tlv(Tlv(_STATUS, bytes([value.status])))
+    body = (
+        b""
+        if value.teleservice is None
+        else ber.push_tlv(Tlv(_TELESERVICE, push_uint(value.teleservice, 1, "teleservice")))
+    )
+    body += ber.push_tlv(Tlv(_STATUS, push_uint(value.status, 1, "SS-Status")))
     if value.forwarded_to is not None:
         body += ber.push_tlv(Tlv(_NUMBER, encode_number(value.forwarded_to)))
     return ber.push_tlv(Tlv(ber.SEQUENCE, body + value.rest))
@@ -39,7 +43,7 @@ def _encode_feature(value: ForwardingFeature) -> bytes:
 
 def encode_forwarding(ss_code: int, features: tuple[ForwardingFeature, ...]) -> bytes:
     """SS-Info of RegisterSS-Res and EraseSS-Res: the code and the list of features."""
-    body = ber.push_tlv(Tlv(ber.OCTET_STRING, bytes([ss_code])))
+    body = ber.push_tlv(Tlv(ber.OCTET_STRING, push_uint(ss_code, 1, "SS code")))
     body += ber.push_tlv(Tlv(ber.SEQUENCE, b"".join(map(_encode_feature, features))))
     return ber.push_tlv(Tlv(_FORWARDING_INFO, body))
 
@@ -81,4 +85,4 @@ def decode_forwarding(parameter: bytes) -> tuple[int, tuple[ForwardingFeature, .
 
 def encode_ss_status(status: int) -> bytes:
     """InterrogateSS-Res when there is nothing to tell but the status."""
-    return ber.push_tlv(Tlv(_INTERROGATED_STATUS, bytes([status])))
+    return ber.push_tlv(Tlv(_INTERROGATED_STATUS, push_uint(status, 1, "SS-Status")))

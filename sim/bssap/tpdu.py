@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sim.bssap import gsm7
-from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader, pull_bcd, push_bcd, push_uint
+from sim.bssap.errors import DecodeError, EncodeError, writer
+from sim.bssap.octets import Reader, pull_bcd, push_bcd, push_lv, push_octets, push_uint
 from sim.bssap.user_data import UserData, decode_user_data, encode_user_data
 
 #: Type of number of an alphanumeric address: TS 23.040 9.1.2.5.
 ALPHANUMERIC = 5
+
+#: Bits of TP-PI, TS 23.040 9.2.3.27: which parameters follow.
+_PID, _DCS, _UDL = 1, 2, 4
 
 #: Bits of the first octet, TS 23.040 9.2.3.
 _MORE = 0x04  # TP-MMS, TP-RD; TP-MMS is 0 when more messages wait
@@ -79,8 +82,8 @@ class Timestamp:
     """Seven octets as they stand: year to second, zone; semi-octets swapped."""
 
     def __post_init__(self) -> None:
-        if len(self.octets) != 7:
-            raise EncodeError(f"time stamp of {len(self.octets)} octets, 7 wanted")
+        if not isinstance(self.octets, bytes) or len(self.octets) != 7:
+            raise EncodeError(f"time stamp {self.octets!r}: 7 octets wanted")
 
     @classmethod
     def of(
@@ -101,6 +104,14 @@ class Timestamp:
         zone = self.octets[6]
         quarters = (zone & 7) * 10 + (zone >> 4)
         return (*values, -quarters if zone & 8 else quarters)
+
+    def __str__(self) -> str:
+        """As ISO 8601 writes it; a year of the century below 70 is of this one. Nothing is checked."""
+        year, month, day, hour, minute, second, quarters = self.fields
+        year += 2000 if year < 70 else 1900
+        sign, east = "-" if quarters < 0 else "+", abs(quarters) * 15
+        clock = f"{hour:02d}:{minute:02d}:{second:02d}"
+        return f"{year}-{month:02d}-{day:02d}T{clock}{sign}{east // 60:02d}:{east % 60:02d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,30 @@ class StatusReport:
     """TP-RP's bit as it came."""
     extension: bytes | None = None
     """From the parameter indicator on, as it came; None where the TPDU ends with the status."""
+
+    @property
+    def _parameters(self) -> tuple[int | None, UserData | None]:
+        """TP-PID and TP-UD behind TP-PI; what does not read as such says nothing."""
+        reader = Reader(self.extension or b"")
+        try:
+            indicator = reader.pull_u8()
+            protocol = reader.pull_u8() if indicator & _PID else None
+            dcs = reader.pull_u8() if indicator & _DCS else 0
+            if not indicator & _UDL:
+                return protocol, None
+            return protocol, decode_user_data(reader.pull_rest(), dcs, self.has_header)
+        except DecodeError:
+            return None, None
+
+    @property
+    def protocol(self) -> int | None:
+        """TP-PID, when the extension has one."""
+        return self._parameters[0]
+
+    @property
+    def user_data(self) -> UserData | None:
+        """What the recipient's side has to say, when the extension has it."""
+        return self._parameters[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +268,8 @@ def _encode_deliver(value: Deliver) -> bytes:
     return (
         bytes([first])
         + push_address(value.originator)
-        + bytes([value.protocol, value.user_data.dcs])
+        + push_uint(value.protocol, 1, "TP-PID")
+        + push_uint(value.user_data.dcs, 1, "TP-DCS")
         + value.timestamp.octets
         + encode_user_data(value.user_data)
     )
@@ -264,7 +300,7 @@ def _encode_submit(value: Submit) -> bytes:
     elif isinstance(value.validity, Timestamp):
         form, validity = 3, value.validity.octets
     else:
-        form, validity = 1, value.validity
+        form, validity = 1, push_octets(value.validity, "TP-VP")
         if len(validity) != 7:
             raise EncodeError(f"enhanced validity period of {len(validity)} octets")
     first = (
@@ -279,7 +315,8 @@ def _encode_submit(value: Submit) -> bytes:
         bytes([first])
         + push_uint(value.reference, 1, "TP-MR")
         + push_address(value.destination)
-        + bytes([value.protocol, value.user_data.dcs])
+        + push_uint(value.protocol, 1, "TP-PID")
+        + push_uint(value.user_data.dcs, 1, "TP-DCS")
         + validity
         + encode_user_data(value.user_data)
     )
@@ -305,12 +342,13 @@ def _encode_status_report(value: StatusReport) -> bytes:
         | (value.spare & 1) << 4
     )
     return (
-        bytes([first, value.reference])
+        bytes([first])
+        + push_uint(value.reference, 1, "TP-MR")
         + push_address(value.recipient)
         + value.timestamp.octets
         + value.discharge.octets
         + push_uint(value.status, 1, "TP-ST")
-        + (value.extension or b"")
+        + push_octets(value.extension or b"", "TP-PI and what follows")
     )
 
 
@@ -328,10 +366,13 @@ def _decode_command(first: int, reader: Reader) -> Command:
 def _encode_command(value: Command) -> bytes:
     first = 2 | _REPORT * value.status_report | _HEADER * value.has_header
     return (
-        bytes([first, value.reference, value.protocol, value.command, value.message_number])
+        bytes([first])
+        + push_uint(value.reference, 1, "TP-MR")
+        + push_uint(value.protocol, 1, "TP-PID")
+        + push_uint(value.command, 1, "TP-CT")
+        + push_uint(value.message_number, 1, "TP-MN")
         + push_address(value.destination)
-        + push_uint(len(value.data), 1, "TP-CDL")
-        + value.data
+        + push_lv(value.data, "TP-CD")
     )
 
 
@@ -339,10 +380,10 @@ def _decode_report(first: int, reader: Reader, of_submit: bool) -> Report:
     failure = reader.pull_u8() if reader.remaining and reader.peek_u8() & 0x80 else None
     indicator = reader.pull_u8() if reader.remaining else 0  # TP-PI: TS 23.040 9.2.3.27
     timestamp = _pull_timestamp(reader) if of_submit else None
-    protocol = reader.pull_u8() if indicator & 1 else None
-    dcs = reader.pull_u8() if indicator & 2 else None
+    protocol = reader.pull_u8() if indicator & _PID else None
+    dcs = reader.pull_u8() if indicator & _DCS else None
     user_data = None
-    if indicator & 4:
+    if indicator & _UDL:
         user_data = decode_user_data(reader.pull_rest(), dcs or 0, bool(first & _HEADER))
     if reader.remaining:
         raise DecodeError(f"report: {reader.remaining} octets too many")
@@ -368,7 +409,8 @@ def _encode_report(value: Report) -> bytes:
         if value.timestamp is None:
             raise EncodeError("SMS-SUBMIT-REPORT has a time stamp")
         out += value.timestamp.octets
-    out += bytes(octet for octet in (value.protocol, value.dcs) if octet is not None)
+    for octet, what in ((value.protocol, "TP-PID"), (value.dcs, "TP-DCS")):
+        out += b"" if octet is None else push_uint(octet, 1, what)
     return bytes(out) + (encode_user_data(value.user_data) if value.user_data else b"")
 
 
@@ -395,6 +437,7 @@ def decode(data: bytes, *, from_network: bool | None = None) -> Tpdu:
     return _decode_status_report(first, reader) if from_network else _decode_command(first, reader)
 
 
+@writer("TPDU")
 def encode(value: Tpdu) -> bytes:
     match value:
         case Deliver():
@@ -407,3 +450,4 @@ def encode(value: Tpdu) -> bytes:
             return _encode_command(value)
         case Report():
             return _encode_report(value)
+    raise EncodeError(f"TPDU: {value!r} is none")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sim.bssap import gsm7
 from sim.bssap.errors import DecodeError, EncodeError
-from sim.bssap.octets import Reader
+from sim.bssap.octets import Reader, push_lv, push_octets, push_uint
 
 GSM7 = "gsm7"
 OCTETS = "8bit"
@@ -77,7 +77,10 @@ def decode_header(data: bytes) -> tuple[HeaderElement, ...]:
 
 
 def encode_header(elements: tuple[HeaderElement, ...]) -> bytes:
-    body = b"".join(bytes([element.iei, len(element.octets)]) + element.octets for element in elements)
+    body = b"".join(
+        push_uint(element.iei, 1, "header element") + push_lv(element.octets, "header element")
+        for element in elements
+    )
     if len(body) > 139:
         raise EncodeError(f"user data header of {len(body)} octets")
     return bytes([len(body)]) + body
@@ -86,7 +89,7 @@ def encode_header(elements: tuple[HeaderElement, ...]) -> bytes:
 def concatenation_element(value: Concatenation) -> HeaderElement:
     if not 1 <= value.part <= value.total <= 255:
         raise EncodeError(f"part {value.part} of {value.total}")
-    reference = value.reference.to_bytes(2 if value.wide else 1, "big")
+    reference = push_uint(value.reference, 2 if value.wide else 1, "concatenation reference")
     iei = UDH_CONCATENATED_16 if value.wide else UDH_CONCATENATED_8
     return HeaderElement(iei, reference + bytes([value.total, value.part]))
 
@@ -154,12 +157,17 @@ class UserData:
         )
 
 
+def _octets_of(length: int, dcs: int) -> int:
+    """Octets of TP-UD for a TP-UDL: that counts septets in the default alphabet (TS 23.040 9.2.3.16)."""
+    return (7 * length + 7) // 8 if alphabet(dcs) == GSM7 else length
+
+
 def decode_user_data(data: bytes, dcs: int, has_header: bool) -> UserData:
     """From the TP-UDL octet to the end of the TPDU."""
     reader = Reader(data)
     length = reader.pull_u8()
     octets = reader.pull_rest()
-    wanted = (7 * length + 7) // 8 if alphabet(dcs) == GSM7 else length
+    wanted = _octets_of(length, dcs)
     if len(octets) != wanted:
         raise DecodeError(f"user data: {len(octets)} octets, length {length} wants {wanted}")
     if wanted > MAX_OCTETS:
@@ -178,9 +186,13 @@ def decode_user_data(data: bytes, dcs: int, has_header: bool) -> UserData:
 
 
 def encode_user_data(value: UserData) -> bytes:
-    if len(value.octets) > MAX_OCTETS or not 0 <= value.length < 256:
-        raise EncodeError(f"user data of {len(value.octets)} octets, length {value.length}")
-    return bytes([value.length]) + value.octets
+    octets = push_octets(value.octets, "TP-UD")
+    if len(octets) > MAX_OCTETS:
+        raise EncodeError(f"TP-UD of {len(octets)} octets, at most {MAX_OCTETS}")
+    length = push_uint(value.length, 1, "TP-UDL")
+    if len(octets) != _octets_of(value.length, value.dcs):
+        raise EncodeError(f"TP-UD of {len(octets)} octets with TP-UDL {value.length}, TP-DCS {value.dcs}")
+    return length + octets
 
 
 def text_user_data(text: str, dcs: int = 0, header: tuple[HeaderElement, ...] = ()) -> UserData:
@@ -190,7 +202,10 @@ def text_user_data(text: str, dcs: int = 0, header: tuple[HeaderElement, ...] = 
     if kind == OCTETS:
         raise EncodeError(f"data coding 0x{dcs:02x} carries no text")
     if kind == UCS2:
-        octets = head + text.encode("utf-16-be")
+        try:
+            octets = head + text.encode("utf-16-be")
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"half a surrogate pair at {error.start}") from None
         length = len(octets)
     else:
         shifts = {element.iei: element.octets[0] for element in header if element.octets}

@@ -14,6 +14,7 @@ from sigtran.association import (
     Beat,
     BeatAck,
     Data,
+    Deregistered,
     DestinationStatus,
     Down,
     Event,
@@ -25,8 +26,10 @@ from sigtran.association import (
     Unexpected,
 )
 from sigtran.m3ua import (
+    MANDATORY,
     NAMES,
     DataMessage,
+    EncodeError,
     ErrorCode,
     Message,
     NotifyStatus,
@@ -35,6 +38,18 @@ from sigtran.m3ua import (
     TrafficMode,
     decode,
     encode,
+)
+from sigtran.m3ua_values import (
+    AffectedPointCode,
+    DeregistrationResult,
+    DeregistrationStatus,
+    Destination,
+    RegistrationResult,
+    RegistrationStatus,
+    RoutingKey,
+    UnavailabilityCause,
+    UserCause,
+    affected_point_codes,
 )
 
 # The machine may be busy with other tests: how long one example takes says nothing.
@@ -101,8 +116,7 @@ def test_a_refused_registration_is_an_error_and_stays_inactive() -> None:
     asp = AspSide(routing_key=(Parameter.integers(Tag.DESTINATION_POINT_CODE, 23),))
     asp.start(0)
     asp.receive(Message.named("ASPUP ACK"), 0)
-    result = (Parameter.integers(Tag.REGISTRATION_STATUS, 5), Parameter.integers(Tag.ROUTING_CONTEXT, 0))
-    response = Message.named("REG RSP", Parameter.nested(Tag.REGISTRATION_RESULT, result))
+    response = Message.named("REG RSP", RegistrationResult(1, 5).to_parameter())
     assert asp.receive(response, 0) == [PeerError(5, b"REG RSP")]
     assert asp.state is AspState.INACTIVE
 
@@ -175,15 +189,141 @@ def test_repeated_requests_are_acknowledged_without_events() -> None:
     assert sgp.receive(Message.named("ASPDN"), 0) == []
 
 
-def test_deregistration_is_answered() -> None:
-    sgp = SgpSide()
-    sgp.receive(Message.named("ASPUP"), 0)
-    sgp.pending()
-    assert sgp.receive(Message.named("DEREG REQ", Parameter.integers(Tag.ROUTING_CONTEXT, 4)), 0) == []
+KEY = RoutingKey(7, (Destination(23, (3,), (1, 2)),), traffic_mode=TrafficMode.LOADSHARE)
+
+
+def test_a_routing_context_is_given_up() -> None:
+    asp, sgp = AspSide(routing_key=KEY.to_parameters()), SgpSide()
+    asp.start(0)
+    talk(asp, sgp)
+    assert asp.state is AspState.ACTIVE
+    # While it is active the gateway says no (4.4.2).
+    asp.deregister(0)
+    assert talk(asp, sgp) == ([PeerError(DeregistrationStatus.ASP_CURRENTLY_ACTIVE, b"DEREG RSP")], [])
+    asp.deactivate(0)
+    talk(asp, sgp)
+    asp.deregister(0)
+    assert asp.deadline_ns == ACK_TIMEOUT_NS
+    assert talk(asp, sgp) == ([Deregistered(1)], [Deregistered(1)])
+    assert asp.routing_contexts == ()
+    assert asp.state is AspState.INACTIVE
+    assert asp.deadline_ns is None
+    request = Message.named("DEREG REQ", Parameter.integers(Tag.ROUTING_CONTEXT, 1))
+    assert sgp.receive(request, 0) == []
+    assert statuses(sgp) == [(1, DeregistrationStatus.NOT_REGISTERED)]
+
+
+def statuses(sgp: SgpSide) -> list[tuple[int, int]]:
     (answer,) = map(decode, sgp.pending())
-    result = answer.first(Tag.DEREGISTRATION_RESULT)
-    assert result is not None
-    assert [p.as_integer() for p in result.as_parameters()] == [4, 0]
+    assert answer.name == "DEREG RSP"
+    results = map(DeregistrationResult.from_parameter, answer.parameters)
+    return [(result.routing_context, result.status) for result in results]
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "context"),
+    [
+        (KEY, RegistrationStatus.SUCCESSFULLY_REGISTERED, 6),
+        (RoutingKey(7), RegistrationStatus.INVALID_DPC, 0),
+        (RoutingKey(7, KEY.destinations, traffic_mode=9),
+         RegistrationStatus.UNSUPPORTED_TRAFFIC_HANDLING_MODE, 0),
+        (RoutingKey(7, KEY.destinations, others=(Parameter(0x20D, b"\1"),)),
+         RegistrationStatus.UNSUPPORTED_ROUTING_KEY_PARAMETER_FIELD, 0),
+        (RoutingKey(7, (Destination(99),)), RegistrationStatus.ROUTING_KEY_ALREADY_REGISTERED, 5),
+    ],
+)  # fmt: skip
+def test_each_routing_key_gets_its_result(key: RoutingKey, status: int, context: int) -> None:
+    sgp = SgpSide(routing_contexts=(3, 4))
+    sgp.receive(Message.named("ASPUP"), 0)
+    first = RoutingKey(1, (Destination(99),))
+    sgp.receive(Message.named("REG REQ", Parameter.nested(Tag.ROUTING_KEY, first.to_parameters())), 0)
+    sgp.pending()
+    sgp.receive(Message.named("REG REQ", Parameter.nested(Tag.ROUTING_KEY, key.to_parameters())), 0)
+    (answer,) = map(decode, sgp.pending())
+    assert answer.name == "REG RSP"
+    assert [RegistrationResult.from_parameter(p) for p in answer.parameters] == [
+        RegistrationResult(7, status, context)
+    ]
+
+
+def test_several_keys_are_registered_at_once() -> None:
+    asp = AspSide(routing_key=KEY.to_parameters())
+    asp.start(0)
+    asp.receive(Message.named("ASPUP ACK"), 0)
+    results = [RegistrationResult(7, 0, 11).to_parameter(), RegistrationResult(8, 12, 12).to_parameter()]
+    assert asp.receive(Message.named("REG RSP", *results), 0) == [Registered(11), Registered(12)]
+    assert asp.routing_contexts == (11, 12)
+
+
+def test_what_the_gateway_has_to_tell_of_destinations() -> None:
+    asp, sgp = active_pair()
+    cluster = AffectedPointCode(0x100, 8)
+    for name in ("DUNA", "DAVA", "DRST"):
+        sgp.announce(name, (cluster, AffectedPointCode(1)))
+    sgp.announce("SCON", (cluster,), Parameter.integers(Tag.CONGESTION_INDICATIONS, 2))
+    sgp.announce("DUPU", (cluster,), UserCause(UnavailabilityCause.UNEQUIPPED_REMOTE_USER, 3).to_parameter())
+    events, _ = talk(asp, sgp)
+    told = [event.message for event in events if isinstance(event, DestinationStatus)]
+    assert [message.name for message in told] == ["DUNA", "DAVA", "DRST", "SCON", "DUPU"]
+    assert affected_point_codes(told[0]) == (cluster, AffectedPointCode(1))
+    assert told[3].integer(Tag.CONGESTION_INDICATIONS) == 2
+    assert UserCause.from_message(told[4]) == UserCause(1, 3)
+    with pytest.raises(EncodeError, match="announces DUNA"):
+        sgp.announce("DATA", (cluster,))
+
+
+def refusal(side: AspSide | SgpSide, message: Message, stream: int | None = None) -> int | None:
+    """The error code that the peer is told, None for no ERR."""
+    side.pending()
+    side.receive(encode(message), 0, stream)
+    errors = [decode(octets) for octets in side.pending() if decode(octets).name == "ERR"]
+    return errors[0].integer(Tag.ERROR_CODE) if errors else None
+
+
+@pytest.mark.parametrize("name", MANDATORY)
+def test_what_is_missing_is_told(name: str) -> None:
+    asp, sgp = active_pair()
+    for side in (asp, sgp):
+        state = side.state
+        wanted = None if name == "ERR" else ErrorCode.MISSING_PARAMETER
+        assert refusal(side, Message.named(name)) == wanted
+        assert side.state is state
+
+
+@pytest.mark.parametrize(
+    ("message", "stream", "code"),
+    [
+        (DATA.to_message(), 0, ErrorCode.INVALID_STREAM_IDENTIFIER),
+        (DATA.to_message(), 5, None),
+        (Message.named("ASPDN"), 5, ErrorCode.INVALID_STREAM_IDENTIFIER),
+        (Message.named("ASPIA"), 5, None),
+        (Message.named("BEAT"), 5, None),
+        (Message.named("BEAT"), 0, None),
+    ],
+)
+def test_messages_on_the_wrong_stream(message: Message, stream: int, code: ErrorCode | None) -> None:
+    _, sgp = active_pair()
+    assert refusal(sgp, message, stream) == code
+
+
+def test_unknown_routing_contexts_and_traffic_modes_are_refused() -> None:
+    sgp = SgpSide(routing_contexts=(3,))
+    sgp.receive(Message.named("ASPUP"), 0)
+    wrong = Message.named("ASPAC", Parameter.integers(Tag.ROUTING_CONTEXT, 3, 4))
+    sgp.pending()
+    sgp.receive(wrong, 0)
+    (error,) = map(decode, sgp.pending())
+    assert error.integer(Tag.ERROR_CODE) == ErrorCode.INVALID_ROUTING_CONTEXT
+    context = error.first(Tag.ROUTING_CONTEXT)
+    assert context is not None
+    assert context.as_integers() == (3, 4)
+    mode = Message.named("ASPAC", Parameter.integers(Tag.TRAFFIC_MODE_TYPE, 7))
+    assert refusal(sgp, mode) == ErrorCode.UNSUPPORTED_TRAFFIC_MODE_TYPE
+    assert sgp.state is AspState.INACTIVE
+    sgp.receive(Message.named("ASPAC", Parameter.integers(Tag.ROUTING_CONTEXT, 3)), 0)
+    assert sgp.state is AspState.ACTIVE
+    stray = DataMessage(257, 1, 3, 2, 4, b"x", routing_context=9)
+    assert refusal(sgp, stray.to_message()) == ErrorCode.INVALID_ROUTING_CONTEXT
 
 
 @pytest.mark.parametrize(

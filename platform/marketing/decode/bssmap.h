@@ -75,6 +75,10 @@ static const struct element ELEMENTS[256] = {
     [0x92] = {1},  /* CS to PS SRVCC indication */
     [0x94] = {4},  /* selected PLMN ID */
     [0x95] = {4},  /* last used E-UTRAN PLMN ID */
+    [0x97] = {1},  /* attach indicator */
+    [0x98] = {4},  /* selected operator */
+    [0x99] = {4},  /* PS registered operator */
+    [0x9A] = {4},  /* CS registered operator */
 };
 
 enum { KNOWN = 0x80 };

@@ -6,7 +6,7 @@ from sim.bssap import dtap, mm
 from sim.bssap.bssmap_elements import ChannelType, CircuitIdentityCode
 from sim.bssap.cc_elements import BearerCapability, Progress
 from sim.bssap.cells import CellIdentifier
-from sim.bssap.elements import message
+from sim.bssap.elements import Message, message
 from sim.bssap.identity import MobileIdentity
 from sim.bssap.procedures.dialogue import CLASSMARK_2, Dialogue, number
 from sim.bssap.procedures.handover import inter_bsc
@@ -33,11 +33,9 @@ NO_ENCRYPTION, A5_1 = 1, 2
 SCREENED = 0x01
 
 
-def ask_service(
-    d: Dialogue, service: int, identity: MobileIdentity | None = None, *, refused: int | None = None
-) -> None:
+def service_request(d: Dialogue, service: int, identity: MobileIdentity | None = None) -> Message:
     """CM SERVICE REQUEST: TS 24.008 4.5.1.1."""
-    request = message(
+    return message(
         "CM SERVICE REQUEST",
         {
             "CM service type": service,
@@ -46,7 +44,13 @@ def ask_service(
             "Mobile identity": identity or d.identity,
         },
     )
-    d.open(dtap.Dtap(dtap.PD_MM, request), refused=refused)
+
+
+def ask_service(
+    d: Dialogue, service: int, identity: MobileIdentity | None = None, *, refused: int | None = None
+) -> None:
+    """CM SERVICE REQUEST as the first message of a connection."""
+    d.open(dtap.Dtap(dtap.PD_MM, service_request(d, service, identity)), refused=refused)
 
 
 def request_service(d: Dialogue, service: int) -> None:

@@ -10,6 +10,8 @@ from sim.bssap.procedures.params import Params, Step
 
 #: Call control cause: resources unavailable, TS 24.008 table 10.5.123.
 RESOURCES_UNAVAILABLE = 47
+#: Reject cause: network failure, TS 24.008 10.5.3.6.
+NETWORK_FAILURE = 17
 #: Refusal cause of SCCP: subsystem congestion, Q.713 3.15.
 CONGESTION = 0x0B
 #: BSSMAP causes, TS 48.008 3.2.2.5.
@@ -60,6 +62,15 @@ def mo_call_aborted(p: Params) -> tuple[Step, ...]:
     d = Dialogue(p)
     calls.request_service(d, mm.SERVICE_CALL)
     d.mm(True, "CM SERVICE ABORT", after_ms=90, mark="aborted")
+    d.clear()
+    return d.done()
+
+
+def mo_call_network_abort(p: Params) -> tuple[Step, ...]:
+    """ABORT of the network ends all that the station has going: TS 24.008 4.3.5."""
+    d = calls.propose(p)
+    cause = NETWORK_FAILURE if p.cause is None else p.cause
+    d.mm(False, "ABORT", {"Reject cause": cause}, after_ms=90, mark="aborted")
     d.clear()
     return d.done()
 

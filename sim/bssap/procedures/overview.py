@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sim.bssap.procedures.params import Params
+from sim.bssap.procedures.params import Params, Step
 from sim.bssap.procedures.table import LADDERS, ladder
 
 #: What a test that looks at every procedure takes them from.
@@ -84,6 +84,45 @@ def tests_of(sources: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, tup
     return tuple(of_all), {kind: tuple(names) for kind, names in by_kind.items()}
 
 
+#: Runs of messages that most procedures have, longest first; the tables show their names.
+RUNS: dict[str, str] = {
+    "secure": "↓AUTHENTICATION REQUEST ↑AUTHENTICATION RESPONSE ↓COMMON ID ↓CIPHER MODE COMMAND "
+              "↑CIPHER MODE COMPLETE",
+    "challenge": "↓AUTHENTICATION REQUEST ↑AUTHENTICATION RESPONSE",
+    "cipher": "↓COMMON ID ↓CIPHER MODE COMMAND ↑CIPHER MODE COMPLETE",
+    "page": "↓PAGING ↑PAGING RESPONSE ↓CC",
+    "propose": "↑SETUP ↓CALL PROCEEDING",
+    "offer": "↓SETUP ↑CALL CONFIRMED",
+    "assign": "↓ASSIGNMENT REQUEST ↑ASSIGNMENT COMPLETE",
+    "answer (out)": "↓ALERTING ↓CONNECT ↑CONNECT ACKNOWLEDGE",
+    "answer (in)": "↑ALERTING ↑CONNECT ↓CONNECT ACKNOWLEDGE",
+    "hang up (station)": "↑DISCONNECT ↓RELEASE ↑RELEASE COMPLETE",
+    "hang up (network)": "↓DISCONNECT ↑RELEASE ↓RELEASE COMPLETE",
+    "clear": "↓CLEAR COMMAND ↑CLEAR COMPLETE ↓RLSD ↑RLC",
+    "clear target": "↓'CLEAR COMMAND ↑'CLEAR COMPLETE ↓'RLSD ↑'RLC",
+    "reach target": "↓'HANDOVER REQUEST ↑'CC ↓'COMMON ID ↑'HANDOVER REQUEST ACKNOWLEDGE ↓HANDOVER COMMAND",
+    "arrive": "↑'HANDOVER DETECT ↑'HANDOVER COMPLETE",
+}  # fmt: skip
+#: The same of options.
+OPTION_SETS = {"security": ("identity", "ask_identity", "auth", "cipher")}
+
+
+def _shown(steps: Iterable[Step]) -> str:
+    """Messages in order, with arrows; runs by their names in brackets."""
+    text = " ".join(f"{'↑' if step.uplink else '↓'}{chr(39) * step.leg}{step.name}" for step in steps) + " "
+    for name, run in RUNS.items():
+        text = text.replace(run + " ", f"[{name}] ")
+    return text.strip()
+
+
+def _options(options: tuple[str, ...]) -> str:
+    words = list(options)
+    for name, members in OPTION_SETS.items():
+        if set(members) <= set(words):
+            words = [f"[{name}]", *(word for word in words if word not in members)]
+    return _cell(words)
+
+
 def _cell(words: list[str]) -> str:
     return ", ".join(words) or "-"
 
@@ -94,24 +133,27 @@ def markdown(sources: Mapping[str, str]) -> str:
     out = [_HEAD, "## Procedures", ""]
     out += [
         "↑ BSS to MSC, ↓ MSC to BSS, ' on the connection to the handover target; options at their defaults.",
+        "What stands in brackets is a run of messages, or a set of options:",
         "",
     ]
-    out += [
-        "| procedure | what it is | messages | options | tests of its own |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    out += [f"- [{name}]: {run}" for name, run in RUNS.items()]
+    out += [f"- [{name}]: {', '.join(members)}" for name, members in OPTION_SETS.items()]
+    out += ["", "| procedure | what it is | messages | options |", "| --- | --- | --- | --- |"]
     where: dict[str, list[str]] = {}
     for kind, row in LADDERS.items():
-        shown = []
-        for step in ladder(kind, Params()):
-            shown.append(f"{'↑' if step.uplink else '↓'}{chr(39) * step.leg}{step.name}")
+        steps = ladder(kind, Params())
+        for step in steps:
             if kind not in where.setdefault(step.name, []):
                 where[step.name].append(kind)
-        tests = _cell([f"`{name}`" for name in by_kind[kind]])
-        options = _cell(list(row.options))
-        out.append(f"| `{kind}` | {row.description} | {' '.join(shown)} | {options} | {tests} |")
+        out.append(f"| `{kind}` | {row.description} | {_shown(steps)} | {_options(row.options)} |")
     out += ["", "## Messages", "", "| message | procedures | for instance |", "| --- | --- | --- |"]
     out += [f"| {name} | {len(kinds)} | `{kinds[0]}` |" for name, kinds in sorted(where.items())]
+    own: dict[str, list[str]] = {}
+    for kind, names in by_kind.items():
+        for name in names:
+            own.setdefault(name, []).append(f"`{kind}`")
+    out += ["", "## Tests of single procedures", "", "| test | procedures |", "| --- | --- |"]
+    out += [f"| `{name}` | {_cell(kinds)} |" for name, kinds in sorted(own.items())]
     out += ["", "## Tests of every procedure", "", *(f"- `{name}`" for name in of_all), ""]
     return "\n".join(out)
 

@@ -79,6 +79,8 @@ class Params:
     """SCCP local reference of the MSC on leg 1."""
     ti: int = 0
     """Transaction identifier value of calls and short messages, 0-6."""
+    ti2: int = 6
+    """The same of a second short message on one connection; another one than `ti`."""
     ss_ti: int = 0
     """Transaction identifier value of supplementary services, 0-6."""
     called: str = "8613900012345"
@@ -110,6 +112,8 @@ class Params:
     """Service centre address, sent as an international number."""
     rp_ref: int = 0x2A
     """RP message reference."""
+    rp_ref2: int = 0x2B
+    """That of a second short message."""
     ussd: str = "*100#"
     """What the station's user dials for a USSD query."""
     ussd_text: str = "Balance: 10.50"
@@ -146,7 +150,7 @@ class Params:
             raise EncodeError(f"released_by {self.released_by!r}: one of {', '.join(RELEASED_BY)}")
         if self.identity == "tmsi" and self.tmsi is None:
             raise EncodeError("identity 'tmsi' without a TMSI")
-        for value in (self.ti, self.ss_ti):
+        for value in (self.ti, self.ti2, self.ss_ti):
             if not 0 <= value <= 6:
                 raise EncodeError(f"transaction identifier {value}: 0 to 6")
 

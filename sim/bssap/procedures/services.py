@@ -25,6 +25,7 @@ USSD_REQUEST, NETWORK_USSD_REQUEST, NETWORK_USSD_NOTIFY = 59, 60, 61
 #: Errors, TS 29.002 17.5.
 SS_ERROR_STATUS = 17
 UNEXPECTED_DATA_VALUE = 36
+USSD_BUSY = 72
 #: Supplementary service codes, TS 29.002 17.7.5; teleservice telephony.
 CFU, CALL_WAITING = 0x21, 0x41
 TELEPHONY = 0x11
@@ -96,6 +97,34 @@ def ussd_notify(p: Params) -> tuple[Step, ...]:
     _facility(d, False, "REGISTER", notice, 90, "started")
     _facility(d, True, "FACILITY", Component(RETURN_RESULT, _THEIRS), 250, "ss_ok")
     d.dtap(False, dtap.PD_SS, "RELEASE COMPLETE", after_ms=60)
+    d.clear()
+    return d.done()
+
+
+def _ask_station(p: Params) -> Dialogue:
+    """The network asks the user by itself: TS 24.090 6.2."""
+    d = Dialogue(p, network_started=True)
+    answer_page(d)
+    question = Component(INVOKE, _THEIRS, NETWORK_USSD_REQUEST, _text(p.ussd_text))
+    _facility(d, False, "REGISTER", question, 90, "started")
+    return d
+
+
+def ussd_ask(p: Params) -> tuple[Step, ...]:
+    """The user answers, and the network has no more questions."""
+    d = _ask_station(p)
+    reply = Component(RETURN_RESULT, _THEIRS, NETWORK_USSD_REQUEST, _text(p.ussd_reply))
+    _facility(d, True, "FACILITY", reply, 4_000, "ss_ok")
+    d.dtap(False, dtap.PD_SS, "RELEASE COMPLETE", after_ms=60)
+    d.clear()
+    return d.done()
+
+
+def ussd_ask_refused(p: Params) -> tuple[Step, ...]:
+    """The station is busy with another one and says so."""
+    d = _ask_station(p)
+    error = Component(RETURN_ERROR, _THEIRS, USSD_BUSY if p.cause is None else p.cause)
+    _facility(d, True, "RELEASE COMPLETE", error, 250, "ss_failed")
     d.clear()
     return d.done()
 

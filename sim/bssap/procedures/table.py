@@ -16,6 +16,7 @@ from sim.bssap.procedures import (
     location,
     security,
     services,
+    several,
     texts,
     texts_failed,
 )
@@ -129,6 +130,9 @@ LADDERS: dict[str, Ladder] = {
         failures.mo_call_connection_refused, "call made, connection refused", ("identity",)
     ),
     "mo_call_aborted": Ladder(failures.mo_call_aborted, "call given up before SETUP", _SECURITY),
+    "mo_call_network_abort": Ladder(
+        failures.mo_call_network_abort, "call given up by the network: ABORT", _SECURITY
+    ),
     "mo_call_assignment_failed": Ladder(
         failures.mo_call_assignment_failed, "call made, no channel", _SECURITY
     ),
@@ -203,11 +207,14 @@ LADDERS: dict[str, Ladder] = {
     "sms_memory_available": Ladder(
         texts_failed.sms_memory_available, "room again for short messages", _SECURITY
     ),
+    "mo_sms_two": Ladder(several.mo_sms_two, "two short messages sent on one connection", _SECURITY),
     # Supplementary services.
     "ussd_query": Ladder(services.ussd_query, "USSD query answered", _SECURITY),
     "ussd_menu": Ladder(services.ussd_menu, "USSD query with a question back", _SECURITY),
     "ussd_refused": Ladder(services.ussd_refused, "USSD query refused", _SECURITY),
     "ussd_notify": Ladder(services.ussd_notify, "USSD notice of the network", _PAGED),
+    "ussd_ask": Ladder(services.ussd_ask, "USSD question of the network answered", _PAGED),
+    "ussd_ask_refused": Ladder(services.ussd_ask_refused, "USSD question of the network refused", _PAGED),
     "cf_register": Ladder(services.cf_register, "call forwarding registered", _SECURITY),
     "cf_register_refused": Ladder(services.cf_register_refused, "call forwarding refused", _SECURITY),
     "cf_erase": Ladder(services.cf_erase, "call forwarding erased", _SECURITY),

@@ -56,6 +56,25 @@ def tshark(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tshark_words(tmp_path_factory):
+    """read(messages, dissector) -> what Wireshark writes of each message in full."""
+    program = shutil.which("tshark")
+    if program is None:
+        pytest.skip("tshark is not installed")
+
+    def read(messages, protocol):
+        path = tmp_path_factory.mktemp("tshark") / "messages.pcap"
+        path.write_bytes(_exported_pdus(messages, protocol))
+        command = [program, "-n", "-r", str(path), "-V"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        texts = run.stdout.split("\nFrame ")
+        assert len(texts) == len(messages)
+        return texts
+
+    return read
+
+
+@pytest.fixture(scope="session")
 def vectors():
     """The corpus of field vectors, without the layers that are not this package's."""
     folder = os.environ.get("KAIROS_VECTORS")

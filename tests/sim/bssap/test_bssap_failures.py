@@ -156,6 +156,43 @@ def test_the_network_tells_by_itself():
     assert [layer3(step).ti_flag for step in steps] == [0, 1, 0]
 
 
+def test_the_network_asks_by_itself():
+    question, reply = the("ussd_ask", "REGISTER"), the("ussd_ask", "FACILITY")
+    assert (question.uplink, view("sccp", question.payload)["operation"]) == (False, "unstructuredSS-Request")
+    assert view("sccp", question.payload)["ussd"] == P.ussd_text
+    shown = view("sccp", reply.payload)
+    assert (reply.uplink, shown["component"], shown["ussd"]) == (True, "returnResult", P.ussd_reply)
+    assert shown["invoke_id"] == view("sccp", question.payload)["invoke_id"]
+    refused = view("sccp", the("ussd_ask_refused", "RELEASE COMPLETE").payload)
+    assert refused["ss_error"] == "ussd-Busy"
+    assert refused["ti"] == P.ss_ti
+
+
+def test_two_short_messages_are_told_apart():
+    steps = ladder("mo_sms_two", P)
+    order = [step.name for step in steps]
+    again = order.index("CM SERVICE REQUEST", 1)
+    # TS 24.011 5.4: before the last CP-ACK of the first one, which still has the old transaction.
+    assert order[again - 1 : again + 4] == [
+        "RP-ACK", "CM SERVICE REQUEST", "CP-ACK", "CM SERVICE ACCEPT", "SMS-SUBMIT",
+    ]  # fmt: skip
+    submits = [view("sccp", step.payload) for step in steps if step.name == "SMS-SUBMIT"]
+    assert [shown["ti"] for shown in submits] == [P.ti, P.ti2]
+    assert len({shown["rp_reference"] for shown in submits}) == 2
+    acks = [view("sccp", step.payload)["ti"] for step in steps if step.name == "CP-ACK"]
+    assert acks == [P.ti, P.ti, P.ti2, P.ti2]
+    with pytest.raises(LegalityError, match="SMS-SUBMIT while sms is"):
+        check(ladder("mo_sms_two", replace(P, ti=P.ti2)))
+
+
+def test_the_network_gives_up():
+    step = the("mo_call_network_abort", "ABORT")
+    assert (step.uplink, view("sccp", step.payload)["reject_cause"]) == (False, 17)
+    assert names("mo_call_network_abort")[-4:] == ["CLEAR COMMAND", "CLEAR COMPLETE", "RLSD", "RLC"]
+    other = the("mo_call_network_abort", "ABORT", cause=6)
+    assert view("sccp", other.payload)["reject_cause"] == 6
+
+
 @pytest.mark.parametrize(
     ("kind", "operation", "component"),
     [("cf_interrogate", 14, "returnResult"), ("cw_activate", 12, "returnResult"),

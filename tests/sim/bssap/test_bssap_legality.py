@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from sim.bssap import mutations
 from sim.bssap.legality import LegalityError, check, is_legal
 from sim.bssap.legality_table import ANY, INITIAL, OTHER, PER_LEG, PER_TRANSACTION, TRANSITIONS
 from sim.bssap.procedures import LADDERS, Params, ladder
@@ -26,7 +28,7 @@ MAY_BE_REPEATED = {
     "HANDOVER PERFORMED": "the BSS moves a station as often as it wants to",
 }
 #: What may come at any time in a call, so that the message before it may be missing.
-AT_ANY_TIME = ("CLEAR REQUEST", "RESET")
+AT_ANY_TIME = ("CLEAR REQUEST", "RESET", "ABORT")
 #: Neighbours that do not depend on each other.
 MAY_CHANGE_PLACES = {"COMMON ID"}
 
@@ -120,6 +122,27 @@ def test_a_foreign_transaction():
     mine, other = ladder("mo_call_answered", Params()), ladder("mo_call_answered", Params(ti=3))
     index = next(index for index, step in enumerate(mine) if step.name == "CONNECT")
     assert not is_legal((*mine[:index], other[index], *mine[index + 1 :]))
+
+
+def test_what_share_of_mutants_is_refused():
+    found = mutations.shares(mutations.dialogues())
+    for kind, share in found.items():
+        for what in share.legal:
+            assert mutations.reason(kind, what), (kind, what)
+    mutants = sum(share.mutants for share in found.values())
+    legal = sum(share.legal.total() for share in found.values())
+    assert mutants > 10_000
+    assert 1 - legal / mutants > 0.96
+    for kind in ("a step in the other direction", "a step on the other connection"):
+        assert found[kind].refused == 1
+    assert found["a step without its last octet"].refused == 1
+    assert "NO REASON" not in mutations.table(found)
+
+
+def test_a_mutant_without_a_reason_is_shown():
+    share = mutations.Share(2, Counter({"SETUP": 1}))
+    assert share.refused == 0.5
+    assert "SETUP (1): NO REASON KNOWN" in mutations.table({"a step left out": share})
 
 
 def test_says_where_and_why():

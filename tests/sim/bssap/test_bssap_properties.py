@@ -150,7 +150,7 @@ params = st.builds(
     Params,
     imsi=st.text("0123456789", min_size=15, max_size=15),
     tmsi=u32, new_tmsi=u32, lac=u16, ci=u16, old_lac=u16, lac2=u16, ci2=u16,
-    bss_ref=u24, msc_ref=u24, bss_ref2=u24, msc_ref2=u24, ti=st.integers(0, 6),
+    bss_ref=u24, msc_ref=u24, bss_ref2=u24, msc_ref2=u24, ti=st.integers(0, 5),
     called=st.text("0123456789*#abc", min_size=1, max_size=20),
     calling=st.text("0123456789", max_size=20), cic=u16, cic2=u16,
     cause=st.none() | st.integers(0, 127), identity=st.sampled_from(["tmsi", "imsi"]),

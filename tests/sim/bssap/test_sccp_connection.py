@@ -11,11 +11,13 @@ from sim.bssap.sccp_connection import (
     ACTIVE,
     CLOSED,
     RELEASING,
+    RETURN_ON_ERROR,
     TRANSITIONS,
     Connection,
     Reassembly,
     Timers,
     UnitdataReassembly,
+    return_unitdata,
     segment,
     segment_unitdata,
 )
@@ -186,3 +188,44 @@ def test_too_many_segments(mark):
         sccp.encode(message)
     with pytest.raises(EncodeError, match="segments"):
         segment_unitdata(bytes(5000), BSSAP, BSSAP, 1)
+
+
+def test_class_3_data_are_numbered_and_joined():
+    parts = [b"one", b"two", b"three"]
+    reassembly, whole = Reassembly(), None
+    for index, part in enumerate(parts):
+        more = index < len(parts) - 1
+        message = SccpMessage(
+            "DT2", destination=1, data=part, sequencing=sccp.sequencing(index + 125, 7, more=more)
+        )
+        assert sccp.decode(sccp.encode(message)) == message
+        assert (message.send_number, message.expected_number, message.more_data) == (index + 125, 7, more)
+        whole = reassembly.push(message)
+    assert whole == b"onetwothree"
+    acknowledgement = SccpMessage("AK", destination=1, receive_number=126 << 1, credit=4)
+    assert acknowledgement.expected_number == 126
+    assert acknowledgement.send_number is None
+    with pytest.raises(EncodeError, match="128"):
+        sccp.sequencing(128, 0)
+
+
+@pytest.mark.parametrize("kind", ["UDT", "XUDT", "LUDT"])
+def test_undeliverable_unitdata_come_back_when_asked_for(kind):
+    hops = None if kind == "UDT" else 3
+    mark = None if kind == "UDT" else Segmentation(True, 0, 0x010203)
+
+    def unitdata(protocol_class):
+        return SccpMessage(
+            kind, protocol_class=protocol_class, hop_counter=hops, called=Address(254, 23),
+            calling=Address(254, 42), data=b"data", segmentation=mark,
+        )  # fmt: skip
+
+    assert return_unitdata(unitdata(1), 3) is None
+    returned = return_unitdata(unitdata(1 | RETURN_ON_ERROR), 3)
+    assert returned is not None
+    assert sccp.decode(sccp.encode(returned)) == returned
+    assert (returned.type, returned.cause, returned.data) == (kind + "S", 3, b"data")
+    assert (returned.called, returned.calling) == (Address(254, 42), Address(254, 23))
+    assert returned.segmentation == mark
+    # What has come back does not go back again.
+    assert return_unitdata(returned, 3) is None

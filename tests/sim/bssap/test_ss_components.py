@@ -83,7 +83,9 @@ def test_view_names_operation_and_text():
     released = dtap.Dtap(
         dtap.PD_SS, message("RELEASE COMPLETE", {"Facility": (Component("returnError", 1, 72),)}), ti_flag=1
     )
-    assert view("dtap", dtap.encode(released))["error"] == "ussd-Busy"
+    shown = view("dtap", dtap.encode(released))
+    assert shown["ss_error"] == "ussd-Busy"
+    assert "error" not in shown
 
 
 @pytest.mark.parametrize(
