@@ -161,7 +161,6 @@ def _facility(d: Draws) -> bytes:
 _CONTENTS: Final[dict[Codec, Callable[[Draws], bytes]]] = {
     mm.IDENTITY: _identity,
     bssmap_elements.IDENTITY: _identity,
-    bssmap_elements.IMEI: _identity,
     bssmap_elements.IMSI: _imsi,
     bssmap_elements.CELL: lambda d: _cells(d, 1),
     bssmap_elements.CELLS: lambda d: _cells(d, d.pick((1, 1, 2, 7, 16))),
