@@ -238,6 +238,6 @@ def _print(
             )
         if result.finding and result.verdict == Verdict.UNCLEAR:
             click.echo(
-                f"{result.stage}: unclear: this machine is too noisy for so few rounds; a slowdown of "
-                f"{100 * (result.finding.high - 1):.0f} % is not excluded. Use more --rounds or a quieter machine"
+                f"{result.stage}: unclear: a slowdown of {100 * (result.finding.high - 1):.0f} % is not "
+                "excluded; take more --rounds or a quieter machine"
             )

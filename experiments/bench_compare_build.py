@@ -1,5 +1,6 @@
-"""A commit built into a folder of its own: `tree` as git has it, `site` as pip installs it. The repository of
-the user is only read: no worktree is added, no file touched.
+"""A commit built into a folder of its own: `tree` as git has it, `site` as pip installs it.
+
+The user's repository is only read: no worktree is added, no file touched.
 """
 
 from __future__ import annotations
@@ -57,9 +58,7 @@ def repository(start: Path) -> Path:
     """The top folder of the repository around `start`."""
     done = _git(start, "rev-parse", "--show-toplevel")
     if done is None:
-        raise BadInput(
-            f"{start}: not in a git repository, or git is not installed; compare needs the commits"
-        )
+        raise BadInput(f"{start}: not in a git repository, or git is not installed")
     return Path(done)
 
 
@@ -77,14 +76,15 @@ def commit_of(repo: Path, name: str) -> Commit:
 
 
 def head_of(repo: Path, *, dirty: bool) -> Commit:
-    """HEAD, or with `dirty` the tracked files as they lie there. Raises BadInput for changes not asked for."""
+    """HEAD, or with `dirty` the tracked files as they lie there. Raises BadInput for unasked changes."""
     changed = (_git(repo, "status", "--porcelain", "--untracked-files=no") or "").splitlines()
     if not changed:
         return commit_of(repo, "HEAD")
     if not dirty:
         some = ", ".join(line.split(maxsplit=1)[-1] for line in changed[:3])
+        more = ", ..." if len(changed) > 3 else ""
         raise BadInput(
-            f"{repo}: {len(changed)} tracked files differ from HEAD ({some}{', ...' if len(changed) > 3 else ''}): "
+            f"{repo}: {len(changed)} tracked files differ from HEAD ({some}{more}): "
             "commit them, or compare them as they are with --dirty"
         )
     # A commit object of the tracked files that no branch points to; nothing is stashed away.

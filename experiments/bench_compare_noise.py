@@ -170,7 +170,7 @@ def _solve(rising: Callable[[float], float]) -> float:
 
 
 def machine_class(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Machines on which the noise is taken to be alike: the same processor, as many of them, the same Python."""
+    """Machines whose noise is taken to be alike: the same processor, as many of them, the same Python."""
     return {
         "model": where["model"],
         "processor": where["processor"],
@@ -182,7 +182,11 @@ def machine_class(where: Mapping[str, Any]) -> dict[str, Any]:
 def rules_of(
     stages: Sequence[str], threshold: str, noise: Path | None, where: Mapping[str, Any], rounds: int
 ) -> dict[str, Rule]:
-    """The rule for each stage. `threshold`: percent, or auto: that of the noise file, else 10. Raises BadInput."""
+    """The rule for each stage. `threshold`: percent, or auto: that of the noise file, else 10.
+
+    Raises:
+        BadInput: no such threshold, or a noise file that cannot be used.
+    """
     known: dict[str, float] = {}
     if noise is not None:
         known = _thresholds(noise, where, rounds)
@@ -222,8 +226,8 @@ def _thresholds(path: Path, where: Mapping[str, Any], rounds: int) -> dict[str, 
     here = machine_class(where)
     if of != here:
         click.echo(
-            f"--noise {path}: of another class of machine ({_words(of)}; this one: {_words(here)}), so not used: "
-            f"the threshold is {DEFAULT_PCT:g} %",
+            f"--noise {path}: not used, it is of another class of machine ({_words(of)}; this one: "
+            f"{_words(here)}). The threshold is {DEFAULT_PCT:g} %",
             err=True,
         )
         return {}
@@ -249,7 +253,7 @@ def run_aa(
     seed: int | None,
     **options: Any,
 ) -> bool:
-    """What `kairos bench aa` does; whether false alarms stayed within the level. Raises BadInput, RunInvalid."""
+    """What `kairos bench aa` does; whether false alarms stayed within the level."""
     plan = checked_plan(stages, rounds, (0.0,) if plant is None else (0.0, plant))
     if pool < rounds:
         raise BadInput(f"--pool {pool}: at least as many as --rounds {rounds}")
@@ -319,10 +323,10 @@ def _print(found: Sequence[Noise], where: Mapping[str, Any]) -> None:
         planted = f"{one.plant_pct:g} %" if one.plant_pct else "-"
         threshold = "-" if one.plant_pct else f"{one.threshold_pct:.1f} %"
         click.echo(
-            f"{one.stage:10} {planted:>8} {one.ratio:>7.3f} {one.spread_pct:>5.1f} % {one.estimate_pct:>7.1f} % "
-            f"{threshold:>10}  {one.apart}; {one.drawn}"
+            f"{one.stage:10} {planted:>8} {one.ratio:>7.3f} {one.spread_pct:>5.1f} % "
+            f"{one.estimate_pct:>7.1f} % {threshold:>10}  {one.apart}; {one.drawn}"
         )
     click.echo(
-        "spread: of single rounds; estimate: 99 % of comparisons are nearer to the truth; drawn comparisons take "
-        "their rounds\nfrom the same pool, so their interval is too narrow"
+        "spread: of single rounds; estimate: 99 % of comparisons are nearer to the truth; drawn comparisons\n"
+        "take their rounds from one pool, so their interval is too narrow"
     )

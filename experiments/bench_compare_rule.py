@@ -1,9 +1,9 @@
 """When a stage counts as slower: the rule of `kairos bench compare`, pure, on paired log-ratios.
 
-One log-ratio a round: log(time of the newer commit / time of the base), both in fresh processes that took turns.
+One log-ratio a round: log(time of the newer commit / time of the base), of fresh processes that took turns.
 Which of the two goes first is tossed anew each round, for everything that is done in it. Where both run the
-same code, the sign of each log-ratio is therefore a fair coin whatever its size: no matter how heavy the tails
-are, or how the machine drifts. The signed-rank test needs nothing else, so its level is exact, not assumed.
+same code, the sign of each log-ratio is therefore a fair coin whatever its size: no matter how heavy the
+tails are, or how the machine drifts. The signed-rank test needs nothing else: its level is exact.
 
 A stage is slower when both hold: the Hodges-Lehmann estimate (median of all pairwise means) reaches the
 threshold, and its lower confidence bound lies above the margin. The level is divided by the number of
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
     FASTER = "faster"
     SLOWER = "slower"
     UNCLEAR = "unclear"
-    """Not shown to be slower, yet a slowdown of `sought_pct` is not excluded either: more rounds are needed."""
+    """Not shown to be slower, yet a slowdown of `sought_pct` is not excluded: more rounds are needed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Two builds taking turns on this machine: fresh processes each round, slices in the order ABBA.
 
-What differs between two moments (clock rate, neighbours, temperature) meets both sides alike, since a slice is
-some hundredths of a second and the other side's stands beside it. What differs between two processes (where
-memory and code lie) is drawn anew each round. So the unit of statistics is the round: one log-ratio for each stage.
+What differs between two moments (clock rate, neighbours, temperature) meets both sides alike: a slice is
+some hundredths of a second, and the other side's stands beside it. What differs between two processes (where
+memory and code lie) is drawn anew each round. So the unit of statistics is the round.
 """
 
 from __future__ import annotations
@@ -257,7 +257,8 @@ def _busy_blocks(side: _Side, stage: str, runs: int, pct: float) -> int:
     for _ in range(3):
         slices.append(side.ask("slice", stage=stage, runs=runs)["cpu_s"])
         blocks.append(side.ask("busy", blocks=BUSY_BLOCKS)["cpu_s"] / BUSY_BLOCKS)
-    return max(1, round(pct / 100 * median(slices) / median(blocks)))
+    wanted: float = pct / 100 * median(slices) / median(blocks)
+    return max(1, round(wanted))
 
 
 def _processor(coin: random.Random) -> int | None:

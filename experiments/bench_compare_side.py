@@ -1,6 +1,6 @@
-"""One side of `kairos bench compare`: this harness, driving the packages of one build, in a process of its own.
+"""One side of `kairos bench compare`: this harness and the packages of one build, in a process of its own.
 
-Started as `python -P -m experiments.bench_compare_side WORK STAGES...` with the harness and one build in
+Started as `python -P -m experiments.bench_compare_side serve WORK` with the harness and one build in
 PYTHONPATH. It reads one JSON command a line and answers each with one JSON line. The stages are those of
 `bench_stages`, of the newer commit; what they import and the older packages lack becomes a `Missing`, so that
 only the stages that use it cannot be compared.
