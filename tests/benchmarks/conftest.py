@@ -1,7 +1,7 @@
 """Benchmarks run only when asked for by --benchmark-only (`tox -e bench`); an ordinary test run skips them.
 
 All put messages/s and bytes/s into `extra_info` of pytest-benchmark's JSON, and `relative_to_yardstick`:
-messages in the time of one pass of a fixed piece of work that is none of ours, measured just before and after.
+messages in the time of one pass of a fixed piece of work that is none of ours, measured before and after.
 That is the figure to compare between machines: `crc32` for what is compiled, `python` for what is Python.
 """
 
