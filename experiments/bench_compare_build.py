@@ -56,10 +56,19 @@ class Build:
 
 def repository(start: Path) -> Path:
     """The top folder of the repository around `start`."""
-    done = _git(start, "rev-parse", "--show-toplevel")
-    if done is None:
-        raise BadInput(f"{start}: not in a git repository, or git is not installed")
-    return Path(done)
+    try:
+        done = subprocess.run(
+            ["git", "-C", os.fspath(start), "rev-parse", "--show-toplevel"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise BadInput(f"git cannot be run ({error.strerror}), and the commits are there") from None
+    if done.returncode:
+        # Not a repository, or one that git does not trust: git says which, and what helps.
+        raise BadInput([f"{start}: compare needs the git repository", *done.stderr.strip().splitlines()])
+    return Path(done.stdout.strip())
 
 
 def commit_of(repo: Path, name: str) -> Commit:

@@ -7,6 +7,7 @@ memory and code lie) is drawn anew each round. So the unit of statistics is the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -15,6 +16,7 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -154,17 +156,22 @@ class _Side:
             if cpu is not None:
                 os.sched_setaffinity(0, {cpu})
 
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._errors,
             env=environment,
             cwd=cwd,
             text=True,
             preexec_fn=before,  # noqa: PLW1509 - two calls into libc, no lock
         )
         try:
-            self.hello = self._read()
+            try:
+                self.hello = self._read()
+            except RunInvalid as error:
+                raise BadInput(f"this harness cannot drive {error}") from None
             for name, place in self.hello["packages"].items():
                 # An installed copy must never be measured in a build's stead.
                 if not Path(place).is_relative_to(build.site.resolve()):
@@ -180,7 +187,7 @@ class _Side:
             self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise RunInvalid(f"{self._name}: its process ended") from None
+            raise RunInvalid(self._ended()) from None
         return self._read()
 
     def _read(self) -> dict[str, Any]:
@@ -189,15 +196,22 @@ class _Side:
             raise RunInvalid(f"{self._name}: no answer within {ANSWER_TIMEOUT_S:g} s")
         line = self._process.stdout.readline()
         if not line:
-            raise RunInvalid(f"{self._name}: its process ended with {self._process.wait(10)}")
+            raise RunInvalid(self._ended())
         found = json.loads(line)
         assert isinstance(found, dict)
         return found
 
+    def _ended(self) -> str:
+        status = self._process.wait(10)
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f"{self._name}: its process ended with {status}" + (f": {said[-1]}" if said else "")
+
     def close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

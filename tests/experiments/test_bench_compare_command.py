@@ -22,7 +22,7 @@ from experiments import bench_compare_side
 from experiments.bench_compare import Result, compare
 from experiments.bench_compare_noise import machine_class, rules_of
 from experiments.bench_compare_rule import Rule, Verdict
-from experiments.bench_compare_run import Pair, Plan, Prepared, log_ratio
+from experiments.bench_compare_run import Field, Pair, Plan, Prepared, log_ratio, rounds_of
 from experiments.bench_compare_side import Missing, NotThere, fill_gaps
 from experiments.cli import cli
 from experiments.problems import BadInput, RunInvalid
@@ -205,7 +205,24 @@ def test_outside_of_a_repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     done = kairos("compare", "HEAD~1")
-    assert (done.exit_code, "not in a git repository" in done.output) == (2, True)
+    assert (done.exit_code, "compare needs the git repository" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("module", "fault", "raised"),
+    [("__init__.py", "raise ImportError('no', name='x')", BadInput), ("bench_stages.py", "STAGES['decode'] = "
+      "lambda _: __import__('os')._exit(7)", RunInvalid)],
+)  # fmt: skip
+def test_a_side_that_ends_is_said_with_what_it_said_last(repo, builds, tmp_path, module, fault, raised):
+    from experiments.bench_compare_build import build, commit_of
+
+    made = build(repo, commit_of(repo, "HEAD~1"), builds)
+    field = Field(tmp_path, made, made)
+    field.make_work(TOWN, None, 1)
+    with (tmp_path / "harness" / "experiments" / module).open("a") as file:
+        file.write(f"\n{fault}\n")
+    with pytest.raises(raised, match=r"its process ended with (1: ImportError: no|7)"):
+        rounds_of(field, Plan(("decode",)), 1, random.Random(1), print)
 
 
 # The flow of looks and verdicts, on rounds made up here.
