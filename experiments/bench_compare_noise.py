@@ -30,6 +30,7 @@ __all__ = [
     "Alarms",
     "Noise",
     "clopper_pearson",
+    "learnt",
     "machine_class",
     "rules_of",
     "run_aa",
@@ -60,7 +61,7 @@ class Alarms:
 
     def __str__(self) -> str:
         low, high = self.bounds
-        return f"{self.alarms} of {self.of} (95 %: {100 * low:.2g}-{100 * high:.2g} %)"
+        return f"{self.alarms} of {self.of} (95 %: {100 * low:.1f}-{100 * high:.1f} %)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +78,17 @@ class Noise:
     """Root mean square of the rounds' log-ratios about their median, in percent."""
     estimate_pct: float
     """NOISE_QUANTILE of how far a comparison's estimate lies from that median, in percent."""
+    threshold_pct: float
+    """With which the comparisons were judged."""
     apart: Alarms
     """Comparisons that share no round."""
     drawn: Alarms
     """Comparisons whose rounds are drawn with replacement: many, but not independent."""
 
-    @property
-    def threshold_pct(self) -> float:
-        """Above this machine's noise, in steps of a half."""
-        return max(LEAST_PCT, math.ceil(2 * NOISE_FACTOR * self.estimate_pct) / 2)
-
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {
             "apart_bounds": self.apart.bounds,
             "drawn_bounds": self.drawn.bounds,
-            "threshold_pct": self.threshold_pct,
         }
 
 
@@ -107,16 +104,38 @@ def study(
     """What the rule says of a stage when comparisons are made of these recorded log-ratios."""
     middle = median(logs)
     drawn = [coin.choices(logs, k=rounds * LOOKS) for _ in range(draws)]
-    off = sorted(abs(interval(one[:rounds], rule.alpha)[1] - middle) for one in drawn)
     return Noise(
         stage,
         plant_pct,
         len(logs),
         math.exp(middle),
         100 * math.sqrt(sum((value - middle) ** 2 for value in logs) / len(logs)),
-        100 * math.expm1(off[min(len(off) - 1, int(NOISE_QUANTILE * len(off)))]),
+        _estimate_pct([one[:rounds] for one in drawn], middle, rule),
+        rule.threshold_pct,
         _apart(logs, rule, rounds),
         Alarms(sum(_judged(one, rule, rounds)[0] for one in drawn), draws),
+    )
+
+
+def learnt(logs: Sequence[float], tests: int, rounds: int, draws: int, coin: random.Random) -> Rule:
+    """The rule with a threshold that lies above the noise of these A/A rounds, in steps of a half."""
+    drawn = [coin.choices(logs, k=rounds) for _ in range(draws)]
+    estimate_pct = _estimate_pct(drawn, median(logs), Rule(tests=tests))
+    return _rule(max(LEAST_PCT, math.ceil(2 * NOISE_FACTOR * estimate_pct) / 2), tests)
+
+
+def _estimate_pct(drawn: Sequence[Sequence[float]], middle: float, rule: Rule) -> float:
+    off = sorted(abs(interval(one, rule.alpha)[1] - middle) for one in drawn)
+    return 100 * math.expm1(off[min(len(off) - 1, int(NOISE_QUANTILE * len(off)))])
+
+
+def _rule(threshold_pct: float, tests: int) -> Rule:
+    standard = Rule()
+    return Rule(
+        threshold_pct=threshold_pct,
+        sought_pct=max(standard.sought_pct, 2 * threshold_pct),
+        margin_pct=min(standard.margin_pct, threshold_pct),
+        tests=tests,
     )
 
 
@@ -200,16 +219,7 @@ def rules_of(
         if not 0 < value <= 1000:
             raise BadInput(f"--threshold {threshold}: auto, or percent above 0 and up to 1000, was expected")
         pct = dict.fromkeys(stages, value)
-    standard = Rule()
-    return {
-        stage: Rule(
-            threshold_pct=pct[stage],
-            sought_pct=max(standard.sought_pct, 2 * pct[stage]),
-            margin_pct=min(standard.margin_pct, pct[stage]),
-            tests=len(stages) * LOOKS,
-        )
-        for stage in stages
-    }
+    return {stage: _rule(pct[stage], len(stages) * LOOKS) for stage in stages}
 
 
 def _thresholds(path: Path, where: Mapping[str, Any], rounds: int) -> dict[str, float]:
@@ -258,13 +268,15 @@ def run_aa(
     if pool < rounds:
         raise BadInput(f"--pool {pool}: at least as many as --rounds {rounds}")
     where = this_machine()
-    rules = rules_of(plan.stages, "auto", None, where, rounds)
     repo = repository(Path.cwd())
     commit = commit_of(repo, rev)
     coin = random.Random(seed)
     with opened(commit, commit, repo, **options) as field:
         click.echo(f"{pool} rounds of {', '.join(plan.stages)}, both sides {commit}", err=True)
         recorded = rounds_of(field, plan, pool, coin, lambda line: click.echo(line, err=True))
+    # Judged with the thresholds that a comparison will use here: it is their false alarms that count.
+    tests = len(plan.stages) * LOOKS
+    rules = {stage: learnt(_logs(stage, recorded, 0), tests, rounds, draws, coin) for stage in plan.stages}
     found = [
         study(stage, pct, _logs(stage, recorded, i), rules[stage], rounds, draws, coin)
         for i, pct in enumerate(plan.plants_pct)
@@ -276,7 +288,7 @@ def run_aa(
         "machine": machine_class(where),
         "commit": commit.sha,
         "rounds": rounds,
-        "rule": asdict(rules[plan.stages[0]]),
+        "rules": {stage: asdict(rule) for stage, rule in rules.items()},
         "stages": [one.as_json() for one in found if not one.plant_pct],
         "planted": [one.as_json() for one in found if one.plant_pct],
         "log_ratios": {
@@ -321,10 +333,9 @@ def _print(found: Sequence[Noise], where: Mapping[str, Any]) -> None:
     click.echo(_HEAD)
     for one in found:
         planted = f"{one.plant_pct:g} %" if one.plant_pct else "-"
-        threshold = "-" if one.plant_pct else f"{one.threshold_pct:.1f} %"
         click.echo(
             f"{one.stage:10} {planted:>8} {one.ratio:>7.3f} {one.spread_pct:>5.1f} % "
-            f"{one.estimate_pct:>7.1f} % {threshold:>10}  {one.apart}; {one.drawn}"
+            f"{one.estimate_pct:>7.1f} % {one.threshold_pct:>8.1f} %  {one.apart}; {one.drawn}"
         )
     click.echo(
         "spread: of single rounds; estimate: 99 % of comparisons are nearer to the truth; drawn comparisons\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, wilcoxon
 
 from experiments.bench_compare import LOOKS
-from experiments.bench_compare_noise import Alarms, clopper_pearson, study
+from experiments.bench_compare_noise import Alarms, clopper_pearson, learnt, study
 from experiments.bench_compare_rule import LEAST_ROUNDS, Rule, Verdict, decide, interval, least_rounds
 
 STAGES = 5
@@ -166,15 +166,17 @@ def test_a_study_of_recorded_rounds():
     """Comparisons apart use each round once; one that is unclear takes the next rounds too."""
     coin = random.Random(5)
     quiet = [coin.gauss(0, 0.01) for _ in range(40)]
-    found = study("decode", 0, quiet, RULE, ROUNDS, 200, coin)
+    rule = learnt(quiet, RULE.tests, ROUNDS, 200, coin)
+    assert (rule.threshold_pct, rule.sought_pct, rule.tests) == (5, 20, RULE.tests)
+    found = study("decode", 0, quiet, rule, ROUNDS, 200, coin)
     assert (found.apart, found.drawn) == (Alarms(0, 4), Alarms(0, 200))
     assert found.threshold_pct == 5
     assert 0.5 < found.spread_pct < 2
 
-    planted = study("decode", 20, [v + math.log(1.2) for v in quiet], RULE, ROUNDS, 200, coin)
+    planted = study("decode", 20, [v + math.log(1.2) for v in quiet], rule, ROUNDS, 200, coin)
     assert (planted.apart, planted.drawn) == (Alarms(4, 4), Alarms(200, 200))
     assert planted.ratio == pytest.approx(1.2, rel=0.01)
 
-    loud = study("decode", 0, [coin.gauss(0, 0.5) for _ in range(40)], RULE, ROUNDS, 200, coin)
-    assert loud.apart.of == 2
-    assert loud.threshold_pct > 20
+    loud = [coin.gauss(0, 0.5) for _ in range(40)]
+    assert learnt(loud, RULE.tests, ROUNDS, 200, coin).threshold_pct > 20
+    assert study("decode", 0, loud, RULE, ROUNDS, 200, coin).apart.of == 2
