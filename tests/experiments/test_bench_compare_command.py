@@ -107,6 +107,7 @@ def repo(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def there(repo, monkeypatch):
     monkeypatch.chdir(repo)
+    monkeypatch.setattr("experiments.bench_compare_run.SLICES", 4)  # what is sought here is large
 
 
 @pytest.fixture(scope="module")
