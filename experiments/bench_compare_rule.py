@@ -107,7 +107,7 @@ def interval(logs: Sequence[float], alpha: float) -> tuple[float, float, float]:
         )
     n = len(logs)
     if n < least_rounds(alpha):
-        raise ValueError(f"{n} rounds are too few for a level of {alpha:g}: at least {least_rounds(alpha)}")
+        raise ValueError(f"{n} rounds are too few for a level of {alpha:.3g}: at least {least_rounds(alpha)}")
     walsh = sorted((logs[i] + logs[j]) / 2 for i in range(n) for j in range(i, n))
     at = _critical(n, alpha)
     return walsh[at], median(walsh), walsh[-1 - at]

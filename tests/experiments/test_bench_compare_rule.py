@@ -14,7 +14,7 @@ from experiments.bench_compare import LOOKS
 from experiments.bench_compare_noise import Alarms, clopper_pearson, learnt, study
 from experiments.bench_compare_rule import LEAST_ROUNDS, Rule, Verdict, decide, interval, least_rounds
 
-STAGES = 5
+STAGES = 6
 ROUNDS = 10
 RULE = Rule(tests=STAGES * LOOKS)
 
@@ -142,10 +142,10 @@ def test_bounds_are_those_of_the_signed_rank_test(n, alpha):
 def test_too_few_rounds_and_wrong_numbers_are_refused():
     assert least_rounds(0.5) == LEAST_ROUNDS
     assert least_rounds(1 / 512) == 9
-    with pytest.raises(ValueError, match=r"8 rounds are too few for a level of 0\.002: at least 9"):
-        decide([0.0] * 8, RULE)
+    with pytest.raises(ValueError, match=r"9 rounds are too few for a level of 0\.00167: at least 10"):
+        decide([0.0] * 9, RULE)
     with pytest.raises(ValueError, match=r"must be finite"):
-        decide([0.0] * 9 + [math.nan], RULE)
+        decide([0.0] * 10 + [math.nan], RULE)
     with pytest.raises(ValueError, match=r"margin 2 <= threshold 1"):
         Rule(threshold_pct=1)
     with pytest.raises(ValueError, match=r"level 0\.7"):
