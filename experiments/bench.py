@@ -24,7 +24,7 @@ from experiments.bench_workload import Sources
 from experiments.folder import machine, write_json
 from experiments.problems import BadInput, RunInvalid
 
-__all__ = ["Figure", "Yardstick", "measure", "run_command"]
+__all__ = ["Figure", "Yardstick", "measure", "run_command", "this_machine"]
 
 ROUNDS: Final = 5
 """Turns of a stage and the yardstick, where there is one."""
@@ -201,7 +201,7 @@ def run_command(
     if capture is not None and not capture.is_file():
         raise BadInput(f"{capture}: no such file")
     rival = Yardstick(yardstick) if yardstick is not None else None
-    where = _machine()
+    where = this_machine()
     click.echo(f"{where['model']}, {where['cpus']} processors, Python {where['python']}")
     click.echo(_HEAD)
     figures = []
@@ -235,7 +235,8 @@ def _line(found: Figure) -> str:
     )
 
 
-def _machine() -> dict[str, Any]:
+def this_machine() -> dict[str, Any]:
+    """What a figure was got on, with the processor's name."""
     return machine() | {"model": _model(), "python": platform.python_version()}
 
 

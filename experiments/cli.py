@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from experiments.bench_compare_cli import COMMANDS
 from experiments.problems import BadInput, RunInvalid
 
 __all__ = ["main"]
@@ -63,13 +64,26 @@ Examples:
 KINDS: Final = ("world", "campaign", "study", "platform", "policy")
 
 
+_BENCH: Final = {str(command.name): command for command in COMMANDS}
+"""Commands of two words; `bench` alone takes stages."""
+
+
 class _Commands(click.Group):
     """Lists the commands in the order of use and turns mistakes into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "report", "audit", "validate", "schema", "serve", "capture", "decode", "bench", "fuzz",
+            "run", "report", "audit", "validate", "schema", "serve", "capture", "decode", "bench", *_BENCH,
+            "fuzz",
         ]  # fmt: skip
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = " ".join(args[:2])
+        if name in _BENCH:
+            return name, _BENCH[name], args[2:]
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -494,6 +508,10 @@ def fuzz(count: int, seed: int, start: int, workers: int, out: Path | None) -> N
     from experiments.fuzz import run_command
 
     run_command(count, seed, start, workers, out)
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 def main() -> NoReturn:

@@ -1,7 +1,6 @@
 """One group a stage, each run checked: as many rows, acts and octets as were generated, and no error."""
 
 import time
-import zlib
 from collections import Counter
 
 import numpy as np
@@ -12,8 +11,6 @@ KINDS = (
     "ASSIGNMENT REQUEST", "CLEAR COMMAND", "COMMON ID", "Connection confirm", "DISCONNECT",
     "LOCATION UPDATING REQUEST", "PAGING", "Release complete", "SETUP", "SMS-SUBMIT",
 )  # fmt: skip
-BUFFER = bytes(range(256)) * 4096
-CRC = 0x04D0_E435
 
 
 def group(name):
@@ -22,24 +19,10 @@ def group(name):
 
 
 @group("yardstick")
-def test_yardstick_crc32(benchmark):
-    """A fixed piece of work that is none of ours: divide by it to compare machines."""
-    assert benchmark.pedantic(zlib.crc32, (BUFFER,), rounds=50, iterations=10, warmup_rounds=2) == CRC
-    benchmark.extra_info["bytes_per_s"] = round(len(BUFFER) / benchmark.stats.stats.min)
-
-
-@group("yardstick")
-def test_yardstick_python(benchmark):
-    """The same for what is Python: integers, a dictionary, a loop."""
-
-    def work():
-        found, x = {}, 1
-        for _ in range(50_000):
-            x = x * 1_103_515_245 + 12_345 & 0x7FFF_FFFF
-            found[x & 1023] = found.get(x & 1023, 0) + 1
-        return x, sum(found.values())
-
-    assert benchmark.pedantic(work, rounds=30, warmup_rounds=2) == work()
+def test_yardstick(benchmark, yardstick):
+    """Fixed work that is none of ours; `relative_to_yardstick` of the others divides by its best time."""
+    work, expected = yardstick
+    assert benchmark.pedantic(work, rounds=50, warmup_rounds=2) == expected
 
 
 @group("decode")
