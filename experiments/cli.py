@@ -47,6 +47,13 @@ Examples:
   kairos capture scenarios/worlds/town.yaml --minutes 5 --out tap.pcap --link cooked2 --udp 9899
 """
 
+JUDGE_EXAMPLES: Final = """\b
+Examples:
+  kairos judge
+  kairos judge --judge tshark --count 200000 --seed 7
+  kairos judge --judge tshark --judge pycrate --count 5000 --json verdicts.json
+"""
+
 BENCH_EXAMPLES: Final = """\b
 Examples:
   kairos bench
@@ -73,8 +80,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "report", "audit", "validate", "schema", "serve", "capture", "decode", "bench", *_BENCH,
-            "fuzz",
+            "run", "report", "audit", "validate", "schema", "serve", "capture", "decode", "judge", "bench",
+            *_BENCH, "fuzz",
         ]  # fmt: skip
 
     def resolve_command(
@@ -401,6 +408,37 @@ def decode(
     run_command(
         source, layer=layer, hexadecimal=hexadecimal, form=form, engine=engine, filters=filters, out=out
     )
+
+
+@cli.command(epilog=JUDGE_EXAMPLES)
+@click.option(
+    "--judge",
+    "judges",
+    type=click.Choice(["tshark", "pycrate"]),
+    multiple=True,
+    default=["tshark"],
+    show_default=True,
+    help="Who judges: Wireshark's decoder, or the Python library pycrate. May be given many times.",
+)
+@click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="How many messages.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the messages.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write here what was compared, confirmed, excused and complained of.",
+)
+def judge(judges: tuple[str, ...], count: int, seed: int, json_file: Path | None) -> None:
+    """Let decoders that others wrote judge what the codec writes.
+
+    Messages of every procedure and of every type, with random contents, must be named as here, be free of
+    malformed parts and expert complaints, and agree field by field. Where a judge is known to be wrong its
+    complaint is excused and counted; sim/bssap/MESSAGES.md says why. Exits with 3 for any other complaint.
+    """
+    from experiments.judge import run_command
+
+    if not run_command(judges, count, seed, json_file):
+        raise RunInvalid("a judge complained")
 
 
 @cli.command(epilog=BENCH_EXAMPLES)

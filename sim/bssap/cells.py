@@ -20,10 +20,10 @@ DISCRIMINATORS: dict[int, tuple[str, ...]] = {
     8: ("plmn", "lac", "rnc"),
     9: ("rnc",),
     10: ("lac", "rnc"),
-    11: ("plmn", "lac", "rac", "ci"),
-    12: ("plmn", "lac", "rac"),
+    11: ("plmn", "lac", "sac"),
+    12: ("plmn", "lac", "rnc", "ci"),
 }
-_SIZES = {"plmn": 3, "lac": 2, "ci": 2, "rnc": 2, "rac": 1}
+_SIZES = {"plmn": 3, "lac": 2, "ci": 2, "rnc": 2, "sac": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Cell:
     ci: int | None = None
     rnc: int | None = None
     """RNC identity, 12 or 16 bits in two octets."""
-    rac: int | None = None
+    sac: int | None = None
+    """Service area code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,7 +277,8 @@ def _carries_bssap(value: sccp.SccpMessage) -> bool:
 
     TS 48.006 9.2 lets RLSD and CREF carry no user data: what does not look like BSSAP there is kept.
     """
-    if value.segmentation is not None:
+    part = value.segmentation
+    if part is not None and not (part.first and part.remaining == 0):
         return False
     if value.called is not None and value.called.ssn is not None:
         return value.called.ssn == SSN_BSSAP

@@ -25,8 +25,9 @@ MESSAGES: tuple[MessageType, ...] = (
         v("Power Command and access type", 1, U8, "10.5.2.28a"),
     ), (
         tv1(0xD0, "Synchronization Indication", "10.5.2.39"),
-        tlv(0x05, "Frequency Short List, after time", clause="10.5.2.14"),
-        tlv(0x62, "Cell Channel Description", clause="10.5.2.1b"),
+        tv(0x02, "Frequency Short List, after time", 9, clause="10.5.2.14"),
+        tlv(0x05, "Frequency List, after time", clause="10.5.2.13"),
+        tv(0x62, "Cell Channel Description", 16, clause="10.5.2.1b"),
         tv(0x63, "Mode of the First Channel (Channel Set 1)", 1, U8, "10.5.2.6"),
         tlv(0x72, "Mobile Allocation, after time", clause="10.5.2.21"),
         tv(0x7C, "Starting Time", 2, clause="10.5.2.38"),

@@ -1,14 +1,11 @@
-"""Fixtures of the codec tests: Wireshark's decoder, field vectors, the variants of every ladder."""
+"""Fixtures of the codec tests: Wireshark's decoder, the variants of every ladder."""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import struct
 import subprocess
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -72,18 +69,6 @@ def tshark_words(tmp_path_factory):
         return texts
 
     return read
-
-
-@pytest.fixture(scope="session")
-def vectors():
-    """The corpus of field vectors, without the layers that are not this package's."""
-    folder = os.environ.get("KAIROS_VECTORS")
-    path = Path(folder) if folder else Path(__file__).parents[3].parent / "shared" / "vectors"
-    corpus = path / "corpus.jsonl" if path.is_dir() else path
-    if not corpus.is_file():
-        pytest.skip("no field vectors at ../shared/vectors or KAIROS_VECTORS")
-    rows = [json.loads(line) for line in corpus.read_text().splitlines()]
-    return [row for row in rows if row["layer"] != "m3ua"]
 
 
 @pytest.fixture(scope="session")

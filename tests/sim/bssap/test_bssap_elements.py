@@ -110,7 +110,8 @@ CELLS = [
     ("06", CellIdentifier(6)),
     ("0800f110 1001 0003", CellIdentifier(8, (Cell("001", "01", 0x1001, rnc=3),))),
     ("0a1001 0003", CellIdentifier(10, (Cell(lac=0x1001, rnc=3),))),
-    ("0c00f110 1001 05", CellIdentifier(12, (Cell("001", "01", 0x1001, rac=5),))),
+    ("0b00f110 1001 0205", CellIdentifier(11, (Cell("001", "01", 0x1001, sac=0x0205),))),
+    ("0c00f110 1001 0fff 0065", CellIdentifier(12, (Cell("001", "01", 0x1001, 0x65, 0x0FFF),))),
 ]
 
 

@@ -59,7 +59,7 @@ def cell_lists(draw):
             if part == "plmn":
                 values["mcc"], values["mnc"] = draw(plmns)
             else:
-                values[part] = draw(octet if part == "rac" else u16)
+                values[part] = draw(u16)
         cells.append(Cell(**values))
     return CellIdentifier(discriminator, tuple(cells))
 
