@@ -25,7 +25,7 @@ from sim.bssap import (
     tpdu,
 )
 from sim.bssap.cc_elements import PartyNumber
-from sim.bssap.cells import DISCRIMINATORS
+from sim.bssap.cells import DISCRIMINATORS, SIZES
 from sim.bssap.elements import Codec, Element, MessageType
 from sim.bssap.errors import EncodeError
 from sim.bssap.identity import MobileIdentity, encode_mobile_identity
@@ -99,9 +99,8 @@ def _imsi(d: Draws) -> bytes:
 
 
 def _cells(d: Draws, most: int) -> bytes:
-    sizes = {"plmn": 3, "lac": 2, "ci": 2, "rnc": 2, "rac": 1}
     kind = d.pick(tuple(DISCRIMINATORS))
-    size = sum(sizes[field] for field in DISCRIMINATORS[kind])
+    size = sum(SIZES[field] for field in DISCRIMINATORS[kind])
     return bytes([kind | d.pick((0, 0, 0, 0x50))]) + d.octets(size * d.between(1, most))
 
 

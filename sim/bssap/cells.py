@@ -23,7 +23,8 @@ DISCRIMINATORS: dict[int, tuple[str, ...]] = {
     11: ("plmn", "lac", "sac"),
     12: ("plmn", "lac", "rnc", "ci"),
 }
-_SIZES = {"plmn": 3, "lac": 2, "ci": 2, "rnc": 2, "sac": 2}
+#: Octets of each field.
+SIZES = {"plmn": 3, "lac": 2, "ci": 2, "rnc": 2, "sac": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _pull_cell(reader: Reader, fields: tuple[str, ...]) -> Cell:
         if field == "plmn":
             mcc, mnc = decode_plmn(reader.pull(3))
         else:
-            values[field] = reader.pull_uint(_SIZES[field])
+            values[field] = reader.pull_uint(SIZES[field])
     return Cell(mcc, mnc, **values)
 
 
@@ -86,7 +87,7 @@ def _push_cell(cell: Cell, fields: tuple[str, ...]) -> bytes:
             value = getattr(cell, field)
             if value is None:
                 raise EncodeError(f"cell identifier: {field} is missing")
-            out += push_uint(value, _SIZES[field], field)
+            out += push_uint(value, SIZES[field], field)
     return out
 
 
@@ -96,7 +97,7 @@ def decode_cell_identifier_list(data: bytes) -> CellIdentifier:
     fields = DISCRIMINATORS.get(octet & 15)
     if fields is None:
         raise DecodeError(f"cell identification discriminator {octet & 15} is reserved")
-    size = sum(_SIZES[field] for field in fields)
+    size = sum(SIZES[field] for field in fields)
     if (reader.remaining % size if size else reader.remaining) or (size and not reader.remaining):
         raise DecodeError(f"cell identifier list: {reader.remaining} octets are no whole cells of {size}")
     cells = tuple(_pull_cell(reader, fields) for _ in range(reader.remaining // size if size else 0))
