@@ -36,6 +36,7 @@ __all__ = [
     "Place",
     "Topology",
     "build_topology",
+    "place_names",
     "topology_of",
 ]
 
@@ -168,13 +169,22 @@ class Topology:
 
 def build_topology(scenario: WorldScenario, draws: Draws) -> Topology:
     """The map of a world. Raises `ScenarioError` where its cell list is wrong."""
+    return topology_of(_layout(scenario, draws), scenario.network.radio, draws)
+
+
+def place_names(scenario: WorldScenario) -> list[str]:
+    """Names of the places with cells of their own, which campaigns can name; the same for any seed."""
+    if scenario.network.is_town:
+        return [place.name for place in scenario.places]
+    return [place.name for place in _layout(scenario, Draws(0)).places if place.own]
+
+
+def _layout(scenario: WorldScenario, draws: Draws) -> Layout:
     if scenario.network.cell_list is not None:
-        layout = listed_layout(scenario)
-    elif scenario.network.city is not None:
-        layout = city_layout(scenario, draws)
-    else:
-        layout = town_layout(scenario, draws)
-    return topology_of(layout, scenario.network.radio, draws)
+        return listed_layout(scenario)
+    if scenario.network.city is not None:
+        return city_layout(scenario, draws)
+    return town_layout(scenario, draws)
 
 
 def topology_of(layout: Layout, radio: RadioScenario, draws: Draws) -> Topology:
