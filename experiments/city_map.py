@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
-from matplotlib.colors import hsv_to_rgb, to_hex
+from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -142,6 +142,7 @@ def ground_cells(topology: Topology, view: View, rows: int, columns: int) -> NDA
 
 def _shifted(size: int, by: int) -> tuple[slice, slice]:
     """Where a shift puts things, and from where it takes them."""
+    by = min(max(by, -size), size)
     return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size + min(-by, 0))
 
 
@@ -319,9 +320,9 @@ def _runs(codes: Sequence[int]) -> str:
 def _legend(topology: Topology) -> list[Any]:
     shown: list[Any] = []
     for bsc, code in enumerate(topology.bsc_point_codes[:12]):
-        colour = to_hex(hsv_to_rgb((_HUES[bsc % len(_HUES)], 0.36, 0.92)))
+        red, green, blue = hsv_to_rgb((_HUES[bsc % len(_HUES)], 0.36, 0.92)).tolist()
         said = _runs(topology.las_of_bsc[bsc])
-        shown.append(Patch(facecolor=colour, label=f"BSC {code}: areas {said}"))
+        shown.append(Patch(facecolor=(red, green, blue), label=f"BSC {code}: areas {said}"))
     marks: Sequence[tuple[str, dict[str, Any]]] = (
         ("sector", {"color": INK, "linewidth": 1.2}),
         ("all directions", {"marker": "o", "color": INK, "linestyle": "", "markersize": 4}),

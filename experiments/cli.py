@@ -80,8 +80,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge", "bench",
-            *_BENCH, "fuzz",
+            "run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge",
+            "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
     def resolve_command(

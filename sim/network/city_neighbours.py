@@ -46,8 +46,11 @@ def sites_of(x_m: I32, y_m: I32) -> I32:
     return np.asarray(first[which.reshape(-1)], dtype=np.int32)
 
 
-def nearest_site_m(x_m: I32, y_m: I32, kind: U8) -> I64:
-    """Distance of each outdoor cell to the nearest other outdoor site, metres; 0 for indoor cells."""
+def site_distance_m(x_m: I32, y_m: I32, kind: U8) -> I64:
+    """How far apart sites stand around each outdoor cell, metres: the third nearest; 0 for indoor cells.
+
+    The third, so that a railway cell that happens to stand beside a site does not make it seem crowded.
+    """
     outdoor = kind != INDOOR
     site = sites_of(x_m, y_m)
     x, y = x_m.astype(np.int64), y_m.astype(np.int64)
@@ -56,7 +59,9 @@ def nearest_site_m(x_m: I32, y_m: I32, kind: U8) -> I64:
     for one in others.tolist():
         rest = others[others != one]
         squares = (x[rest] - x[one]) ** 2 + (y[rest] - y[one]) ** 2
-        near[outdoor & (site == one)] = isqrt(int(squares.min())) if len(rest) else FAR_APART_M
+        third = min(2, len(rest) - 1)
+        apart = isqrt(int(np.partition(squares, third)[third])) if len(rest) else FAR_APART_M
+        near[outdoor & (site == one)] = apart
     return near
 
 
@@ -67,9 +72,9 @@ def grounds_of(near_m: I64, kind: U8) -> U8:
 
 
 def spots_of(x_m: I32, y_m: I32, kind: U8, azimuth_deg: I16) -> tuple[I32, I32]:
-    """The middle of what each cell covers: two fifths of the way to the nearest other site, as it looks."""
+    """The middle of what each cell covers: as it looks, two fifths of the distance between sites."""
     x, y = x_m.astype(np.int64), y_m.astype(np.int64)
-    outdoor, near = kind != INDOOR, nearest_site_m(x_m, y_m, kind)
+    outdoor, near = kind != INDOOR, site_distance_m(x_m, y_m, kind)
     east, north = ahead(np.where(outdoor, azimuth_deg, -1), np.minimum(near * 2 // 5, FARTHEST_SPOT_M))
     return (x + east).astype(np.int32), (y + north).astype(np.int32)
 
@@ -107,7 +112,7 @@ def clear_field(
     x_m: I32, y_m: I32, kind: U8, azimuth_deg: I16, power_dbm: I16, cells: NDArray[np.intp]
 ) -> Field:
     """The field of some of the cells without fading, for what is planned rather than met."""
-    ground = grounds_of(nearest_site_m(x_m, y_m, kind), kind)
+    ground = grounds_of(site_distance_m(x_m, y_m, kind), kind)
     return field_of(
         RadioScenario(shadow_db=0.0),
         Draws(0),

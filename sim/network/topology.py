@@ -19,7 +19,7 @@ from sim.cell_list import CELL_KINDS, INDOOR, MACRO, RAIL, ROAD
 from sim.draws import Draws
 from sim.network.capacity import signalling_channels, traffic_channels
 from sim.network.city_layout import city_layout
-from sim.network.city_neighbours import grounds_of, nearest_site_m, sites_of
+from sim.network.city_neighbours import grounds_of, site_distance_m, sites_of
 from sim.network.kernel.routes import all_routes
 from sim.network.layout import Layout, Place
 from sim.network.listed_layout import listed_layout
@@ -190,7 +190,7 @@ def _layout(scenario: WorldScenario, draws: Draws) -> Layout:
 def topology_of(layout: Layout, radio: RadioScenario, draws: Draws) -> Topology:
     """What follows from a layout: routes, borders, channels."""
     site = sites_of(layout.x_m, layout.y_m)
-    ground = grounds_of(nearest_site_m(layout.x_m, layout.y_m, layout.kind), layout.kind)
+    ground = grounds_of(site_distance_m(layout.x_m, layout.y_m, layout.kind), layout.kind)
     start, cells, metres, order = _relations(len(layout.lac), layout.edges)
     distance, following, hops = all_routes(start, cells, metres)
     border, back, fails = _borders(layout, site, ground, radio, draws)
