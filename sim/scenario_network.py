@@ -83,7 +83,7 @@ class CityScenario(Strict):
         257, description="Point code of the first BSC; the others follow.", ge=1, le=16000
     )
     first_lac: int = Field(
-        4097, description="The first location area code; the others follow.", ge=1, le=65000
+        4097, description="The first location area code; the others follow.", ge=1, le=65500
     )
     generated_places: bool = Field(
         True, description="Whether places of every kind are added by the number of inhabitants."

@@ -15,7 +15,8 @@ from sim.network.city_neighbours import gabriel
 from sim.network.kernel.routes import all_routes
 from sim.network.topology import INDOOR, MACRO, RAIL, ROAD, build_topology, place_names
 from sim.place_kinds import KIND_NAMES
-from sim.scenario import WorldScenario
+from sim.scenario import CityScenario, WorldScenario, load_world
+from sim.scenario_errors import ScenarioError
 
 PROVINCE = {
     "mscs": 2,
@@ -280,3 +281,44 @@ def test_routes_are_the_shortest_of_the_fewest_cells_by_the_lowest_first_step(n,
 def test_cells_out_of_reach_are_an_error():
     with pytest.raises(ValueError, match="2 of 4 cells are in reach"):
         all_routes([0, 1, 2, 3, 4], [1, 0, 3, 2], [5, 5, 5, 5])
+
+
+@pytest.mark.parametrize(
+    ("network", "rest", "key", "expected"),
+    [
+        ("{cells: 900, msc_point_code: 256, city: {mscs: 2}}", "", "network.city.first_bsc_point_code",
+         "MSCs 256..257, BSCs 257..268"),
+        ("{cells: 900, city: {first_bsc_point_code: 16000}, msc_point_code: 16005}", "",
+         "network.city.first_bsc_point_code", "of its own"),
+        ("{cells: 8000, city: {first_lac: 65480}}", "", "network.city.first_lac", "65533"),
+        ("{cells: 8000, msc_point_code: 16380, city: {mscs: 16}}", "", "network.city.first_bsc_point_code",
+         "14 bits"),
+        ("{cells: 100, city: {mscs: 3}}", "", "network.city.mscs", "40 cells"),
+        ("{cells: 100, city: {}, bscs: [{point_code: 9, lacs: [1]}]}", "", "network.bscs", "nothing here"),
+        ("{bscs: []}", "", "network.bscs", "at least one BSC"),
+        ("{cells: 100, city: {towns: []}}", "", "network.city.towns", "at least 1"),
+        ("{cells: 100, city: {towns: [{nam: a}]}}", "", "network.city.towns.0.nam", "one of the keys"),
+        ("{cells: 100, city: {}}", "places: [{name: a, kind: mall, x_km: 0, y_km: 0, lac: 4098}]", "places",
+         "4097..4099"),
+        ("{cells: 100, city: {}}", "places: [{name: a, kind: mall, cells: 50, x_km: 0, y_km: 0},"
+         " {name: b, kind: mall, cells: 2, x_km: 0, y_km: 0}]", "network.cells", "twice the cells"),
+        ("{cells: 60}", "places: [{name: a, kind: mall, cells: 0, x_km: 0, y_km: 0}]", "places",
+         "at least one cell"),
+        ("{cells: 60}", "places: []", "places", "at least one place"),
+    ],
+)  # fmt: skip
+def test_cities_that_cannot_be_drawn_are_refused(tmp_path, network, rest, key, expected):
+    text = f"world: w\nabout: x\nepoch: 2007-06-04\nnetwork: {network}\n{rest}\n"
+    (tmp_path / "w.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_world(tmp_path / "w.yaml")
+    problem = caught.value.problems[0]
+    assert problem.key == key
+    assert expected in problem.expected
+
+
+def test_an_empty_city_is_the_default_one():
+    assert city(100).network.city == CityScenario()
+    assert city(100).places == []
+    again = WorldScenario.model_validate(city(100).model_dump())
+    assert again == city(100)
