@@ -80,8 +80,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "report", "audit", "validate", "schema", "serve", "capture", "decode", "judge", "bench",
-            *_BENCH, "fuzz",
+            "run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge",
+            "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
     def resolve_command(
@@ -242,6 +242,35 @@ def schema(kind: str) -> None:
     from experiments.validate import json_schema
 
     click.echo(json.dumps(json_schema(kind), ensure_ascii=False, indent=2))
+
+
+@cli.command("map")
+@click.argument("world", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Picture to write, .png, .svg or .pdf; WORLD.png in the current folder.",
+)
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Seed of the map.")
+@click.option(
+    "--cells",
+    "cell_list",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Writes the cells too, as a list (CSV) that a world can name in network.cell_list.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world. Repeatable."
+)
+def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, settings: tuple[str, ...]) -> None:
+    """Draw the network of a world: cells, areas, BSCs and MSCs, roads, railways, places.
+
+    \b
+    Example:
+      kairos map scenarios/worlds/town.yaml --out town.svg --cells town.csv
+    """
+    from experiments.city_map import map_command
+
+    map_command(world, out, seed, cell_list, settings)
 
 
 @cli.command()

@@ -213,6 +213,7 @@ def _check_campaigns(loaded: LoadedStudy) -> None:
     """Campaigns against each other, against the policy's senders and against the places of the world."""
     from marketing.campaigns import load_all
     from marketing.contact import load_policy
+    from sim.network.topology import place_names
     from sim.scenario import load_world
 
     study = loaded.keys
@@ -221,4 +222,4 @@ def _check_campaigns(loaded: LoadedStudy) -> None:
     if study.live is not None:
         sets.append((study.live.campaigns or study.campaigns, study.live.world))
     for campaigns, world in sets:
-        load_all(campaigns, originators=senders, places=[place.name for place in load_world(world).places])
+        load_all(campaigns, originators=senders, places=place_names(load_world(world)))

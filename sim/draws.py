@@ -33,6 +33,10 @@ ONE_Q32: Final = 1 << 32
 PURPOSES: Final[dict[str, int]] = {
     # the network's ground
     "cell_position": 1,
+    "layout": 2,
+    "place_site": 3,
+    "shadow": 4,
+    "test_ride": 5,
     # who somebody is
     "segment": 10,
     "community": 11,

@@ -10,84 +10,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from sim.cell_list import read_cell_list
+from sim.place_kinds import PlaceKind
 from sim.scenario_errors import load_model
+from sim.scenario_network import (
+    DEFAULT_PLACES,
+    BscScenario,
+    CityScenario,
+    LineScenario,
+    NetworkScenario,
+    PlaceScenario,
+    RadioScenario,
+    Strict,
+    TownScenario,
+    brings_cells,
+    check_places,
+)
 
-PlaceKind = Literal["airport", "station", "mall", "office", "campus", "scenic"]
+__all__ = [
+    "DAY_US",
+    "BscScenario",
+    "CityScenario",
+    "HabitScenario",
+    "LineScenario",
+    "NetworkScenario",
+    "Numbering",
+    "PlaceKind",
+    "PlaceScenario",
+    "RadioScenario",
+    "SegmentShares",
+    "ServiceLine",
+    "Strict",
+    "TownScenario",
+    "UsageScenario",
+    "WorldScenario",
+    "load_world",
+]
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PerDay = Annotated[float, Field(ge=0.0, le=40.0)]
 Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
 
 DAY_US = 86_400_000_000
 """Microseconds in a day. The world's zone must have no clock changes, so every day has this length."""
-
-
-class Strict(BaseModel):
-    """Base of all scenario models: unknown keys are errors, objects are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BscScenario(Strict):
-    """One base station controller and the location areas of its cells."""
-
-    point_code: int = Field(description="Signalling point code of the BSC (14 bits).", ge=1, le=16383)
-    lacs: list[Annotated[int, Field(ge=1, le=65533)]] = Field(
-        description="Location areas of this BSC; those of no place are strips from west to east, by LAC.",
-        min_length=1,
-    )
-
-
-class NetworkScenario(Strict):
-    """The radio network: how many cells, how they are grouped, and its codes and timers."""
-
-    cells: int = Field(
-        60, description="Number of cells in all, those of places and roads included.", ge=8, le=4000
-    )
-    spacing_m: int = Field(
-        800, description="Distance between neighbouring cells of the town, metres.", ge=100, le=20000
-    )
-    mcc: str = Field("001", description="Mobile country code; 001 is the test network.", pattern=r"^\d{3}$")
-    mnc: str = Field("01", description="Mobile network code.", pattern=r"^\d{2}$")
-    msc_point_code: int = Field(
-        1, description="Signalling point code of the MSC/VLR (14 bits).", ge=1, le=16383
-    )
-    bscs: list[BscScenario] = Field(
-        default=[
-            BscScenario(point_code=257, lacs=[4097, 4099]),
-            BscScenario(point_code=258, lacs=[4098, 4100, 4112]),
-        ],
-        description="Base station controllers.",
-        min_length=1,
-        max_length=16,
-    )
-    first_ci: int = Field(
-        1001, description="Cell identity of the first cell; the others follow.", ge=1, le=60000
-    )
-    t3212_h: float = Field(
-        6.0,
-        description="Periodic location update timer T3212, hours; a multiple of 0.1 (TS 24.008 10.5.1.12).",
-        gt=0,
-        le=25.5,
-    )
-
-
-class PlaceScenario(Strict):
-    """A place with indoor cells of its own, where people go on purpose."""
-
-    name: str = Field(description="Name of the place, as campaigns write it.", pattern=r"^[a-z][a-z0-9-]*$")
-    kind: PlaceKind = Field(description="What the place is; decides who goes there and when.")
-    cells: int = Field(2, description="Number of indoor cells.", ge=1, le=50)
-    x_km: float = Field(description="Position east of the town centre, kilometres.", ge=-200, le=200)
-    y_km: float = Field(description="Position north of the town centre, kilometres.", ge=-200, le=200)
-    lac: int | None = Field(
-        None,
-        description="Location area of its own (a LAC of a BSC); by default that of the cells around it.",
-    )
 
 
 class Numbering(Strict):
@@ -193,16 +163,6 @@ class SegmentShares(Strict):
         return [float(getattr(self, name)) for name in type(self).model_fields]
 
 
-DEFAULT_PLACES = [
-    PlaceScenario(name="airport", kind="airport", cells=3, x_km=11.0, y_km=3.5, lac=4112),
-    PlaceScenario(name="station", kind="station", cells=2, x_km=-1.2, y_km=1.0),
-    PlaceScenario(name="mall", kind="mall", cells=3, x_km=0.2, y_km=0.1),
-    PlaceScenario(name="office-park", kind="office", cells=4, x_km=1.5, y_km=-0.4),
-    PlaceScenario(name="campus", kind="campus", cells=4, x_km=-1.9, y_km=-1.1),
-    PlaceScenario(name="scenic-spot", kind="scenic", cells=2, x_km=0.6, y_km=2.2),
-]
-
-
 class WorldScenario(Strict):
     """A world: people, places, a network, and how much they use it."""
 
@@ -212,11 +172,27 @@ class WorldScenario(Strict):
     timezone: str = Field("Asia/Shanghai", description="IANA zone without clock changes.")
     subscribers: int = Field(2000, description="Number of subscribers.", ge=1, le=10_000_000)
     network: NetworkScenario = Field(NetworkScenario(), description="Cells, areas, codes, timers.")
-    places: list[PlaceScenario] = Field(DEFAULT_PLACES, description="The places of the town.", min_length=1)
+    places: list[PlaceScenario] = Field(
+        DEFAULT_PLACES,
+        description="The places of the town; in a drawn city those that are given by hand (by default none).",
+    )
     numbering: Numbering = Field(Numbering(), description="Identities and numbers.")
     usage: UsageScenario = Field(UsageScenario(), description="Calls and texts.")
     habits: HabitScenario = Field(HabitScenario(), description="Habits.")
     segments: SegmentShares = Field(SegmentShares(), description="Shares of the nine segments.")
+    _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _places_of_their_own(cls, data: Any) -> Any:
+        """The default places are those of the small town; a drawn city and a cell list bring theirs."""
+        if isinstance(data, Mapping) and "places" not in data:
+            network = data.get("network")
+            if isinstance(network, NetworkScenario):
+                network = {"city": network.city, "cell_list": network.cell_list}
+            if isinstance(network, Mapping) and brings_cells(network):
+                return {**data, "places": []}
+        return data
 
     @field_validator("timezone")
     @classmethod
@@ -235,26 +211,16 @@ class WorldScenario(Strict):
             raise ValueError(
                 f"timezone: a zone without clock changes ({self.timezone} has them in {self.epoch.year})"
             )
-        known = [lac for bsc in self.network.bscs for lac in bsc.lacs]
-        if len(set(known)) != len(known):
-            raise ValueError("network.bscs: every LAC belongs to one BSC only")
-        codes = [bsc.point_code for bsc in self.network.bscs] + [self.network.msc_point_code]
-        if len(set(codes)) != len(codes):
-            raise ValueError("network: a point code of its own for the MSC and for every BSC")
-        names = [place.name for place in self.places]
-        if len(set(names)) != len(names):
-            raise ValueError("places: every place has a name of its own")
-        own = [place.lac for place in self.places if place.lac is not None]
-        strangers = sorted(set(own) - set(known))
-        if strangers:
-            raise ValueError(f"places: every lac among the LACs of network.bscs ({strangers[0]} is not)")
-        if set(own) == set(known):
-            raise ValueError("network.bscs: at least one LAC that no place has taken for itself")
-        if sum(place.cells for place in self.places) + 4 > self.network.cells:
-            raise ValueError("network.cells: at least four more than the cells of the places together")
+        check_places(self.network, self.places)
         if self.numbering.msisdn_prefix.startswith("86133"):
             raise ValueError("numbering.msisdn_prefix: not 86133, whose numbers belong to another network")
         return self
+
+    @property
+    def cell_list_path(self) -> Path | None:
+        """Where the cell list of the network is; None if the map is drawn."""
+        named = self.network.cell_list
+        return None if named is None else self._folder / named
 
     @property
     def epoch_unix_us(self) -> int:
@@ -274,6 +240,11 @@ class WorldScenario(Strict):
 def load_world(path: str | Path, overrides: Mapping[str, Any] | None = None) -> WorldScenario:
     """Reads and checks a world file.
 
-    `overrides` are dotted keys and values laid over it. Raises `ScenarioError`.
+    `overrides` are dotted keys and values laid over it. The cell list that it names is checked too. Raises
+    `ScenarioError`.
     """
-    return load_model(path, WorldScenario, overrides=overrides)
+    world = load_model(path, WorldScenario, overrides=overrides)
+    if world.network.cell_list is not None:
+        world._folder = Path(path).parent
+        read_cell_list(world._folder / world.network.cell_list)
+    return world

@@ -1,44 +1,47 @@
 """The network as a map: cells, their areas and controllers, who is neighbour of whom, places.
 
-A town is a hexagonal grid of cells round the centre, indoor cells at the places, and road cells out to places
-that lie beyond the grid. Cells are numbered by position in the columns; location areas are strips from west
-to east, except that a place may have a location area of its own (the airport has). Distances are integers:
-routes are the same on every machine.
+Three ways to a map: the small town (`town_layout`), a drawn city or province (`city_layout`), a cell list
+(`listed_layout`). What follows from them is computed here: routes, borders, channels. Distances are whole
+metres and everything is integer: a map is the same on every machine.
 """
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from math import isqrt
 from pathlib import Path
-from typing import Final
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.draws import Draws, scale
-from sim.scenario import NetworkScenario, PlaceScenario, WorldScenario
+from sim.cell_list import CELL_KINDS, INDOOR, MACRO, RAIL, ROAD
+from sim.draws import Draws
+from sim.network.capacity import signalling_channels, traffic_channels
+from sim.network.city_layout import city_layout
+from sim.network.city_neighbours import grounds_of, site_distance_m, sites_of
+from sim.network.kernel.routes import all_routes
+from sim.network.layout import Layout, Place
+from sim.network.listed_layout import listed_layout
+from sim.network.radio import field_of
+from sim.network.town_layout import town_layout
+from sim.scenario import RadioScenario, WorldScenario
+
+__all__ = [
+    "CELL_KINDS",
+    "INDOOR",
+    "MACRO",
+    "RAIL",
+    "ROAD",
+    "Place",
+    "Topology",
+    "build_topology",
+    "place_names",
+    "topology_of",
+]
 
 I32 = NDArray[np.int32]
 I16 = NDArray[np.int16]
-
-MACRO, INDOOR, ROAD = 0, 1, 2
-CELL_KINDS: Final = ("macro", "indoor", "road")
-"""Names of the values of `Topology.kind`."""
-
-_FAR = 1 << 29  # metres; more than any route
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place with indoor cells of its own."""
-
-    name: str
-    kind: str
-    cells: tuple[int, ...]
-    """Cell indices."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,15 +52,43 @@ class Topology:
     ci: NDArray[np.uint16]
     bsc: NDArray[np.uint8]
     """Index into `bsc_point_codes`."""
+    msc: NDArray[np.uint8]
+    """Index into `msc_point_codes`."""
     place: I16
-    """Index into `places`, -1 outside all of them."""
+    """Index into `places`, -1 outside those that have cells of their own."""
     kind: NDArray[np.uint8]
-    """MACRO, INDOOR or ROAD."""
+    """MACRO, INDOOR, ROAD or RAIL."""
     x_m: I32
+    """Position of the antenna."""
     y_m: I32
+    spot_x_m: I32
+    """Middle of what the cell covers, where its people are: ahead of a sector's antenna, else right there."""
+    spot_y_m: I32
+    site: I32
+    """Cells at one point have one site: the index of the first of them."""
+    ground: NDArray[np.uint8]
+    """What surrounds the antenna (`sim.network.radio`): URBAN, SUBURBAN, OPEN or INSIDE."""
+    azimuth_deg: I16
+    """Direction of the antenna from north clockwise, -1 in all directions."""
+    power_dbm: I16
+    """Radiated power (EIRP)."""
+    trx: NDArray[np.uint8]
+    """Transceivers."""
+    tch: NDArray[np.uint16]
+    """Traffic channels."""
+    sdcch: NDArray[np.uint16]
+    """Stand-alone dedicated control channels."""
     neighbour_start: I32
     """Neighbours of cell c are `neighbour_cells[neighbour_start[c] : neighbour_start[c + 1]]`, ascending."""
     neighbour_cells: I32
+    neighbour_m: I32
+    """Metres from spot to spot, beside `neighbour_cells`."""
+    border_q16: I32
+    """Where on the way to the neighbour a call goes over, 1/65536 of the way; beside `neighbour_cells`."""
+    ping_pong_q16: I32
+    """Chance that it is back within ten seconds, 1/65536; beside `neighbour_cells`."""
+    fails_q16: I32
+    """Chance that the handover fails, 1/65536; beside `neighbour_cells`."""
     distance_m: I32
     """Route length between two cells along neighbours, metres; shape (n, n)."""
     next_cell: I16
@@ -67,25 +98,43 @@ class Topology:
     hops: I16
     """Number of cell changes on the route; shape (n, n)."""
     places: tuple[Place, ...]
+    """Those with own cells come first, as `place` counts them."""
     bsc_point_codes: tuple[int, ...]
-    msc_point_code: int
+    msc_point_codes: tuple[int, ...]
+    msc_of_bsc: tuple[int, ...]
+    """Index into `msc_point_codes` for each BSC."""
     las_of_bsc: tuple[tuple[int, ...], ...]
     """Location area codes of each BSC."""
+    lines: tuple[tuple[str, str, tuple[tuple[int, int], ...]], ...]
+    """Roads and railways of a drawn city: name, `road` or `rail`, corners in metres."""
     graph: nx.Graph[int]
-    """Cells as nodes (lac, ci, bsc, place, kind, x_m, y_m), neighbour relations as edges (distance_m)."""
+    """Cells as nodes (lac, ci, bsc, msc, place, kind, x_m, y_m), neighbours as edges (distance_m)."""
 
     @property
     def n(self) -> int:
         """Number of cells."""
         return len(self.lac)
 
+    @property
+    def msc_point_code(self) -> int:
+        """Point code of the (first) MSC."""
+        return self.msc_point_codes[0]
+
     def neighbours(self, cell: int) -> I32:
         """Neighbour cells, ascending."""
         return self.neighbour_cells[self.neighbour_start[cell] : self.neighbour_start[cell + 1]]
 
+    def relation(self, cell: int, neighbour: int) -> int:
+        """Index of a neighbour relation into the columns beside `neighbour_cells`. Raises KeyError."""
+        first = int(self.neighbour_start[cell])
+        at = first + int(np.searchsorted(self.neighbours(cell), neighbour))
+        if at == self.neighbour_start[cell + 1] or self.neighbour_cells[at] != neighbour:
+            raise KeyError((cell, neighbour))
+        return at
+
     def cells_of_kind(self, kind: str) -> I32:
         """Cells of all places of a kind, ascending; empty if the world has none."""
-        return np.array(sorted(c for p in self.places if p.kind == kind for c in p.cells), dtype=np.int32)
+        return np.array(sorted({c for p in self.places if p.kind == kind for c in p.cells}), dtype=np.int32)
 
     def place_index(self, name: str) -> int:
         """Index of a place by name. Raises KeyError."""
@@ -95,10 +144,18 @@ class Topology:
         raise KeyError(name)
 
     def cells_csv(self, path: str | Path) -> None:
-        """Writes the cell list that the platform reads: lac, ci, place (name or empty), kind."""
+        """Writes the cell list that the platform reads.
+
+        Columns: lac, ci, place (name or empty), kind (of the place, else of the cell), in_cell (places
+        without own cells that lie in the cell, as name:kind separated by spaces).
+        """
+        inside: dict[int, list[str]] = {}
+        for spot in self.places:
+            if not spot.own:
+                inside.setdefault(spot.cells[0], []).append(f"{spot.name}:{spot.kind}")
         with Path(path).open("w", newline="", encoding="utf-8") as out:
             rows = csv.writer(out, lineterminator="\n")
-            rows.writerow(["lac", "ci", "place", "kind"])
+            rows.writerow(["lac", "ci", "place", "kind", "in_cell"])
             for cell in range(self.n):
                 at = int(self.place[cell])
                 name, kind = (
@@ -106,189 +163,121 @@ class Topology:
                     if at >= 0
                     else ("", CELL_KINDS[self.kind[cell]])
                 )
-                rows.writerow([int(self.lac[cell]), int(self.ci[cell]), name, kind])
+                within = " ".join(inside.get(cell, ()))
+                rows.writerow([int(self.lac[cell]), int(self.ci[cell]), name, kind, within])
 
 
 def build_topology(scenario: WorldScenario, draws: Draws) -> Topology:
-    """Lays out the cells of a world."""
-    x, y, kind, place = _positions(scenario, draws)
-    edges = _edges(x, y, kind, place, scenario.network.spacing_m)
-    lac, bsc = _areas(x, y, place, scenario.places, scenario.network)
-    distance, following, hops = _routes(len(x), edges)
-    ci = (scenario.network.first_ci + np.arange(len(x))).astype(np.uint16)
-    both = sorted([(a, b) for a, b, _ in edges] + [(b, a) for a, b, _ in edges])
-    counts = np.bincount([a for a, _ in both], minlength=len(x))
-    places = tuple(
-        Place(p.name, p.kind, tuple(int(c) for c in np.flatnonzero(place == index)))
-        for index, p in enumerate(scenario.places)
-    )
-    graph: nx.Graph[int] = nx.Graph()
-    for c in range(len(x)):
-        graph.add_node(
-            c, lac=int(lac[c]), ci=int(ci[c]), bsc=int(bsc[c]), x_m=int(x[c]), y_m=int(y[c]),
-            kind=CELL_KINDS[kind[c]], place=places[place[c]].name if place[c] >= 0 else "",
-        )  # fmt: skip
-    for a, b, metres in edges:
-        graph.add_edge(a, b, distance_m=metres)
+    """The map of a world. Raises `ScenarioError` where its cell list is wrong."""
+    return topology_of(_layout(scenario, draws), scenario.network.radio, draws)
+
+
+def place_names(scenario: WorldScenario) -> list[str]:
+    """Names of the places with cells of their own, which campaigns can name; the same for any seed."""
+    if scenario.network.is_town:
+        return [place.name for place in scenario.places]
+    return [place.name for place in _layout(scenario, Draws(0)).places if place.own]
+
+
+def _layout(scenario: WorldScenario, draws: Draws) -> Layout:
+    if scenario.network.cell_list is not None:
+        return listed_layout(scenario)
+    if scenario.network.city is not None:
+        return city_layout(scenario, draws)
+    return town_layout(scenario, draws)
+
+
+def topology_of(layout: Layout, radio: RadioScenario, draws: Draws) -> Topology:
+    """What follows from a layout: routes, borders, channels."""
+    site = sites_of(layout.x_m, layout.y_m)
+    ground = grounds_of(site_distance_m(layout.x_m, layout.y_m, layout.kind), layout.kind)
+    start, cells, metres, order = _relations(len(layout.lac), layout.edges)
+    distance, following, hops = all_routes(start, cells, metres)
+    border, back, fails = _borders(layout, site, ground, radio, draws)
     return Topology(
-        lac=lac,
-        ci=ci,
-        bsc=bsc,
-        place=place,
-        kind=kind,
-        x_m=x,
-        y_m=y,
-        neighbour_start=np.concatenate(([0], np.cumsum(counts))).astype(np.int32),
-        neighbour_cells=np.array([b for _, b in both], dtype=np.int32),
+        lac=layout.lac,
+        ci=layout.ci,
+        bsc=layout.bsc,
+        msc=np.array(layout.msc_of_bsc, dtype=np.uint8)[layout.bsc],
+        place=layout.place,
+        kind=layout.kind,
+        x_m=layout.x_m,
+        y_m=layout.y_m,
+        spot_x_m=layout.spot_x_m,
+        spot_y_m=layout.spot_y_m,
+        site=site,
+        ground=ground,
+        azimuth_deg=layout.azimuth_deg,
+        power_dbm=layout.power_dbm,
+        trx=layout.trx,
+        tch=traffic_channels(layout.trx),
+        sdcch=signalling_channels(layout.trx),
+        neighbour_start=start,
+        neighbour_cells=cells,
+        neighbour_m=metres,
+        border_q16=border[order],
+        ping_pong_q16=back[order],
+        fails_q16=fails[order],
         distance_m=distance,
         next_cell=following,
         hops=hops,
-        places=places,
-        bsc_point_codes=tuple(b.point_code for b in scenario.network.bscs),
-        msc_point_code=scenario.network.msc_point_code,
-        las_of_bsc=tuple(tuple(b.lacs) for b in scenario.network.bscs),
-        graph=graph,
+        places=layout.places,
+        bsc_point_codes=layout.bsc_point_codes,
+        msc_point_codes=layout.msc_point_codes,
+        msc_of_bsc=layout.msc_of_bsc,
+        las_of_bsc=layout.las_of_bsc,
+        lines=layout.lines,
+        graph=_graph(layout),
     )
 
 
-def _positions(scenario: WorldScenario, draws: Draws) -> tuple[I32, I32, NDArray[np.uint8], I16]:
-    """Grid cells first, then roads, then the indoor cells of the places in their order."""
-    spacing = scenario.network.spacing_m
-    indoor = sum(p.cells for p in scenario.places)
-    outside = scenario.network.cells - indoor
-    # Roads take a quarter of the cells outside places at most; the rest is the town, whose radius follows.
-    radius = isqrt(outside * spacing * spacing * 28 // 100)
-    roads: list[tuple[int, int]] = []
-    for p in scenario.places:
-        roads += _road(round(p.x_km * 1000), round(p.y_km * 1000), radius, 2 * spacing)
-    roads = roads[: outside // 4]
-    town = _grid(outside - len(roads), spacing)
-    shift = scale(draws.block("cell_position", np.arange(len(town)))[:2], spacing // 5) - spacing // 10
-    town_xy = np.array(town, dtype=np.int64).T + shift
-    xs, ys = [int(v) for v in town_xy[0]], [int(v) for v in town_xy[1]]
-    kinds, places = [MACRO] * len(town), [-1] * len(town)
-    for rx, ry in roads:
-        xs.append(rx)
-        ys.append(ry)
-        kinds.append(ROAD)
-        places.append(-1)
-    for index, p in enumerate(scenario.places):
-        for number in range(p.cells):
-            xs.append(round(p.x_km * 1000) + 120 * (number % 3))
-            ys.append(round(p.y_km * 1000) + 120 * (number // 3))
-            kinds.append(INDOOR)
-            places.append(index)
-    return (
-        np.array(xs, dtype=np.int32),
-        np.array(ys, dtype=np.int32),
-        np.array(kinds, dtype=np.uint8),
-        np.array(places, dtype=np.int16),
+def _relations(n: int, edges: list[tuple[int, int, int]]) -> tuple[I32, I32, I32, NDArray[np.intp]]:
+    """Neighbour lists of both directions, and from where in (first to second, then back) each one comes."""
+    table = np.array(edges, dtype=np.int64).reshape(-1, 3)
+    here = np.concatenate([table[:, 0], table[:, 1]])
+    there = np.concatenate([table[:, 1], table[:, 0]])
+    order = np.lexsort((there, here))
+    start = np.concatenate(([0], np.cumsum(np.bincount(here, minlength=n)))).astype(np.int32)
+    metres = np.concatenate([table[:, 2], table[:, 2]])
+    return start, there[order].astype(np.int32), metres[order].astype(np.int32), order
+
+
+def _borders(
+    layout: Layout, site: I32, ground: NDArray[np.uint8], radio: RadioScenario, draws: Draws
+) -> tuple[I32, I32, I32]:
+    """Border, ping-pong and failures for all edges, first to second, then all of them back."""
+    field = field_of(
+        radio,
+        draws,
+        x_m=layout.x_m,
+        y_m=layout.y_m,
+        site=site,
+        azimuth_deg=layout.azimuth_deg,
+        power_dbm=layout.power_dbm,
+        ground=ground,
     )
+    pairs = np.array(layout.edges, dtype=np.int64).reshape(-1, 3)
+    met = field.borders(
+        pairs[:, 0],
+        pairs[:, 1],
+        layout.spot_x_m,
+        layout.spot_y_m,
+        round(radio.hysteresis_db * 100),
+        round(radio.time_to_trigger_s * 1000),
+    )
+    border, back, fails = (column.T.reshape(-1) for column in met)
+    return border, back, fails
 
 
-def _grid(count: int, spacing: int) -> list[tuple[int, int]]:
-    """The `count` points of a hexagonal grid nearest to the centre."""
-    reach = isqrt(count) + 3
-    rise = spacing * 866 // 1000
-    points = [
-        (column * spacing + (spacing // 2 if row % 2 else 0), row * rise)
-        for row in range(-reach, reach + 1)
-        for column in range(-reach, reach + 1)
-    ]
-    return sorted(points, key=lambda p: (p[0] * p[0] + p[1] * p[1], p[1], p[0]))[:count]
-
-
-def _road(x: int, y: int, radius: int, step: int) -> list[tuple[int, int]]:
-    """Cells along the straight road from the edge of the town to a place beyond it."""
-    length = isqrt(x * x + y * y)
-    return [
-        (x * along // length, y * along // length) for along in range(radius + step, length - step // 2, step)
-    ]
-
-
-def _edges(x: I32, y: I32, kind: NDArray[np.uint8], place: I16, spacing: int) -> list[tuple[int, int, int]]:
-    """Neighbour relations (lower cell, higher cell, metres), sorted; the graph is connected."""
-    n = len(x)
-    dx, dy = x.astype(np.int64)[:, None] - x[None, :], y.astype(np.int64)[:, None] - y[None, :]
-    square = dx * dx + dy * dy
-    pairs: set[tuple[int, int]] = set()
-
-    def join(a: int, b: int) -> None:
-        pairs.add((min(a, b), max(a, b)))
-
-    outdoor = np.flatnonzero(kind != INDOOR)
-    town = np.flatnonzero(kind == MACRO)
-    near = square[np.ix_(town, town)] <= (spacing * 135 // 100) ** 2
-    for a, b in np.argwhere(np.triu(near, 1)):
-        join(int(town[a]), int(town[b]))
-    for cell in np.flatnonzero(kind == ROAD):  # a road cell knows the two nearest cells outside places
-        others = outdoor[outdoor != cell]
-        for other in others[np.argsort(square[cell, others], kind="stable")[:2]]:
-            join(int(cell), int(other))
-    for cell in np.flatnonzero(
-        kind == INDOOR
-    ):  # an indoor cell knows its fellows and the cells around the place
-        for fellow in np.flatnonzero(place == place[cell]):
-            if fellow != cell:
-                join(int(cell), int(fellow))
-        ranked = outdoor[np.argsort(square[cell, outdoor], kind="stable")[:3]]
-        for rank, other in enumerate(ranked):
-            if rank == 0 or square[cell, other] <= spacing * spacing:
-                join(int(cell), int(other))
-    group = _components(n, pairs)
-    while len(set(group)) > 1:  # bridge the nearest two cells of separate pieces
-        apart = np.array(group)[:, None] != np.array(group)[None, :]
-        a, b = divmod(int(np.argmin(np.where(apart, square, np.iinfo(np.int64).max))), n)
-        join(a, b)
-        group = _components(n, pairs)
-    return [(a, b, max(1, isqrt(int(square[a, b])))) for a, b in sorted(pairs)]
-
-
-def _components(n: int, pairs: set[tuple[int, int]]) -> list[int]:
-    parent = list(range(n))
-
-    def root(a: int) -> int:
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        return a
-
-    for a, b in pairs:
-        parent[max(root(a), root(b))] = min(root(a), root(b))
-    return [root(a) for a in range(n)]
-
-
-def _areas(
-    x: I32, y: I32, place: I16, places: list[PlaceScenario], network: NetworkScenario
-) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Location area and BSC index of every cell: strips in order of LAC from west to east, or a place."""
-    of_bsc = {lac: index for index, bsc in enumerate(network.bscs) for lac in bsc.lacs}
-    own = {p.lac for p in places if p.lac is not None}
-    strips = sorted(lac for lac in of_bsc if lac not in own)
-    apart = np.array([p >= 0 and places[p].lac is not None for p in place])
-    lac = np.zeros(len(x), dtype=np.uint16)
-    common = np.flatnonzero(~apart)
-    westward = common[np.lexsort((y[common], x[common]))]
-    lac[westward] = np.array(strips, dtype=np.uint16)[np.arange(len(westward)) * len(strips) // len(westward)]
-    for index, p in enumerate(places):
-        if p.lac is not None:
-            lac[place == index] = p.lac
-    return lac, np.array([of_bsc[int(code)] for code in lac], dtype=np.uint8)
-
-
-def _routes(n: int, edges: list[tuple[int, int, int]]) -> tuple[I32, I16, I16]:
-    """Shortest routes between all cells: Floyd and Warshall, all pairs at once for each cell between."""
-    distance = np.full((n, n), _FAR, dtype=np.int64)
-    following = np.broadcast_to(np.arange(n), (n, n)).astype(np.int16)
-    hops = np.zeros((n, n), dtype=np.int16)
-    np.fill_diagonal(distance, 0)
-    for a, b, metres in edges:
-        distance[a, b] = distance[b, a] = metres
-        hops[a, b] = hops[b, a] = 1
-    for via in range(n):
-        through = distance[:, via, None] + distance[None, via, :]
-        better = through < distance
-        distance = np.where(better, through, distance)
-        following = np.where(better, following[:, via, None], following)
-        hops = np.where(better, hops[:, via, None] + hops[None, via, :], hops).astype(np.int16)
-    return distance.astype(np.int32), following, hops
+def _graph(layout: Layout) -> nx.Graph[int]:
+    graph: nx.Graph[int] = nx.Graph()
+    for c in range(len(layout.lac)):
+        at = int(layout.place[c])
+        graph.add_node(
+            c, lac=int(layout.lac[c]), ci=int(layout.ci[c]), bsc=int(layout.bsc[c]),
+            msc=layout.msc_of_bsc[layout.bsc[c]], x_m=int(layout.x_m[c]), y_m=int(layout.y_m[c]),
+            kind=CELL_KINDS[layout.kind[c]], place=layout.places[at].name if at >= 0 else "",
+        )  # fmt: skip
+    for a, b, metres in layout.edges:
+        graph.add_edge(a, b, distance_m=metres)
+    return graph
