@@ -25,10 +25,10 @@ class Settings:
     t3212_us: int = 6 * 3_600_000_000
     epoch_unix_us: int = 0
     utc_offset_quarters: int = 32
-    ping_pong_share: float = 0.04
-    """Of handovers, those that soon go back."""
-    handover_failure_share: float = 0.01
-    """Of handovers, those that come to nothing."""
+    ping_pong_share: float | None = None
+    """Of handovers, those that soon go back; None: as the radio field has it at each border."""
+    handover_failure_share: float | None = None
+    """Of handovers, those that come to nothing; None likewise."""
 
 
 def template_library(settings: Settings) -> TemplateLibrary:
@@ -64,6 +64,10 @@ def build_network(
         start_us=start_us,
         end_us=end_us,
         plmn=encode_plmn(settings.mcc, settings.mnc),
-        ping_pong_q16=round(settings.ping_pong_share * 65536),
-        fails_q16=round(settings.handover_failure_share * 65536),
+        ping_pong_q16=_q16(settings.ping_pong_share),
+        fails_q16=_q16(settings.handover_failure_share),
     )
+
+
+def _q16(share: float | None) -> int | None:
+    return None if share is None else round(share * 65536)

@@ -58,8 +58,11 @@ class Moves:
 def walk(ground: Ground, trips: Trips) -> Moves:
     """Every cell that the trips enter, all people one hop further at a time.
 
-    The border between two cells lies halfway; people enter the last cell when they get there.
+    The map tells how far on the way between two cells the border lies.
     """
+    relations = (
+        np.repeat(np.arange(ground.n), np.diff(ground.neighbour_start)) * ground.n + ground.neighbour_cells
+    )
     at, target = trips.from_cell.astype(np.int64), trips.to_cell.astype(np.int64)
     metres = np.maximum(ground.distance_m[at, target].astype(np.int64), 1)
     walked = np.zeros(len(at), dtype=np.int64)
@@ -71,9 +74,10 @@ def walk(ground: Ground, trips: Trips) -> Moves:
     )
     while len(alive):
         step = ground.next_cell[at[alive], target[alive]].astype(np.int64)
-        hop = ground.distance_m[at[alive], step]
+        hop = ground.distance_m[at[alive], step].astype(np.int64)
+        border_q16 = ground.border_q16[np.searchsorted(relations, at[alive] * ground.n + step)]
+        border = walked[alive] + (hop * border_q16 >> 16)
         walked[alive] += hop
-        border = walked[alive] - hop // 2
         times.append(trips.leave_us[alive] + trips.ride_us[alive] * border // metres[alive])
         people.append(trips.sub[alive])
         cells.append(step.astype(np.int32))

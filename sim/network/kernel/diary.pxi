@@ -101,12 +101,21 @@ cdef int set_out(Network net, uint32_t sub, int64_t trip, int64_t after_us) exce
 
 
 cdef inline int64_t enters(Network net, Walker *w) noexcept:
-    """The next cell of a walk, and when it is entered: halfway to it."""
+    """The next cell of a walk, and when it is entered: at the border, so far on the way to it."""
     cdef int32_t step = net.next_cell[w.step, w.to]
     cdef int32_t hop = net.distance_m[w.step, step]
+    cdef int32_t border = w.walked + <int32_t>(<int64_t>hop * net.border_q16[relation(net, w.step, step)] >> 16)
     w.walked += hop
     w.step = step
-    return w.leave_us + w.ride_us * (w.walked - hop // 2) // (w.metres if w.metres > 1 else 1)
+    return w.leave_us + w.ride_us * border // (w.metres if w.metres > 1 else 1)
+
+
+cdef inline int32_t relation(Network net, int32_t cell, int32_t neighbour) noexcept:
+    """Where the columns of neighbour relations have this one; routes go from neighbour to neighbour."""
+    cdef int32_t i = net.neighbour_start[cell]
+    while net.neighbour_cells[i] != neighbour:
+        i += 1
+    return i
 
 
 cdef int go_on(Network net, uint32_t sub, int32_t at, int64_t after_us) except -1:

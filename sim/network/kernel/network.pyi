@@ -46,8 +46,8 @@ class Network:
         start_us: int,
         end_us: int,
         plmn: bytes = ...,
-        ping_pong_q16: int = 0,
-        fails_q16: int = 0,
+        ping_pong_q16: int | None = None,
+        fails_q16: int | None = None,
     ) -> None: ...
     @property
     def n(self) -> int: ...

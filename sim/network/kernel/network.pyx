@@ -127,7 +127,7 @@ cdef class Network:
     cdef uint32_t key0, key1
     cdef uint32_t purpose[5]
     cdef uint32_t plmn
-    cdef uint32_t ping_pong_q16, fails_q16
+    cdef const int32_t[::1] border_q16, ping_pong_q16, fails_q16
     cdef int64_t now_us
     cdef Cell *cell
     cdef const int32_t[::1] neighbour_start, neighbour_cells
@@ -193,10 +193,11 @@ cdef class Network:
 
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
                  int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
-                 int ping_pong_q16=0, int fails_q16=0):
+                 ping_pong_q16=None, fails_q16=None):
         """Everybody was here before the world began, and who is on is registered; the tap knows nobody.
 
-        Settles start_us <= t < end_us at most.
+        Settles start_us <= t < end_us at most. Shares of handovers that go back or fail (out of 65536) hold
+        for all borders; None: each border has its own in the topology.
         """
         cdef uint32_t i
         cdef uint64_t seed = draws.seed & 0xFFFFFFFF
@@ -228,7 +229,10 @@ cdef class Network:
         grow_shapes(self)
         self._lay_out(topology, seed)
         self.plmn = int.from_bytes(plmn, "big")
-        self.ping_pong_q16, self.fails_q16 = ping_pong_q16, fails_q16
+        relations = len(topology.neighbour_cells)
+        self.border_q16 = column(topology.border_q16, np.int32)
+        self.ping_pong_q16 = column(topology.ping_pong_q16 if ping_pong_q16 is None else np.full(relations, ping_pong_q16), np.int32)
+        self.fails_q16 = column(topology.fails_q16 if fails_q16 is None else np.full(relations, fails_q16), np.int32)
         self.now_us = start_us
         self._columns = tuple(
             np.ascontiguousarray(values, dtype=np.uint64)
@@ -262,9 +266,8 @@ cdef class Network:
         cdef int i
         self.cells = topology.n
         self.bscs = len(topology.bsc_point_codes)
-        codes = getattr(topology, "msc_point_codes", (topology.msc_point_code,))
+        codes, of_bsc = topology.msc_point_codes, topology.msc_of_bsc
         self.mscs = len(codes)
-        of_bsc = getattr(topology, "msc_of_bsc", (0,) * self.bscs)
         for i in range(self.mscs):
             self.msc_codes[i] = codes[i]
             numbers_open(&self.tmsis[i], 1, FRESH_TMSI, seed + 0x7351 + i & 0xFFFFFFFF, True)
@@ -274,11 +277,9 @@ cdef class Network:
         self.cell = <Cell *>calloc(self.cells, sizeof(Cell))
         if self.cell == NULL:
             raise MemoryError
-        tch, sdcch = getattr(topology, "tch", None), getattr(topology, "sdcch", None)
         for i in range(self.cells):
             self.cell[i].since_us = self.start_us
-            self.cell[i].tch = tch[i] if tch is not None else -1
-            self.cell[i].sdcch = sdcch[i] if sdcch is not None else -1
+            self.cell[i].tch, self.cell[i].sdcch = topology.tch[i], topology.sdcch[i]
         self.lac, self.ci = cells_of(topology.lac), cells_of(topology.ci)
         self.bsc, self.place = cells_of(topology.bsc), cells_of(topology.place)
         for i, lacs in enumerate(topology.las_of_bsc):

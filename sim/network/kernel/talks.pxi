@@ -100,6 +100,7 @@ cdef int hand_over(Network net, int64_t t_us, uint32_t sub, int32_t at) except -
     cdef Party *p = party_of(net, sub, at)
     cdef int32_t target
     cdef uint32_t words[4]
+    cdef int32_t fails = 0, ping_pong = 0, i
     cdef int kind
     if p == NULL or t_us + ENDING > p.ended_us:
         return 0
@@ -110,6 +111,10 @@ cdef int hand_over(Network net, int64_t t_us, uint32_t sub, int32_t at) except -
     if target == p.cell:
         return 0
     chance(net, sub, HANDOVER_DRAWN, words)
+    # Whoever has gone further meanwhile is handed over to a cell that is no neighbour: never twice, never in vain.
+    for i in range(net.neighbour_start[p.cell], net.neighbour_start[p.cell + 1]):
+        if net.neighbour_cells[i] == target:
+            fails, ping_pong = net.fails_q16[i], net.ping_pong_q16[i]
     if net.msc_of_bsc[net.bsc[target]] != net.msc_of_bsc[net.bsc[p.cell]]:
         kind = MO_CALL_HANDOVER_INTER_MSC
     elif net.bsc[target] != net.bsc[p.cell]:
@@ -122,13 +127,13 @@ cdef int hand_over(Network net, int64_t t_us, uint32_t sub, int32_t at) except -
         if kind == MO_CALL_ANSWERED:
             transfer(net, t_us, at, MO_CALL_HANDOVER_NO_CHANNEL, target, words)
         return push(&net.agenda, max(t_us + AGAIN, p.moving_until_us), sub, HANDOVER, at)
-    if words[0] & 0xFFFF < net.fails_q16:
+    if <int32_t>(words[0] & 0xFFFF) < fails:
         if words[1] & 0xFF < DROPS:
             return drop_call(net, t_us, at)
         if kind == MO_CALL_ANSWERED:
             transfer(net, t_us, at, MO_CALL_HANDOVER_RETURNED, target, words)
         return push(&net.agenda, max(t_us + AGAIN, p.moving_until_us), sub, HANDOVER, at)
-    if words[2] & 0xFFFF < net.ping_pong_q16:
+    if <int32_t>(words[2] & 0xFFFF) < ping_pong:
         p.back_to = p.cell
     transfer(net, t_us, at, kind, target, words)
     if p.back_to >= 0:
