@@ -173,8 +173,14 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
         attempt.outcome = LATER
         attempt.at_us = free_us(net, sub, t_us)
         return attempt
-    if not hears_page(net, sub) or not has_sdcch(net, s.cell):
+    if not hears_page(net, sub):
         page_in_vain(net, t_us, sub, page_purpose)
+        return attempt
+    if not has_sdcch(net, s.cell):
+        # It hears the page and gets no channel to answer: the MSC pages again.
+        page_in_vain(net, t_us, sub, page_purpose)
+        attempt.outcome = LATER
+        attempt.at_us = t_us + NO_RESPONSE
         return attempt
     chance(net, sub, purpose, words)
     full = words[2] & 0xFF < MEMORY_FULL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -226,3 +227,22 @@ def test_services(topology, library, identities, script, cell_of) -> None:
     said = [m.get("ussd") for _, _, m in messages(batch) if "ussd" in m]
     assert said == ["*100#", "Balance: 20.00", "*100#"]
     assert net.take_acts()["kind"].tolist() == [acts.SERVICE_USED] * 6
+
+
+def test_texts_queue_for_a_channel_and_all_arrive(topology, library, script, cell_of) -> None:
+    here, n = cell_of(4097), 6
+    texts = [(HOUR, sub, 3, -1, "8613300000001", 0) for sub in range(n)]
+    limits = np.full(topology.n, 1, np.int32)
+    numbers = np.arange(n, dtype=np.uint64)
+    net = build_network(
+        Settings(t3212_us=10_000 * HOUR), Changed(topology, sdcch=limits, tch=limits),
+        Identities(numbers + np.uint64(1), numbers + np.uint64(1), numbers),
+        script([here] * n, texts=texts).people(), Draws(5), library, 0, 3 * HOUR,
+    )  # fmt: skip
+    net.keep_journal()
+    net.settle(3 * HOUR)
+    received = [begun for begun in net.journal if begun.shape.kind.startswith("mt_sms")]
+    assert {begun.sub for begun in received} == set(range(n))
+    spans = sorted((begun.start_us, begun.end_us) for begun in received)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert net.traffic()["sdcch_refused"][here] >= n - 1

@@ -180,4 +180,4 @@ def test_golden_hash(town):
         switched.graceful,
     ):
         digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "cfbf232475d91513a774884bedcde9a8a0bbcafeda9f4d906a546a3b767a9182"
+    assert digest.hexdigest() == "dd56afc090de335386ad367e85ca8d40d7967b67279444d88a8615453d530e29"
