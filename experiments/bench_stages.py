@@ -153,8 +153,9 @@ def correlate(sources: Sources) -> Job[Any, Any]:
         found = []
         for at in range(0, traffic.n, BATCH):
             end = min(at + BATCH, traffic.n)
-            batch = decode_batch(data, offsets[at : end + 1], rows)
-            found.append(correlator.feed(data, offsets[at : end + 1], batch, t_us[at:end]))
+            ends = offsets[at : end + 1]
+            batch = decode_batch(data, ends, rows)
+            found.append(correlator.feed(data, ends, batch, t_us[at:end]))
             if correlator.holding:
                 found.append(correlator.expire(int(t_us[end - 1])))
         return correlator, found

@@ -23,13 +23,14 @@ cdef void tie_by_imsi(Core *co, uint32_t at) noexcept nogil:
 cdef void tie_by_bytes(Core *co, uint32_t at, uint64_t digest, bint away) noexcept nogil:
     """The RR HANDOVER COMMAND is the same in HANDOVER REQUEST ACKNOWLEDGE and in HANDOVER COMMAND."""
     cdef Connection *c = co.pool + at
+    cdef Back *b = back(co, at)
     cdef Map *mine = &co.away_digest if away else &co.toward_digest
     cdef Map *theirs = &co.toward_digest if away else &co.away_digest
     cdef uint64_t found
-    if digest == 0 or c.other:
+    if digest == 0 or b.other:
         return
-    forget(co, mine, c.digest, at)
-    c.digest = digest
+    map_remove_own(mine, b.digest, at)
+    b.digest = digest
     found = map_find(theirs, digest, ABSENT)
     if found != ABSENT and found != at:
         if c.imsi == 0 or co.pool[found].imsi == 0 or co.pool[found].imsi == c.imsi:
@@ -49,10 +50,10 @@ cdef void tie(Core *co, uint32_t source, uint32_t target) noexcept nogil:
         return
     untie(co, target)
     untie(co, source)
-    s.other = target + 1
-    s.other_generation = c.generation
-    c.other = source + 1
-    c.other_generation = s.generation
+    back(co, source).other = target + 1
+    back(co, source).other_generation = c.generation
+    back(co, target).other = source + 1
+    back(co, target).other_generation = s.generation
     if c.imsi == 0:
         learn_imsi(co, target, s.imsi)
     elif s.imsi == 0:
@@ -62,22 +63,35 @@ cdef void tie(Core *co, uint32_t source, uint32_t target) noexcept nogil:
 
 cdef uint32_t tied(Core *co, uint32_t at) noexcept nogil:
     """The other leg, where it is still there."""
-    cdef Connection *c = co.pool + at
-    cdef uint32_t other = c.other - 1
-    if c.other == 0 or co.pool[other].generation != c.other_generation or co.pool[other].state == FREE:
+    cdef Back *b = back(co, at)
+    cdef uint32_t other = b.other - 1
+    if b.other == 0 or co.pool[other].generation != b.other_generation or co.pool[other].state == FREE:
         return NONE
     return other
 
 cdef void untie(Core *co, uint32_t at) noexcept nogil:
     cdef uint32_t other = tied(co, at)
     if other != NONE:
-        co.pool[other].other = 0
-    co.pool[at].other = 0
+        back(co, other).other = 0
+    back(co, at).other = 0
+
+cdef void out_of_handover(Core *co, uint32_t at) noexcept nogil:
+    """Take a leg out of the maps by which legs find each other."""
+    cdef Connection *c = co.pool + at
+    cdef uint64_t digest = back(co, at).digest
+    if c.handover & TARGET:
+        map_remove_own(&co.toward_digest, digest, at)
+        map_remove_own(&co.toward_imsi, c.imsi, at)
+    if c.handover & SOURCE:
+        map_remove_own(&co.away_digest, digest, at)
+        map_remove_own(&co.away_imsi, c.imsi, at)
 
 cdef void handover_done(Core *co, uint32_t target) noexcept nogil:
     """HANDOVER COMPLETE: what the source leg was doing goes on here, and its clearing means nothing."""
     cdef Connection *c = co.pool + target
     cdef Connection *s
+    cdef Back *here = back(co, target)
+    cdef Back *there
     cdef uint32_t source = tied(co, target)
     cdef uint32_t generation = c.generation
     cdef uint64_t key
@@ -85,24 +99,29 @@ cdef void handover_done(Core *co, uint32_t target) noexcept nogil:
     if source == NONE or c.handover & MOVED:
         return
     s = co.pool + source
+    there = back(co, source)
     if c.imsi == 0:
         learn_imsi(co, target, s.imsi)
     for i in range(2):
-        if s.calls[i].state:
-            c.calls[i] = s.calls[i]
-        if s.messages[i].kind:
-            c.messages[i] = s.messages[i]
-    memset(s.calls, 0, sizeof(s.calls))
-    memset(s.messages, 0, sizeof(s.messages))
-    if c.tmsi == 0:
+        if there.calls[i].state:
+            here.calls[i] = there.calls[i]
+            c.calls = <uint8_t>((c.calls & ~(1 << i)) | (s.calls & (1 << i)))
+        if s.messages & (1 << i):
+            here.messages[i] = there.messages[i]
+            c.messages |= <uint8_t>(1 << i)
+    forget_calls(co, source)
+    s.messages = 0
+    if not c.has & NAMED and s.has & NAMED:
         c.tmsi = s.tmsi
-    forget(co, &co.away_digest, s.digest, source)
-    forget(co, &co.away_imsi, s.imsi, source)
-    forget(co, &co.toward_digest, c.digest, target)
-    forget(co, &co.toward_imsi, c.imsi, target)
+        c.tmsi_lac = s.tmsi_lac
+        c.has |= NAMED
+    map_remove_own(&co.away_digest, there.digest, source)
+    map_remove_own(&co.away_imsi, s.imsi, source)
+    map_remove_own(&co.toward_digest, here.digest, target)
+    map_remove_own(&co.toward_imsi, c.imsi, target)
     untie(co, target)
-    c.digest = 0
-    s.digest = 0
+    here.digest = 0
+    there.digest = 0
     s.handover = <uint8_t>((s.handover | MOVED) & ~(DEFERRED | SOURCE))
     c.handover = <uint8_t>((c.handover | MOVED) & ~BLOCKED)
     if s.state == ZOMBIE:
@@ -114,58 +133,65 @@ cdef void handover_done(Core *co, uint32_t target) noexcept nogil:
 cdef void handover_failed(Core *co, uint32_t at) noexcept nogil:
     """A handover that came to nothing."""
     cdef Connection *c = co.pool + at
-    if c.handover & SOURCE:
-        forget(co, &co.away_digest, c.digest, at)
-        forget(co, &co.away_imsi, c.imsi, at)
-    if c.handover & TARGET and not c.handover & MOVED:
-        forget(co, &co.toward_digest, c.digest, at)
-        forget(co, &co.toward_imsi, c.imsi, at)
+    # A target that has arrived is in no map any more.
+    out_of_handover(co, at)
     untie(co, at)
-    c.digest = 0
+    back(co, at).digest = 0
     c.handover &= <uint8_t>~SOURCE
 
-cdef void clear_command(Core *co, uint32_t at, Row *r, int64_t t) noexcept nogil:
+cdef void clear_command(Core *co, uint32_t at, const Row *r, int64_t t) noexcept nogil:
     """CLEAR COMMAND ends calls that no release message ended, unless they have moved to another leg."""
     cdef Connection *c = co.pool + at
-    cdef void *grown
-    cdef uint32_t size
-    if c.handover & SOURCE and busy(co, c):
+    if c.calls == 0:
+        return
+    if c.handover & SOURCE:
         # TS 48.008 3.2.2.5: 0001011 = handover successful.
-        if co.hold_us == 0:
+        if co.hold_us == 0 or not defer_clearing(co, at, r, t):
             if r.bssmap_cause == 0x0B:
-                memset(c.calls, 0, sizeof(c.calls))
-                return
-        else:
-            if co.clearing_count == co.clearing_size:
-                size = co.clearing_size * 2 if co.clearing_size else 64
-                grown = realloc(co.clearing, size * sizeof(Clearing))
-                if grown == NULL:
-                    co.broken = True
-                    return
-                co.clearing = <Clearing *>grown
-                co.clearing_size = size
-            co.clearing[co.clearing_count].until_us = t + co.hold_us
-            co.clearing[co.clearing_count].connection = at
-            co.clearing[co.clearing_count].generation = c.generation
-            co.clearing_count += 1
-            c.clear_us = t
-            c.clear_corr = r.corr
-            c.clear_cause = r.bssmap_cause
-            c.handover |= DEFERRED
-            return
+                forget_calls(co, at)
+            else:
+                cleared(co, at, t, r.corr)
+        return
     cleared(co, at, t, r.corr)
 
-cdef bint busy(Core *co, const Connection *c) noexcept nogil:
-    cdef int i
-    for i in range(2):
-        if c.calls[i].state and c.calls[i].state != OVER:
-            return True
-    return False
+cdef bint defer_clearing(Core *co, uint32_t at, const Row *r, int64_t t) noexcept nogil:
+    """Decide later, when HANDOVER COMPLETE has had its time; False where too many wait already."""
+    cdef Connection *c = co.pool + at
+    cdef Clearing *grown
+    cdef uint32_t size
+    if c.handover & DEFERRED:
+        return True
+    if co.clearing_count == co.clearing_size:
+        if co.clearing_size >= MAX_CLEARING:
+            return False
+        size = co.clearing_size * 2 if co.clearing_size else 64
+        grown = <Clearing *>realloc(co.clearing, size * sizeof(Clearing))
+        if grown == NULL:
+            return False
+        co.clearing = grown
+        co.clearing_size = size
+    co.clearing[co.clearing_count].until_us = t + co.hold_us
+    co.clearing[co.clearing_count].connection = at
+    co.clearing[co.clearing_count].generation = c.generation
+    co.clearing_count += 1
+    c.handover |= DEFERRED
+    c.clear_cause = r.bssmap_cause
+    back(co, at).clear_us = t
+    back(co, at).clear_corr = r.corr
+    return True
+
+cdef void forget_calls(Core *co, uint32_t at) noexcept nogil:
+    """The calls are not this leg's any more."""
+    cdef Back *b = back(co, at)
+    b.calls[0].state = 0
+    b.calls[1].state = 0
+    co.pool[at].calls = 0
 
 cdef void cleared(Core *co, uint32_t at, int64_t t, uint32_t corr) noexcept nogil:
+    """Calls that no release message ended."""
     cdef int i
     for i in range(2):
-        if co.pool[at].calls[i].state and co.pool[at].calls[i].state != OVER:
+        if co.pool[at].calls & (1 << i):
             finish(co, at, i, K_CALL_FAILED, 0, t, corr)
 
 cdef void expire_clearing(Core *co, int64_t now_us) noexcept nogil:
@@ -183,9 +209,9 @@ cdef void expire_clearing(Core *co, int64_t now_us) noexcept nogil:
             continue
         c.handover &= <uint8_t>~DEFERRED
         if c.clear_cause != 0x0B:
-            cleared(co, one.connection, c.clear_us, c.clear_corr)
+            cleared(co, one.connection, back(co, one.connection).clear_us, back(co, one.connection).clear_corr)
         else:
-            memset(c.calls, 0, sizeof(c.calls))
+            forget_calls(co, one.connection)
         if c.state == ZOMBIE:
             drop(co, one.connection)
     co.clearing_count = kept

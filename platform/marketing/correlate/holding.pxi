@@ -1,7 +1,7 @@
 # Messages that came too early: kept for a while, taken up in order.
 
 
-cdef bint hold_message(Core *co, uint64_t key, Row *r, const uint8_t *user, int64_t t) noexcept nogil:
+cdef bint hold_message(Core *co, uint64_t key, const Row *r, const uint8_t *user, int64_t t) noexcept nogil:
     """Keep a message for `hold_us`; False where that is not possible."""
     cdef uint32_t at, i, size, chain
     cdef void *grown
@@ -95,12 +95,12 @@ cdef void unhold(Core *co, uint32_t at) noexcept nogil:
 cdef void replay(Core *co, uint64_t key) noexcept nogil:
     """Take up what was held for a key, in order of arrival."""
     cdef uint32_t at
-    cdef uint64_t found
+    cdef uint32_t found
     cdef Held one
     cdef int64_t received = co.received_ns
     while key and co.held_count:
-        found = map_find(&co.table, key, ABSENT)
-        if found == ABSENT or co.pool[found].handover & BLOCKED:
+        found = table_find(co, key)
+        if found == NONE or co.pool[found].handover & BLOCKED:
             break
         at = co.chain_head[mix(key) & (CHAINS - 1)]
         while at and co.held[at].key != key:
@@ -111,7 +111,7 @@ cdef void replay(Core *co, uint64_t key) noexcept nogil:
         one = co.held[at]
         co.received_ns = one.received_ns
         co.replaying = True
-        take_message(co, &one.row, one.user, one.t_us, False, 0)
+        take_again(co, &one.row, one.user, one.t_us, False)
         co.replaying = False
     co.received_ns = received
 
@@ -132,13 +132,13 @@ cdef void expire_held(Core *co, int64_t now_us) noexcept nogil:
         if one.live:
             co.received_ns = one.received_ns
             unblock(co, one.key)
-            take_message(co, &one.row, one.user, one.t_us, True, 0)
+            take_again(co, &one.row, one.user, one.t_us, True)
             replay(co, one.key)
     co.received_ns = received
 
 cdef void unblock(Core *co, uint64_t key) noexcept nogil:
-    cdef uint64_t at = map_find(&co.table, key, ABSENT)
-    if at != ABSENT and co.pool[at].handover & BLOCKED:
+    cdef uint32_t at = table_find(co, key)
+    if at != NONE and co.pool[at].handover & BLOCKED:
         co.pool[at].handover &= <uint8_t>~BLOCKED
         # It is a leg of its own from now on.
         co.pool[at].handover |= MOVED

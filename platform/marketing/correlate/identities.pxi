@@ -5,89 +5,186 @@ cdef inline uint64_t identity_key(uint32_t lac, uint32_t tmsi) noexcept nogil:
     return (<uint64_t>1 << 63) | (<uint64_t>lac << 32) | tmsi
 
 
+cdef inline uint64_t name_of(const Connection *c) noexcept nogil:
+    """Identity key that the handset gave; 0 = none."""
+    return identity_key(c.tmsi_lac, c.tmsi) if c.has & NAMED else 0
+
+
+cdef int people_open(Core *co, uint64_t size) noexcept nogil:
+    co.people = <Subscriber *>cache_lines(size * sizeof(Subscriber))
+    co.people_mask = size - 1
+    return 0 if co.people != NULL else -1
+
+
+cdef inline Subscriber *person(Core *co, uint64_t imsi) noexcept nogil:
+    """The slot of a subscriber, or the free one where he would stand."""
+    cdef uint64_t at = mix(imsi + 1) & co.people_mask
+    while co.people[at].key and co.people[at].key != imsi + 1:
+        at = (at + 1) & co.people_mask
+    return co.people + at
+
+
+cdef inline void fetch_previous(Core *co, uint64_t imsi) noexcept nogil:
+    """Bring the slot of the last TMSI but one of a subscriber into the cache, where he stands at home."""
+    cdef const Subscriber *one = co.people + (mix(imsi + 1) & co.people_mask)
+    if one.key == imsi + 1:
+        kairos_prefetch(co.names.slots + (mix(one.previous) & co.names.mask))
+
+
+cdef int people_grow(Core *co) noexcept nogil:
+    cdef Subscriber *old = co.people
+    cdef uint64_t size = co.people_mask + 1, i
+    if people_open(co, size * 2) < 0:
+        co.people = old
+        co.people_mask = size - 1
+        return -1
+    for i in range(size):
+        if old[i].key:
+            person(co, old[i].key - 1)[0] = old[i]
+    free(old)
+    return 0
+
+
+cdef void forget_person(Core *co) noexcept nogil:
+    """So many are known that the next one under the hand makes room, with his TMSIs."""
+    cdef uint64_t at, after, home
+    while co.people[co.people_hand & co.people_mask].key == 0:
+        co.people_hand += 1
+    at = co.people_hand & co.people_mask
+    map_remove_pair(&co.names, co.people[at].current, co.people[at].key - 1)
+    if co.people[at].previous:
+        map_remove_pair(&co.names, co.people[at].previous, co.people[at].key - 1)
+    co.people_count -= 1
+    co.people_hand += 1
+    co.counts[C_IDENTITIES_FULL] += 1
+    after = at
+    while True:
+        after = (after + 1) & co.people_mask
+        if co.people[after].key == 0:
+            break
+        home = mix(co.people[after].key) & co.people_mask
+        if ((after - home) & co.people_mask) >= ((after - at) & co.people_mask):
+            co.people[at] = co.people[after]
+            at = after
+    co.people[at].key = 0
+
+
+cdef bint put_name(Core *co, uint64_t name, uint64_t imsi) noexcept nogil:
+    """A TMSI means this IMSI; False where that is known. The next one under the hand makes room where need be."""
+    cdef Map *m = &co.names
+    cdef uint64_t at = map_place(m, name), other
+    if m.slots[at].key == 0:
+        if m.count >= co.max_identities:
+            while m.slots[co.names_hand & m.mask].key == 0:
+                co.names_hand += 1
+            other = co.names_hand & m.mask
+            co.names_hand += 1
+            map_close_up(m, other)
+            co.counts[C_IDENTITIES_FULL] += 1
+            at = map_place(m, name)
+        elif m.count * 2 >= m.mask:
+            if map_grow(m) < 0 and m.count >= m.mask:
+                co.broken = True
+                return False
+            at = map_place(m, name)
+        m.slots[at].key = name
+        m.count += 1
+    elif m.slots[at].value == imsi:
+        return False
+    m.slots[at].value = imsi
+    if co.waiting_count:
+        named(co, name, imsi)
+    return True
+
+
 cdef void bind_tmsi(Core *co, uint64_t name, uint64_t imsi) noexcept nogil:
     """A TMSI means this IMSI from now on. The two latest of a subscriber hold, older ones are forgotten."""
-    cdef uint64_t before, older
-    if name == 0 or imsi == 0 or map_find(&co.names, name, 0) == imsi:
+    cdef Subscriber *one
+    cdef uint64_t older
+    if name == 0 or imsi == 0 or not put_name(co, name, imsi):
         return
-    before = map_find(&co.current, imsi + 1, 0)
-    if co.names.count >= co.max_identities or (before == 0 and co.current.count >= co.max_identities):
-        co.counts[C_IDENTITIES_FULL] += 1
-        return
-    if before:
-        older = map_find(&co.previous, imsi + 1, 0)
-        if older and older != name and map_find(&co.names, older, 0) == imsi:
-            map_remove(&co.names, older)
-        if map_put(&co.previous, imsi + 1, before) < 0:
-            co.broken = True
-    if map_put(&co.names, name, imsi) < 0 or map_put(&co.current, imsi + 1, name) < 0:
-        co.broken = True
     co.counts[C_BOUND] += 1
+    one = person(co, imsi)
+    if one.key == 0:
+        if co.people_count >= co.max_identities:
+            forget_person(co)
+        if co.people_count * 2 >= co.people_mask and people_grow(co) < 0 and co.people_count >= co.people_mask:
+            co.broken = True
+            return
+        one = person(co, imsi)
+        one.key = imsi + 1
+        one.current = name
+        one.previous = 0
+        co.people_count += 1
+        return
+    older = one.previous
+    one.previous = one.current
+    one.current = name
+    if older and older != name:
+        map_remove_pair(&co.names, older, imsi)
+
 
 cdef void learn_imsi(Core *co, uint32_t at, uint64_t imsi) noexcept nogil:
     """The subscriber of a connection is known."""
     cdef Connection *c = co.pool + at
-    cdef uint32_t i
     if imsi == 0 or c.imsi == imsi:
         return
     if c.handover & TARGET:
-        forget(co, &co.toward_imsi, c.imsi, at)
+        map_remove_own(&co.toward_imsi, c.imsi, at)
     if c.handover & SOURCE:
-        forget(co, &co.away_imsi, c.imsi, at)
+        map_remove_own(&co.away_imsi, c.imsi, at)
     c.imsi = imsi
-    bind_tmsi(co, c.tmsi, imsi)
-    bind_tmsi(co, c.new_tmsi, imsi)
-    if c.waits:
-        for i in range(co.waiting_count):
-            if co.waiting[i].connection == at and co.waiting[i].generation == c.generation:
-                co.waiting[i].row.imsi = imsi
-        c.waits = 0
+    if c.has & NAMED:
+        bind_tmsi(co, name_of(c), imsi)
+    if c.has & RENAMED:
+        bind_tmsi(co, identity_key(c.new_lac, c.new_tmsi), imsi)
+    if c.has & WAITS:
+        known(co, at, imsi)
     if c.handover & (SOURCE | TARGET):
         tie_by_imsi(co, at)
 
-cdef void named_by_handset(Core *co, uint32_t at, Row *r, uint32_t lac, bint here) noexcept nogil:
+
+cdef inline void map_remove_own(Map *m, uint64_t key, uint32_t at) noexcept nogil:
+    if key:
+        map_remove_pair(m, key, at)
+
+
+cdef inline void named_by_handset(Core *co, uint32_t at, const Row *r, uint32_t lac, bint here) noexcept nogil:
     """The identity that the handset gave; a TMSI is one of location area `lac` of our own network."""
     cdef Connection *c = co.pool + at
+    cdef uint64_t imsi
     if r.present & HAS_IMSI:
         learn_imsi(co, at, r.imsi)
     elif r.present & HAS_TMSI and here:
-        c.tmsi = identity_key(lac, r.tmsi)
+        c.tmsi = r.tmsi
+        c.tmsi_lac = <uint16_t>lac
+        c.has |= NAMED
         if c.imsi:
-            bind_tmsi(co, c.tmsi, c.imsi)
+            bind_tmsi(co, name_of(c), c.imsi)
+            return
+        imsi = map_find(&co.names, name_of(c), 0)
+        if c.has & (RENAMED | WAITS) or c.handover:
+            learn_imsi(co, at, imsi)
         else:
-            learn_imsi(co, at, map_find(&co.names, c.tmsi, 0))
+            # As nearly always: nothing hangs on it, and the TMSI means this already.
+            c.imsi = imsi
 
 
-cdef Behaviour *emit(Core *co, uint32_t at, int kind, int role, int64_t t, uint32_t corr) noexcept nogil:
+# ---------------------------------------------------------------- behaviours
+
+cdef inline Behaviour *emit(Core *co, uint32_t at, int kind, int role, int64_t t, uint32_t corr) noexcept nogil:
     """A new row with the connection's subscriber and cell; NULL without memory. Valid until the next one."""
     cdef Connection *c = co.pool + at
-    cdef Behaviour *row
-    cdef Waiting *w
-    cdef void *grown
-    cdef uint64_t size
-    if c.imsi == 0 and co.hold_us and co.waiting_count < MAX_WAITING:
-        if co.waiting_count == co.waiting_size:
-            size = co.waiting_size * 2 if co.waiting_size else 64
-            grown = realloc(co.waiting, size * sizeof(Waiting))
-            if grown == NULL:
-                co.broken = True
-                return NULL
-            co.waiting = <Waiting *>grown
-            co.waiting_size = <uint32_t>size
-        w = co.waiting + co.waiting_count
-        co.waiting_count += 1
-        w.tmsi = c.tmsi
-        w.until_us = t + co.hold_us
-        w.connection = at
-        w.generation = c.generation
-        c.waits = 1
-        row = &w.row
-    else:
-        row = new_row(co)
+    cdef Behaviour *row = NULL
+    if c.imsi == 0:
+        row = wait_for_subscriber(co, at, t)
         if row == NULL:
+            co.counts[C_UNKNOWN_IDENTITY] += c.imsi == 0
+    if row == NULL:
+        if co.out_count == co.out_size and not more_room(co):
             return NULL
-        if c.imsi == 0:
-            co.counts[C_UNKNOWN_IDENTITY] += 1
+        row = co.out + co.out_count
+        co.out_count += 1
     memset(row, 0, sizeof(Behaviour))
     row.t_us = t
     row.imsi = c.imsi
@@ -99,37 +196,13 @@ cdef Behaviour *emit(Core *co, uint32_t at, int kind, int role, int64_t t, uint3
     row.received_ns = co.received_ns
     return row
 
-cdef Behaviour *new_row(Core *co) noexcept nogil:
-    cdef uint64_t size
-    cdef void *grown
-    if co.out_count == co.out_size:
-        size = co.out_size * 2 if co.out_size else 256
-        grown = realloc(co.out, size * sizeof(Behaviour))
-        if grown == NULL:
-            co.broken = True
-            return NULL
-        co.out = <Behaviour *>grown
-        co.out_size = size
-    co.out_count += 1
-    return co.out + co.out_count - 1
 
-cdef void settle(Core *co, int64_t now_us, bint overdue) noexcept nogil:
-    """Give out waiting behaviours whose subscriber has become known, and with `overdue` those too late."""
-    cdef uint32_t i, kept = 0
-    cdef Waiting *w
-    cdef Behaviour *row
-    for i in range(co.waiting_count):
-        w = co.waiting + i
-        if w.row.imsi == 0 and w.tmsi:
-            w.row.imsi = map_find(&co.names, w.tmsi, 0)
-        if w.row.imsi == 0 and not (overdue and w.until_us <= now_us):
-            if kept != i:
-                co.waiting[kept] = w[0]
-            kept += 1
-            continue
-        if w.row.imsi == 0:
-            co.counts[C_UNKNOWN_IDENTITY] += 1
-        row = new_row(co)
-        if row != NULL:
-            row[0] = w.row
-    co.waiting_count = kept
+cdef bint more_room(Core *co) noexcept nogil:
+    cdef uint64_t size = co.out_size * 2 if co.out_size else 256
+    cdef void *grown = realloc(co.out, size * sizeof(Behaviour))
+    if grown == NULL:
+        co.broken = True
+        return False
+    co.out = <Behaviour *>grown
+    co.out_size = size
+    return True

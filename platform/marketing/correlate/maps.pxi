@@ -15,6 +15,15 @@ cdef inline uint64_t mix(uint64_t key) noexcept nogil:
     return key ^ (key >> 29)
 
 
+cdef void *cache_lines(size_t octets) noexcept nogil:
+    """Zeroed memory that begins with a cache line; NULL without memory."""
+    cdef void *made = NULL
+    if posix_memalign(&made, 64, octets):
+        return NULL
+    memset(made, 0, octets)
+    return made
+
+
 cdef int map_open(Map *m, uint64_t size) noexcept nogil:
     """An empty map of `size` slots, a power of two; -1 without memory."""
     m.slots = <Slot *>calloc(size, sizeof(Slot))
@@ -23,26 +32,27 @@ cdef int map_open(Map *m, uint64_t size) noexcept nogil:
     return 0 if m.slots != NULL else -1
 
 
-cdef inline uint64_t map_find(const Map *m, uint64_t key, uint64_t absent) noexcept nogil:
+cdef inline uint64_t map_place(const Map *m, uint64_t key) noexcept nogil:
+    """Where a key stands, or the free slot where it would."""
     cdef uint64_t at = mix(key) & m.mask
-    while m.slots[at].key:
-        if m.slots[at].key == key:
-            return m.slots[at].value
+    while m.slots[at].key and m.slots[at].key != key:
         at = (at + 1) & m.mask
-    return absent
+    return at
+
+
+cdef inline uint64_t map_find(const Map *m, uint64_t key, uint64_t absent) noexcept nogil:
+    cdef uint64_t at = map_place(m, key)
+    return m.slots[at].value if m.slots[at].key else absent
 
 
 cdef int map_grow(Map *m) noexcept nogil:
     cdef Map bigger
-    cdef uint64_t i, at
+    cdef uint64_t i
     if map_open(&bigger, (m.mask + 1) * 2) < 0:
         return -1
     for i in range(m.mask + 1):
         if m.slots[i].key:
-            at = mix(m.slots[i].key) & bigger.mask
-            while bigger.slots[at].key:
-                at = (at + 1) & bigger.mask
-            bigger.slots[at] = m.slots[i]
+            bigger.slots[map_place(&bigger, m.slots[i].key)] = m.slots[i]
     bigger.count = m.count
     free(m.slots)
     m[0] = bigger
@@ -52,30 +62,20 @@ cdef int map_grow(Map *m) noexcept nogil:
 cdef int map_put(Map *m, uint64_t key, uint64_t value) noexcept nogil:
     """Insert or replace; -1 where the map is full and there is no memory for a bigger one."""
     cdef uint64_t at
-    if m.count * 8 >= m.mask * 5 and map_grow(m) < 0 and m.count >= m.mask:
+    if m.count * 2 >= m.mask and map_grow(m) < 0 and m.count >= m.mask:
         return -1
-    at = mix(key) & m.mask
-    while m.slots[at].key:
-        if m.slots[at].key == key:
-            m.slots[at].value = value
-            return 0
-        at = (at + 1) & m.mask
+    at = map_place(m, key)
+    m.count += m.slots[at].key == 0
     m.slots[at].key = key
     m.slots[at].value = value
-    m.count += 1
     return 0
 
 
-cdef void map_remove(Map *m, uint64_t key) noexcept nogil:
-    cdef uint64_t at = mix(key) & m.mask, after, home
-    while m.slots[at].key != key:
-        if m.slots[at].key == 0:
-            return
-        at = (at + 1) & m.mask
+cdef void map_close_up(Map *m, uint64_t at) noexcept nogil:
+    """Free an occupied slot; what would no longer be found across the hole moves up."""
+    cdef uint64_t after = at, home
     m.count -= 1
-    after = at
     while True:
-        # Backward shift: move up whatever would no longer be found across the hole.
         after = (after + 1) & m.mask
         if m.slots[after].key == 0:
             break
@@ -84,3 +84,16 @@ cdef void map_remove(Map *m, uint64_t key) noexcept nogil:
             m.slots[at] = m.slots[after]
             at = after
     m.slots[at].key = 0
+
+
+cdef inline void map_remove(Map *m, uint64_t key) noexcept nogil:
+    cdef uint64_t at = map_place(m, key)
+    if m.slots[at].key:
+        map_close_up(m, at)
+
+
+cdef inline void map_remove_pair(Map *m, uint64_t key, uint64_t value) noexcept nogil:
+    """Remove a key only where it has this value."""
+    cdef uint64_t at = map_place(m, key)
+    if m.slots[at].key and m.slots[at].value == value:
+        map_close_up(m, at)

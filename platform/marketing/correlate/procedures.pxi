@@ -27,10 +27,72 @@ cdef uint8_t OUTCOME[1024]
 for _i, _kind in enumerate(outcome_table()):
     OUTCOME[_i] = _kind
 
-cdef const char *DIGIT = b"0123456789*#abc"
+# Two semi-octets as ASCII digits, the low one first; 1111 is no digit.
+cdef char DIGITS[512]
+for _i in range(256):
+    for _j, _digit in enumerate((_i & 15, _i >> 4)):
+        DIGITS[2 * _i + _j] = b"0123456789*#abc\0"[_digit]
+
+# What a message means to the automata. From A_LU_REQUEST on they are layer 3 messages.
+cdef enum:
+    A_NOTHING = 0
+    A_LAYER3            # COMPLETE LAYER 3 INFORMATION
+    A_PERFORMED         # HANDOVER PERFORMED
+    A_COMMON_ID
+    A_CLEAR
+    A_REQUEST           # HANDOVER REQUEST
+    A_ACKNOWLEDGE       # HANDOVER REQUEST ACKNOWLEDGE
+    A_REQUIRED          # HANDOVER REQUIRED
+    A_COMMAND           # HANDOVER COMMAND
+    A_COMPLETE          # HANDOVER COMPLETE
+    A_FAILED            # HANDOVER FAILURE, HANDOVER REQUIRED REJECT
+    A_LU_REQUEST
+    A_NAMED             # CM SERVICE REQUEST, CM RE-ESTABLISHMENT REQUEST, PAGING RESPONSE
+    A_DETACH
+    A_IDENTITY          # IDENTITY RESPONSE
+    A_REALLOCATION
+    A_LU_ACCEPT
+    A_LU_REJECT
+    A_SETUP             # and EMERGENCY SETUP
+    A_ALERTING
+    A_CONNECT
+    A_RELEASE           # DISCONNECT, RELEASE, RELEASE COMPLETE
+    A_SHORT             # CP-DATA
+
+cdef enum:
+    BSSMAP_LINE = 16
+
+# By protocol discriminator (TS 24.007 11.2.3.1.1) and message type, line 16 for BSSMAP; all others mean nothing.
+cdef uint8_t ACTION[17][256]
+memset(&ACTION[0][0], 0, sizeof(ACTION))
+for _pd, _code, _action in (
+    # TS 48.008 3.2.2.1
+    (BSSMAP_LINE, 0x57, A_LAYER3), (BSSMAP_LINE, 0x17, A_PERFORMED), (BSSMAP_LINE, 0x2F, A_COMMON_ID),
+    (BSSMAP_LINE, 0x20, A_CLEAR), (BSSMAP_LINE, 0x10, A_REQUEST), (BSSMAP_LINE, 0x12, A_ACKNOWLEDGE),
+    (BSSMAP_LINE, 0x11, A_REQUIRED), (BSSMAP_LINE, 0x13, A_COMMAND), (BSSMAP_LINE, 0x14, A_COMPLETE),
+    (BSSMAP_LINE, 0x16, A_FAILED), (BSSMAP_LINE, 0x1A, A_FAILED),
+    # TS 24.008 10.4, TS 44.018 10.4, TS 24.011 8.1.3
+    (5, 0x08, A_LU_REQUEST), (5, 0x24, A_NAMED), (5, 0x28, A_NAMED), (6, 0x27, A_NAMED), (5, 0x01, A_DETACH),
+    (5, 0x19, A_IDENTITY), (5, 0x1A, A_REALLOCATION), (5, 0x02, A_LU_ACCEPT), (5, 0x04, A_LU_REJECT),
+    (3, 0x05, A_SETUP), (3, 0x0E, A_SETUP), (3, 0x01, A_ALERTING), (3, 0x07, A_CONNECT),
+    (3, 0x25, A_RELEASE), (3, 0x2D, A_RELEASE), (3, 0x2A, A_RELEASE), (9, 0x01, A_SHORT),
+):
+    ACTION[_pd][_code] = _action
 
 
-cdef void peer_text(char *out, const uint8_t *number, int digits, int kind) noexcept nogil:
+cdef inline int action_of(const Row *r) noexcept nogil:
+    """Action of a BSSAP message; 0 = it tells nothing, or there is none."""
+    if r.bssmap:
+        return ACTION[BSSMAP_LINE][r.bssmap]
+    return ACTION[r.pd & 15][r.dtap]
+
+
+cdef inline int action_near(const Row *r) noexcept nogil:
+    """The same without a branch; with a layer 3 message inside BSSMAP it may be another one, but not 0."""
+    return ACTION[BSSMAP_LINE][r.bssmap] | ACTION[r.pd & 15][r.dtap]
+
+
+cdef void text_of(char *out, const uint8_t *number, int digits, int kind) noexcept nogil:
     """A number as ASCII: semi-octets, or septets where the type says alphanumeric (TS 23.040 9.1.2.5)."""
     cdef int i, value, count
     memset(out, 0, 20)
@@ -44,193 +106,211 @@ cdef void peer_text(char *out, const uint8_t *number, int digits, int kind) noex
             # TS 23.038 6.2.1: letters, figures and most signs are ASCII; what is not becomes a question mark.
             out[i] = <char>(value if 0x20 <= value < 0x7B and not (0x5B <= value <= 0x60) else 0x3F)
         return
-    for i in range(digits if digits < 20 else 20):
-        value = number[i >> 1] >> 4 if i & 1 else number[i >> 1] & 15
-        if value == 15:
-            return
-        out[i] = DIGIT[value]
+    if digits > 20:
+        digits = 20
+    for i in range((digits + 1) >> 1):
+        memcpy(out + 2 * i, DIGITS + 2 * number[i], 2)
+    if digits & 1:
+        out[digits] = 0
 
 
-cdef inline void content(Core *co, uint32_t at, Row *r, const uint8_t *user, int64_t t, bint last) noexcept nogil:
-    """The BSSAP message of one connection."""
+cdef inline void content(
+    Core *co, uint32_t at, const Row *r, int action, int way, const uint8_t *user, int64_t t, bint last
+) noexcept nogil:
+    """The BSSAP message of one connection; `way` 0 = from its opener."""
     cdef Connection *c = co.pool + at
     cdef bint uplink
-    if r.error:
+    if action == 0 or r.error:
         return
-    if r.bssmap:
-        management(co, at, r, t)
-        c = co.pool + at
-    if r.present & HAS_DTAP and r.bssmap != 0x55:
-        if c.handover & TARGET and not c.handover & MOVED and not last and hold_message(co, c.key_a, r, user, t):
-            # Its call is still on the source leg, which is not tied yet: this and what follows must wait.
-            c.handover |= BLOCKED
+    if action < A_LU_REQUEST:
+        management(co, at, r, action, way, t)
+        if action != A_LAYER3 or not r.present & HAS_DTAP:
             return
-        uplink = (r.opc == c.opener) == (c.bss_opened != 0)
-        if r.pd == 5:
-            mobility(co, at, r, uplink, t)
-        elif r.pd == 3:
-            call_control(co, at, r, uplink, t)
-        elif r.pd == 9:
-            short_message(co, at, r, t)
-        elif r.pd == 6 and r.dtap == 0x27:
-            named_by_handset(co, at, r, c.lac, True)
+        action = ACTION[r.pd & 15][r.dtap]
+        if action == 0:
+            return
+    if c.handover & TARGET and not c.handover & MOVED and not last and hold_message(co, c.key_a, r, user, t):
+        # Its call is still on the source leg, which is not tied yet: this and what follows must wait.
+        c.handover |= BLOCKED
+        return
+    uplink = (way == 0) == (c.bss_opened != 0)
+    if action < A_SETUP:
+        mobility(co, at, r, action, t)
+    elif action < A_SHORT:
+        call_control(co, at, r, action, uplink, t)
+    else:
+        short_message(co, at, r, t)
 
-cdef void learn_side(Core *co, uint32_t at, Row *r, bint from_bss) noexcept nogil:
+
+cdef inline void learn_side(Core *co, Connection *c, const Row *r, int way, bint from_bss) noexcept nogil:
     """Only one side may send this message: now it is known which is the BSS."""
-    cdef Connection *c = co.pool + at
-    cdef uint32_t link = link_number(co, r.opc, r.dpc, True)
-    c.bss_opened = (r.opc == c.opener) == from_bss
-    if link != NONE:
-        co.link_msc[link] = r.dpc if from_bss else r.opc
+    c.bss_opened = (way == 0) == from_bss
+    co.links[link_of(c.key_a)].msc = r.dpc if from_bss else r.opc
 
-cdef void management(Core *co, uint32_t at, Row *r, int64_t t) noexcept nogil:
+
+cdef inline void new_cell(Connection *c, const Row *r) noexcept nogil:
+    c.lac = r.lac
+    c.ci = r.ci
+    c.plmn = r.plmn
+
+
+cdef inline void management(Core *co, uint32_t at, const Row *r, int action, int way, int64_t t) noexcept nogil:
     """BSSMAP (TS 48.008 3.2.1)."""
     cdef Connection *c = co.pool + at
-    cdef int kind = r.bssmap
-    if kind == 0x57 or kind == 0x17:
-        # COMPLETE LAYER 3 INFORMATION, HANDOVER PERFORMED: the cell now serving.
-        if kind == 0x57:
-            learn_side(co, at, r, True)
+    if action == A_LAYER3 or action == A_PERFORMED:
+        # The cell now serving.
+        if action == A_LAYER3:
+            learn_side(co, c, r, way, True)
         if r.present & HAS_CELL:
-            c.lac = r.lac
-            c.ci = r.ci
-            c.plmn = r.plmn
-    elif kind == 0x2F:
+            new_cell(c, r)
+    elif action == A_COMMON_ID:
         learn_imsi(co, at, r.imsi)
-    elif kind == 0x20:
+    elif action == A_CLEAR:
         clear_command(co, at, r, t)
-    elif kind == 0x10:
-        # HANDOVER REQUEST: the target leg, in the cell named last.
-        learn_side(co, at, r, False)
+    else:
+        handover(co, at, r, action, way, t)
+
+
+cdef void handover(Core *co, uint32_t at, const Row *r, int action, int way, int64_t t) noexcept nogil:
+    """Handover between cells of two BSSs (TS 48.008 3.1.5)."""
+    cdef Connection *c = co.pool + at
+    if action == A_REQUEST:
+        # The target leg, in the cell named last.
+        learn_side(co, c, r, way, False)
         c.handover |= TARGET
-        c.lac = r.lac
-        c.ci = r.ci
-        c.plmn = r.plmn
+        new_cell(c, r)
         if c.imsi:
             tie_by_imsi(co, at)
-    elif kind == 0x11 or kind == 0x13:
-        # HANDOVER REQUIRED, HANDOVER COMMAND: on the source leg.
+    elif action == A_REQUIRED or action == A_COMMAND:
+        # On the source leg.
         if c.handover & TARGET:
             # It was a target itself, and is now a leg like any other.
             handover_failed(co, at)
         c.handover = SOURCE
-        if kind == 0x13:
+        if action == A_COMMAND:
             tie_by_bytes(co, at, r.digest, True)
         if c.imsi:
             tie_by_imsi(co, at)
-    elif kind == 0x12:
+    elif action == A_ACKNOWLEDGE:
         if c.handover & TARGET:
             tie_by_bytes(co, at, r.digest, False)
-    elif kind == 0x14:
+    elif action == A_COMPLETE:
         if c.handover & TARGET and not c.handover & ARRIVED:
             co.counts[C_HANDOVERS] += 1
             c.handover |= ARRIVED
             handover_done(co, at)
             emit(co, at, K_HANDOVER, 0, t, r.corr)
-    elif kind == 0x16 or kind == 0x1A:
-        # HANDOVER FAILURE, HANDOVER REQUIRED REJECT: all stays as it was.
+    else:
+        # All stays as it was.
         handover_failed(co, at)
 
 
-cdef void mobility(Core *co, uint32_t at, Row *r, bint uplink, int64_t t) noexcept nogil:
+cdef inline void mobility(Core *co, uint32_t at, const Row *r, int action, int64_t t) noexcept nogil:
     """Location updating, detach, identification (TS 24.008 4.3, 4.4)."""
     cdef Connection *c = co.pool + at
     cdef Behaviour *row
-    cdef int kind = r.dtap
-    if kind == 0x08:
+    if action == A_LU_REQUEST:
         c.updating = r.service & 3
         named_by_handset(co, at, r, r.lai_lac, c.plmn == 0 or r.lai_plmn == c.plmn)
-    elif kind == 0x24 or kind == 0x28:
+    elif action == A_NAMED:
         named_by_handset(co, at, r, c.lac, True)
-    elif kind == 0x01:
+    elif action == A_DETACH:
         named_by_handset(co, at, r, c.lac, True)
         emit(co, at, K_POWER_OFF, 0, t, r.corr)
-    elif kind == 0x19:
+    elif action == A_IDENTITY:
         if r.present & HAS_IMSI:
             learn_imsi(co, at, r.imsi)
-    elif kind == 0x1A or kind == 0x02:
-        # TMSI REALLOCATION COMMAND, LOCATION UPDATING ACCEPT: the TMSI holds in the area named with it.
+    elif action == A_REALLOCATION or action == A_LU_ACCEPT:
+        # The TMSI holds in the area named with it.
         if r.present & HAS_IMSI:
             learn_imsi(co, at, r.imsi)
         elif r.present & HAS_TMSI:
-            c.new_tmsi = identity_key(r.lai_lac, r.tmsi)
-            bind_tmsi(co, c.new_tmsi, c.imsi)
-        elif kind == 0x02 and c.tmsi and not c.new_tmsi:
+            rename(co, c, r.lai_lac, r.tmsi)
+        elif action == A_LU_ACCEPT and c.has & (NAMED | RENAMED) == NAMED:
             # 24.008 4.4.4.6: without an identity the old TMSI is kept, in the new area.
-            c.new_tmsi = identity_key(r.lai_lac, <uint32_t>c.tmsi)
-            bind_tmsi(co, c.new_tmsi, c.imsi)
-        if kind == 0x02 and c.updating != 255:
+            rename(co, c, r.lai_lac, c.tmsi)
+        if action == A_LU_ACCEPT and c.updating != 255:
             emit(co, at, UPDATES[c.updating], 0, t, r.corr)
             c.updating = 255
-    elif kind == 0x04 and c.updating != 255:
-        row = emit(co, at, K_LOCATION_UPDATE_REJECTED, 0, t, r.corr)
-        if row != NULL:
-            row.cause = r.cause
-        c.updating = 255
+    elif action == A_LU_REJECT:
+        if c.updating != 255:
+            row = emit(co, at, K_LOCATION_UPDATE_REJECTED, 0, t, r.corr)
+            if row != NULL:
+                row.cause = r.cause
+            c.updating = 255
 
-cdef void call_control(Core *co, uint32_t at, Row *r, bint uplink, int64_t t) noexcept nogil:
+
+cdef inline void rename(Core *co, Connection *c, uint16_t lac, uint32_t tmsi) noexcept nogil:
+    """A TMSI given to the handset."""
+    c.new_tmsi = tmsi
+    c.new_lac = lac
+    c.has |= RENAMED
+    bind_tmsi(co, identity_key(lac, tmsi), c.imsi)
+
+
+cdef inline void call_control(
+    Core *co, uint32_t at, const Row *r, int action, bint uplink, int64_t t
+) noexcept nogil:
     """Calls (TS 24.008 5.2): SETUP, ALERTING, CONNECT, and the first message that releases."""
     cdef Connection *c = co.pool + at
-    cdef Call *call = NULL
-    cdef Behaviour *row
-    cdef int kind = r.dtap, i, slot = -1
+    cdef Call *call
+    cdef int i, slot = -1
     # TS 24.007 11.2.3.1.3: flag 0 comes from the side that allocated the transaction identifier.
     cdef uint8_t ti = <uint8_t>((r.ti & 7) | (0 if (r.ti < 8) == uplink else 8))
-    if kind not in (0x05, 0x0E, 0x01, 0x07, 0x25, 0x2D, 0x2A):
+    if c.calls == 0 and action != A_SETUP:
         return
+    call = back(co, at).calls
     for i in range(2):
-        if c.calls[i].state and c.calls[i].ti == ti:
+        if call[i].state and call[i].ti == ti:
             slot = i
-    if kind == 0x05 or kind == 0x0E:
+    if action == A_SETUP:
         if slot < 0:
-            for i in range(2):
-                if slot < 0 and (c.calls[i].state == 0 or c.calls[i].state == OVER):
-                    slot = i
+            slot = 0 if not c.calls & 1 else (1 if not c.calls & 2 else -1)
         if slot < 0:
             co.counts[C_CALLS_DROPPED] += 1
             return
-        call = &c.calls[slot]
-        memset(call, 0, sizeof(Call))
+        call += slot
+        c.calls |= <uint8_t>(1 << slot)
         call.state = STARTED
         call.ti = ti
         call.role = CALLER if uplink else CALLEE
         if uplink and r.present & HAS_CALLED:
-            memcpy(call.peer, r.called, 10)
-            call.digits = r.called_digits
-            call.type = 0
+            text_of(call.peer, r.called, r.called_digits, 0)
         elif not uplink and r.present & HAS_CALLING:
-            memcpy(call.peer, r.calling, 10)
-            call.digits = r.calling_digits
-            call.type = 0
+            text_of(call.peer, r.calling, r.calling_digits, 0)
+        else:
+            memset(call.peer, 0, sizeof(call.peer))
         emit_call(co, at, call, K_CALL_STARTED, t, r.corr)
         return
     if slot < 0:
         return
-    call = &c.calls[slot]
-    if kind == 0x01:
+    call += slot
+    if action == A_ALERTING:
         if call.state == STARTED:
             call.state = ALERTED
-    elif kind == 0x07:
+    elif action == A_CONNECT:
         if call.state < CONNECTED:
             call.state = CONNECTED
             call.connected_us = t
             emit_call(co, at, call, K_CALL_CONNECTED, t, r.corr)
     elif call.state != OVER:
-        finish(co, 
-            at, slot,
+        finish(
+            co, at, slot,
             OUTCOME[(((call.role == CALLEE) * 2 + uplink) * 2 + (call.state == ALERTED)) * 128 + (r.cause & 127)],
             r.cause, t, r.corr,
         )
 
-cdef Behaviour *emit_call(Core *co, uint32_t at, const Call *call, int kind, int64_t t, uint32_t corr) noexcept nogil:
+cdef inline Behaviour *emit_call(
+    Core *co, uint32_t at, const Call *call, int kind, int64_t t, uint32_t corr
+) noexcept nogil:
     cdef Behaviour *row = emit(co, at, kind, call.role, t, corr)
     if row != NULL:
-        peer_text(row.peer, call.peer, call.digits, call.type)
+        memcpy(row.peer, call.peer, sizeof(call.peer))
     return row
 
 cdef void finish(Core *co, uint32_t at, int slot, int kind, int cause, int64_t t, uint32_t corr) noexcept nogil:
     """The end of a call: `kind` where it was not connected."""
-    cdef Call *call = &co.pool[at].calls[slot]
+    cdef Call *call = &back(co, at).calls[slot]
     cdef bint connected = call.state == CONNECTED
     cdef Behaviour *row = emit_call(co, at, call, K_CALL_ENDED if connected else kind, t, corr)
     if row != NULL:
@@ -238,16 +318,16 @@ cdef void finish(Core *co, uint32_t at, int slot, int kind, int cause, int64_t t
         if connected:
             row.duration_us = t - call.connected_us
     call.state = OVER
+    co.pool[at].calls &= <uint8_t>~(1 << slot)
 
-cdef void short_message(Core *co, uint32_t at, Row *r, int64_t t) noexcept nogil:
+cdef inline void short_message(Core *co, uint32_t at, const Row *r, int64_t t) noexcept nogil:
     """RP-DATA and its answer (TS 24.011 6): the RP type tells the direction, 0, 2, 4 from the handset."""
     cdef Connection *c = co.pool + at
     cdef Message *m
     cdef Behaviour *row
     cdef int kind = r.rp - 1, way
     if kind == 0 or kind == 1:
-        m = &c.messages[kind]
-        memset(m, 0, sizeof(Message))
+        m = &back(co, at).messages[kind]
         m.kind = r.tp
         m.reference = r.rp_reference
         if r.tp == 1:
@@ -258,22 +338,25 @@ cdef void short_message(Core *co, uint32_t at, Row *r, int64_t t) noexcept nogil
             memcpy(m.peer, r.calling, 10)
             m.digits = r.calling_digits
             m.type = r.calling_type
+        c.messages = <uint8_t>((c.messages & ~(1 << kind)) | ((r.tp != 0) << kind))
         return
     if kind < 2 or kind > 5:
         return
     # RP-ACK and RP-ERROR go the other way than the RP-DATA that they answer.
     way = 0 if kind & 1 else 1
-    m = &c.messages[way]
-    if m.kind == 0 or m.reference != r.rp_reference:
+    if not c.messages & (1 << way):
+        return
+    m = &back(co, at).messages[way]
+    if m.reference != r.rp_reference:
         return
     if m.kind == (1 if way == 0 else 3):
-        row = emit(co, 
-            at,
+        row = emit(
+            co, at,
             K_SMS_FAILED if kind > 3 else (K_SMS_SENT if way == 0 else K_SMS_RECEIVED),
             CALLER if way == 0 else CALLEE, t, r.corr,
         )
         if row != NULL:
-            peer_text(row.peer, m.peer, m.digits, m.type)
+            text_of(row.peer, m.peer, m.digits, m.type)
             if kind > 3:
                 row.cause = r.cause
-    m.kind = 0
+    c.messages &= <uint8_t>~(1 << way)

@@ -2,12 +2,16 @@
 
 cdef enum:
     NONE = 0xFFFFFFFF
-    CHAINS = 4096           # heads of the chains of held messages
+    CHAINS = 4096           # heads of the chains of held messages, and of rows that wait for a TMSI
     LINKS = 4096            # pairs of point codes at most
-    LINK_SLOTS = 8192
+    LINK_SLOTS = 16384
     MAX_HELD = 65536
     MAX_WAITING = 65536
+    MAX_CLEARING = 65536
     MAX_PARTS = 512         # octets of a reassembled message at most; BSSAP's own length allows 258
+    PART_CELLS = 4096       # messages of connections that are being put together at once
+    UNIT_CELLS = 64         # the same of connectionless messages
+    REASSEMBLY_US = 15000000    # Q.714 T(reass): 10 to 20 s
     FIRST_ERROR_ABOVE_SCCP = 9
 
 cdef uint64_t ABSENT = 0xFFFFFFFFFFFFFFFFULL
@@ -37,6 +41,7 @@ cdef enum:
     C_EVICTED
     C_COUNT
 
+# Connection.handover
 cdef enum:
     SOURCE = 1      # a handover away from this leg has begun
     TARGET = 2      # this leg was opened by HANDOVER REQUEST
@@ -45,12 +50,22 @@ cdef enum:
     BLOCKED = 16    # its messages wait until it is tied to its source
     DEFERRED = 32   # cleared, while a handover away from it may still turn out to have succeeded
 
+# Connection.state
 cdef enum:
     FREE = 0
     OPEN = 1
     RELEASING = 2   # RLSD seen, RLC not yet
     ZOMBIE = 3      # gone from the table, kept for a deferred clearing
 
+# Connection.has: which of its fields, or of those elsewhere, hold something.
+cdef enum:
+    NAMED = 1       # tmsi
+    RENAMED = 2     # new_tmsi
+    BACK = 4        # its Back has been cleared
+    WAITS = 8       # behaviours wait for its subscriber
+    PARTS = 16      # segments wait for the rest
+
+# Call.state
 cdef enum:
     STARTED = 1
     ALERTED = 2
@@ -59,12 +74,11 @@ cdef enum:
 
 cdef struct Call:
     int64_t connected_us
-    uint8_t peer[10]
-    uint8_t digits
-    uint8_t type
+    char peer[20]
     uint8_t ti          # three bits, bit 4 = allocated by the network
     uint8_t role
     uint8_t state
+    uint8_t unused
 
 cdef struct Message:
     uint8_t peer[10]
@@ -73,36 +87,59 @@ cdef struct Message:
     uint8_t reference
     uint8_t kind        # 0 = none waiting, else `tp`
 
-# 256 octets; what every message needs is in the first 64.
+# What every message of a connection needs: one cache line. Identities are kept as (location area, TMSI).
 cdef struct Connection:
     uint64_t key_a      # of the side that sent CR
+    uint64_t key_b      # of the other side; 0 until CC
     int64_t last_us
-    uint8_t *parts[2]   # DT1 segments so far, by direction (0 = from the opener)
-    uint16_t part_length[2]
-    uint32_t opener     # point code that sent CR
+    uint64_t imsi
+    uint32_t tmsi       # that the handset gave
+    uint32_t new_tmsi   # that was given to it on this connection
     uint32_t generation
+    uint32_t plmn
+    uint16_t tmsi_lac
+    uint16_t new_lac
     uint16_t lac
     uint16_t ci
     uint8_t state
     uint8_t bss_opened  # 1: the BSS sent CR
     uint8_t updating    # location updating type, 255 = none
     uint8_t handover
-    uint8_t waits       # behaviours of it may be waiting for its subscriber
+    uint8_t has
+    uint8_t calls       # bit i: calls[i] is not over
+    uint8_t messages    # bit i: messages[i] waits for its answer
     uint8_t clear_cause
-    uint8_t unused[2]
-    uint64_t imsi
-    uint64_t key_b      # of the other side; 0 until CC
-    uint64_t tmsi       # identity key the handset gave, 0 = none
-    uint64_t new_tmsi   # identity key given to it on this connection
-    uint32_t plmn
+
+# What calls, short messages and handovers need besides; not touched by others, cleared when first needed.
+cdef struct Back:
+    Call calls[2]
+    Message messages[2]
     uint32_t other      # the tied leg's number + 1
     uint32_t other_generation
     uint32_t clear_corr
     int64_t clear_us
     uint64_t digest
-    Call calls[2]
-    Message messages[2]
-    uint64_t rest[7]
+    uint16_t parts[2]   # cells of DT1 segments so far + 1, by direction (0 = from the opener)
+    uint32_t waiting    # the first of its waiting behaviours, 0 = none
+
+# Neighbours in the list of connections of a link; of a free one, the next free one.
+cdef struct Near:
+    uint32_t next
+    uint32_t before
+
+# The table of connections: half a hash and the connection's number + 1 (0 = free slot).
+cdef struct Entry:
+    uint32_t mark
+    uint32_t number
+
+# A directed pair of point codes, and what is above the reference in the keys of its receiver.
+cdef struct Side:
+    uint64_t pair
+    uint64_t base
+
+cdef struct Link:
+    uint32_t msc
+    uint32_t first      # its connections' list
 
 # The same fields in the same order as behaviours.batch.BEHAVIOUR, packed.
 cdef packed struct Behaviour:
@@ -119,13 +156,15 @@ cdef packed struct Behaviour:
     int64_t received_ns
     int64_t decoded_ns
 
-# A behaviour whose subscriber is not known yet.
+# A behaviour whose subscriber is not known yet. In up to two lists: of its TMSI's chain and of its connection.
 cdef struct Waiting:
     Behaviour row
-    uint64_t tmsi
+    uint64_t name       # identity key, 0 = none
     int64_t until_us
-    uint32_t connection
-    uint32_t generation
+    uint32_t connection # NONE: it has been dropped
+    uint32_t next, before
+    uint32_t next_here, before_here
+    uint8_t live
 
 # A message whose connection is not known yet, or blocked.
 cdef struct Held:
@@ -144,20 +183,53 @@ cdef struct Clearing:
     uint32_t connection
     uint32_t generation
 
+# Segments of a message of a connection.
+cdef struct Parts:
+    uint32_t connection # + 1; 0 = free
+    uint8_t way
+    uint16_t length
+    uint8_t octets[MAX_PARTS]
+
+# Segments of a connectionless message (Q.714 4.1.1.2.3), by who sent it and its segmentation local reference.
+cdef struct Unit:
+    uint64_t pair
+    uint64_t caller     # digest of the calling address
+    uint32_t reference
+    int left            # segments to come, 0 = free
+    int64_t until_us
+    uint16_t length
+    uint8_t octets[MAX_PARTS]
+
+# Who was given which TMSIs: identity keys, 0 = none. Two in a cache line.
+cdef struct Subscriber:
+    uint64_t key        # IMSI + 1; 0 = free slot
+    uint64_t current
+    uint64_t previous
+    uint64_t unused
+
+# The rows of a block that may mean something.
+cdef struct Selection:
+    uint32_t rows[BLOCK]
+    uint8_t codes[BLOCK]
+    int64_t misfit      # a row that is not of its message, -1 = none
+    int more            # one has more to come
+
 # All of it: what the functions below work on.
 cdef struct Core:
     Connection *pool
-    uint32_t pool_size, pool_used, free_head, max_connections, sweep_at
-    uint32_t *free_next
-    Map table, names, current, previous
+    Back *backs
+    Near *near
+    uint32_t pool_size, pool_used, free_head, max_connections, sweep_at, evict_at
+    Entry *table
+    uint64_t table_mask, table_count
+    Side *sides
+    Link *links
+    uint32_t link_count
+    Map names
+    Subscriber *people
+    uint64_t people_mask, people_count, people_hand, names_hand
     Map away_digest, away_imsi, toward_digest, toward_imsi
     uint64_t max_identities
-    uint64_t link_key[LINK_SLOTS]
-    uint32_t link_id[LINK_SLOTS]
-    uint32_t link_msc[LINKS]
-    uint32_t links
-    uint64_t last_pair
-    uint32_t last_link
     Held *held
     uint32_t held_size, held_free, held_count
     uint32_t *held_order
@@ -165,9 +237,13 @@ cdef struct Core:
     uint32_t chain_head[CHAINS]
     uint32_t chain_tail[CHAINS]
     Waiting *waiting
-    uint32_t waiting_count, waiting_size
+    uint32_t *waiting_chain
+    uint32_t waiting_size, waiting_head, waiting_tail, waiting_count
     Clearing *clearing
     uint32_t clearing_count, clearing_size
+    Parts *parts
+    uint32_t parts_hand, parts_live
+    Unit *units
     Behaviour *out
     uint64_t out_count, out_size
     int64_t hold_us, idle_us, releasing_us, received_ns

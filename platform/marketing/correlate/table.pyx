@@ -43,17 +43,20 @@ cdef extern from "stdlib.h":
     int posix_memalign(void **p, size_t alignment, size_t size) noexcept nogil
 
 cdef enum:
-    AHEAD = 16              # rows before its turn that a row's table slot is fetched
-    NEAR = 8                # and its connection
-    KEYS = 31               # mask of the ring of keys found ahead
+    BLOCK = 64              # rows that are looked through before the first of them is taken
+    MOST_ROWS = 1 << 30
+    CACHED = 4096           # connections that the cache holds: beyond, memory is fetched ahead
 
 include "maps.pxi"
 include "state.pxi"
+include "links.pxi"
 include "identities.pxi"
+include "waiting.pxi"
 include "holding.pxi"
-include "connections.pxi"
 include "handover.pxi"
 include "procedures.pxi"
+include "segments.pxi"
+include "connections.pxi"
 
 COUNTERS = (
     "opened", "released", "refused", "reused", "adopted", "aged", "reset", "stale", "orphans", "overflow",
@@ -62,13 +65,26 @@ COUNTERS = (
 )
 
 
+ONE_THREAD = "a correlator is called by one thread at a time"
+
+
+cdef bint _ascending(const int64_t *offsets, int64_t n, int64_t size) noexcept nogil:
+    """Whether they never fall and end within `size`: no place, no length and not the rest has a sign bit."""
+    cdef int64_t i, signs = (size - offsets[n]) | offsets[0]
+    for i in range(n):
+        signs |= (offsets[i + 1] - offsets[i]) | offsets[i + 1]
+    return signs >= 0
+
+
 cdef class Correlator:
     """Connections and identities of one stream of decoded messages.
 
-    `feed` and `expire` give behaviours; both take time from their arguments only.
+    `feed` and `expire` give behaviours; both take time from their arguments only. They work without the GIL:
+    several correlators on as many threads, each called by one thread at a time (RuntimeError where it is not).
     """
 
     cdef Core co
+    cdef bint busy
 
     def __cinit__(self, *, int64_t hold_us=200_000, uint32_t max_connections=1 << 20,
                   uint64_t max_identities=1 << 23, double idle_s=21_600.0, double releasing_s=30.0):
@@ -82,36 +98,30 @@ cdef class Correlator:
         self.co.max_connections = max_connections
         self.co.max_identities = max_identities
         self.co.free_head = NONE
-        self.co.last_pair = ABSENT
         self.co.pool_size = 1024 if max_connections > 1024 else max_connections
-        if posix_memalign(<void **>&self.co.pool, 64, self.co.pool_size * sizeof(Connection)):
-            raise MemoryError()
-        memset(self.co.pool, 0, self.co.pool_size * sizeof(Connection))
-        self.co.free_next = <uint32_t *>calloc(self.co.pool_size, sizeof(uint32_t))
-        memset(self.co.chain_head, 0, sizeof(self.co.chain_head))
-        memset(self.co.link_key, 0, sizeof(self.co.link_key))
-        memset(self.co.counts, 0, sizeof(self.co.counts))
+        self.co.pool = <Connection *>cache_lines(self.co.pool_size * sizeof(Connection))
+        self.co.backs = <Back *>cache_lines(self.co.pool_size * sizeof(Back))
+        self.co.near = <Near *>malloc(self.co.pool_size * sizeof(Near))
+        self.co.sides = <Side *>calloc(LINK_SLOTS, sizeof(Side))
+        self.co.links = <Link *>calloc(LINKS, sizeof(Link))
         if (
-            self.co.pool == NULL or self.co.free_next == NULL
-            or map_open(&self.co.table, 4096) < 0 or map_open(&self.co.names, 4096) < 0
-            or map_open(&self.co.current, 4096) < 0 or map_open(&self.co.previous, 1024) < 0
+            self.co.pool == NULL or self.co.backs == NULL or self.co.near == NULL or self.co.sides == NULL
+            or self.co.links == NULL or table_open(&self.co, 1024) < 0
+            or map_open(&self.co.names, 4096) < 0 or people_open(&self.co, 2048) < 0
             or map_open(&self.co.away_digest, 64) < 0 or map_open(&self.co.away_imsi, 64) < 0
             or map_open(&self.co.toward_digest, 64) < 0 or map_open(&self.co.toward_imsi, 64) < 0
         ):
             raise MemoryError()
 
     def __dealloc__(self):
-        cdef uint32_t i
-        if self.co.pool != NULL:
-            for i in range(self.co.pool_used):
-                free(self.co.pool[i].parts[0])
-                free(self.co.pool[i].parts[1])
         free(self.co.pool)
-        free(self.co.free_next)
-        free(self.co.table.slots)
+        free(self.co.backs)
+        free(self.co.near)
+        free(self.co.sides)
+        free(self.co.links)
+        free(self.co.table)
         free(self.co.names.slots)
-        free(self.co.current.slots)
-        free(self.co.previous.slots)
+        free(self.co.people)
         free(self.co.away_digest.slots)
         free(self.co.away_imsi.slots)
         free(self.co.toward_digest.slots)
@@ -119,7 +129,10 @@ cdef class Correlator:
         free(self.co.held)
         free(self.co.held_order)
         free(self.co.waiting)
+        free(self.co.waiting_chain)
         free(self.co.clearing)
+        free(self.co.parts)
+        free(self.co.units)
         free(self.co.out)
 
     # ------------------------------------------------------------------ the Python side
@@ -130,60 +143,56 @@ cdef class Correlator:
 
         They are taken in the order of the batch, or in that of the indices `order`. A row that turns out to be
         a segment loses its error (`rows` is changed in place). Gives the behaviours that are certain now.
+        Raises ValueError where shapes differ or a row is not of its message; rows before it have been taken.
         """
-        cdef Py_ssize_t n = offsets.shape[0] - 1, i, k, taken
-        if rows.dtype != ROW or rows.ndim != 1 or not rows.flags.c_contiguous:
+        cdef int64_t n = offsets.shape[0] - 1, k, taken = n, bad = -1, size = data.shape[0]
+        if rows.dtype is not ROW and rows.dtype != ROW or rows.ndim != 1 or not rows.flags.c_contiguous:
             raise TypeError("rows must be a contiguous array of dtype ROW")
         if rows.shape[0] != n or t_us.shape[0] != n:
             raise ValueError(f"{n} messages, {rows.shape[0]} rows and {t_us.shape[0]} times")
         if n == 0:
             return self._take()
+        if not _ascending(&offsets[0], n, size):
+            raise ValueError("offsets lead out of the data")
+        if n > MOST_ROWS:
+            raise ValueError(f"at most {MOST_ROWS} messages at a time, not {n}")
         cdef uint8_t[::1] raw = rows.view(np.uint8)
         cdef Row *row = <Row *>&raw[0]
-        cdef int64_t size = data.shape[0], length
         cdef const uint8_t *base = &data[0] if size else NULL
-        for i in range(n):
-            length = offsets[i + 1] - offsets[i]
-            if offsets[i] < 0 or length < 0 or offsets[i + 1] > size:
-                raise ValueError("offsets lead out of the data")
-            if <int64_t>row[i].user_offset + row[i].user_length > length:
-                raise ValueError(f"row {i} does not belong to its message")
-        taken = n
+        cdef const int64_t *in_order = NULL
         if order is not None:
             taken = order.shape[0]
             for k in range(taken):
                 if not 0 <= order[k] < n:
                     raise ValueError("order leads out of the batch")
-        cdef uint64_t keys[KEYS + 1]
-        cdef uint64_t known
-        cdef const Row *ahead
-        memset(keys, 0, sizeof(keys))
+            if taken == 0:
+                return self._take()
+            in_order = &order[0]
+        self._begin()
         self.co.received_ns = received_ns
         with nogil:
-            for k in range(taken):
-                i = k if order is None else order[k]
-                if k + AHEAD < taken:
-                    ahead = row + (k + AHEAD if order is None else order[k + AHEAD])
-                    keys[(k + AHEAD) & KEYS] = fetch_slot(&self.co, ahead)
-                    if k >= AHEAD:
-                        ahead = row + (k + NEAR if order is None else order[k + NEAR])
-                        fetch_connection(&self.co, ahead, keys[(k + NEAR) & KEYS])
-                known = keys[k & KEYS]
-                keys[k & KEYS] = 0
-                take_message(&self.co, row + i, base + offsets[i] + row[i].user_offset, t_us[i], False, known)
-            if self.co.waiting_count:
-                settle(&self.co, 0, False)
+            k = 0
+            while k < taken and bad < 0:
+                bad = take_block(
+                    &self.co, row, base, &offsets[0], &t_us[0], in_order, k,
+                    <int>(taken - k if taken - k < BLOCK else BLOCK),
+                )
+                k += BLOCK
+        self.busy = False
+        if bad >= 0:
+            raise ValueError(f"row {bad} does not belong to its message of {size} octets of data")
         return self._take()
 
     def expire(self, int64_t now_us):
         """What waited for too long at this time: released as it is. Also ages out dead connections."""
+        self._begin()
         with nogil:
             expire_held(&self.co, now_us)
             if self.co.clearing_count:
                 expire_clearing(&self.co, now_us)
-            if self.co.waiting_count:
-                settle(&self.co, now_us, True)
+            expire_waiting(&self.co, now_us)
             sweep(&self.co, now_us)
+        self.busy = False
         return self._take()
 
     def flush(self):
@@ -213,19 +222,31 @@ cdef class Correlator:
     @property
     def memory(self):
         """Octets allocated."""
+        cdef Core *co = &self.co
         cdef uint64_t slots = (
-            self.co.table.mask + self.co.names.mask + self.co.current.mask + self.co.previous.mask + self.co.away_digest.mask
-            + self.co.away_imsi.mask + self.co.toward_digest.mask + self.co.toward_imsi.mask + 8
+            co.names.mask + co.away_digest.mask + co.away_imsi.mask + co.toward_digest.mask + co.toward_imsi.mask + 5
         )
         return int(
-            slots * sizeof(Slot) + self.co.pool_size * (sizeof(Connection) + 4) + self.co.held_size * (sizeof(Held) + 4)
-            + self.co.waiting_size * sizeof(Waiting) + self.co.clearing_size * sizeof(Clearing)
-            + self.co.out_size * sizeof(Behaviour)
+            sizeof(Core) + LINK_SLOTS * sizeof(Side) + LINKS * sizeof(Link) + slots * sizeof(Slot)
+            + (co.people_mask + 1) * sizeof(Subscriber) + (co.table_mask + 1) * sizeof(Entry)
+            + co.pool_size * (sizeof(Connection) + sizeof(Back) + sizeof(Near))
+            + co.held_size * (sizeof(Held) + sizeof(uint32_t))
+            + co.waiting_size * sizeof(Waiting) + (CHAINS * sizeof(uint32_t) if co.waiting_chain != NULL else 0)
+            + co.clearing_size * sizeof(Clearing) + co.out_size * sizeof(Behaviour)
+            + (PART_CELLS * sizeof(Parts) if co.parts != NULL else 0)
+            + (UNIT_CELLS * sizeof(Unit) if co.units != NULL else 0)
         )
 
     def imsi_of(self, uint32_t lac, uint32_t tmsi):
         """The IMSI that a TMSI of a location area means; 0 = not known."""
+        if self.busy:
+            raise RuntimeError(ONE_THREAD)
         return int(map_find(&self.co.names, identity_key(lac, tmsi), 0))
+
+    cdef _begin(self):
+        if self.busy:
+            raise RuntimeError(ONE_THREAD)
+        self.busy = True
 
     cdef _take(self):
         batch = np.empty(self.co.out_count, dtype=BEHAVIOUR)
@@ -241,5 +262,5 @@ cdef class Correlator:
 
 if sizeof(Behaviour) != BEHAVIOUR.itemsize:
     raise ImportError(f"the compiled behaviour has {sizeof(Behaviour)} octets, BEHAVIOUR {BEHAVIOUR.itemsize}")
-if sizeof(Connection) != 256:
-    raise ImportError(f"a connection has {sizeof(Connection)} octets, not four cache lines")
+if sizeof(Connection) != 64 or sizeof(Back) != 128:
+    raise ImportError(f"a connection has {sizeof(Connection)} and {sizeof(Back)} octets, not one and two cache lines")

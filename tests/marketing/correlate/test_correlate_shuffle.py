@@ -102,6 +102,50 @@ def test_shuffled_streams_give_the_same_behaviours(wire, seed, most_us, size):
     assert wire.plain(live(wire, arrivals, size)) == wanted
 
 
+def cut_in_two(wire, message, at: int):
+    """A DT1 as two segments, where it is one that can be cut there."""
+    octets = message.octets
+    sccp = octets[24 : 24 + int.from_bytes(octets[10:12], "big") - 16]
+    if sccp[0] != 6 or not 0 < at < len(sccp) - 7:
+        return [message]
+    heads = (octets[:24] + sccp[:4] + bytes([more, 1]) for more in (1, 0))
+    parts = []
+    for head, user in zip(heads, (sccp[7 : 7 + at], sccp[7 + at :]), strict=True):
+        value = head + bytes([len(user)]) + user
+        size = len(value) - 12
+        value += bytes(-len(value) % 4)
+        whole = value[:4] + len(value).to_bytes(4, "big") + value[8:10] + (size + 4).to_bytes(2, "big")
+        parts.append(wire.Message(message.t_us, whole + value[12:], message.stream, "", message.name))
+    return parts
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 1 << 30), hold_us=st.sampled_from([0, 200_000]), data=st.data())
+def test_any_partition_into_batches_gives_the_same_octets(wire, seed, hold_us, data):
+    """With the messages in order and, where they are held, with late ones; some of them in two segments."""
+    rng = random.Random(seed)
+    messages = []
+    for message in traffic(wire, seed, people=4, acts=4):
+        cut = rng.randrange(1, 12) if rng.random() < 0.1 else 0
+        messages += cut_in_two(wire, message, cut) if cut else [message]
+    if hold_us:
+        messages = [m for _, _, m in shuffled(messages, rng, 90_000)]
+    cuts = data.draw(st.lists(st.integers(0, len(messages)), max_size=30).map(sorted))
+    found = []
+    for edges in ([], cuts, range(1, len(messages))):
+        correlator = Correlator(hold_us=hold_us)
+        parts = []
+        for first, end in zip([0, *edges], [*edges, len(messages)], strict=True):
+            octets, offsets = wire.pack([m.octets for m in messages[first:end]])
+            times = np.array([m.t_us for m in messages[first:end]], dtype=np.int64)
+            parts.append(correlator.feed(octets, offsets, decode_batch(octets, offsets), times))
+        parts.append(correlator.flush())
+        assert correlator.holding == 0
+        found.append((np.concatenate(parts).tobytes(), correlator.counters))
+    assert found[0] == found[1] == found[2]
+    assert hold_us or found[0][1]["reassembly_errors"] == 0
+
+
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_the_size_of_the_reads_does_not_matter(wire, size):
     messages = traffic(wire, 4)
