@@ -38,69 +38,7 @@ cdef enum:
     FRESH_TMSI = 0xC0000000     # TS 23.003 2.4: 11 in the top bits is the SGSN's
     RESERVED = 0xF00000         # references from here on are for deliveries made beside a schedule
 
-# Purposes of draws; each counts its own procedures.
-cdef enum:
-    OPTIONS_DRAWN = 0
-    AUTHENTICATION = 1
-    PAGING_DRAWN = 2
-    SMSC_DRAWN = 3
-    HANDOVER_DRAWN = 4
-
-PURPOSES = ("options", "authentication", "paging", "smsc", "handover")
-
-# Acts, as sim.network.acts has them.
-cdef enum:
-    A_POWER_ON = 1
-    A_POWER_OFF = 2
-    A_LOCATION_UPDATE = 3
-    A_PERIODIC_UPDATE = 4
-    A_POWER_LOST = 40
-    A_MOVE = 41
-    A_CALL_MADE = 42
-    A_CALL_RECEIVED = 43
-    A_TEXT_SENT = 44
-    A_TEXT_RECEIVED = 45
-    A_PAGE = 46
-    A_HANDOVER = 47
-    A_CALL_DROPPED = 48
-    A_SERVICE_USED = 49
-    A_ROAMED_OUT = 50
-    A_ROAMED_IN = 51
-
-# Outcomes of acts; their words are OUTCOMES.
-cdef enum:
-    O_NONE = 0
-    O_ACCEPTED
-    O_REJECTED
-    O_DETACHED
-    O_NOT_REGISTERED
-    O_BATTERY
-    O_ANSWERED
-    O_NO_ANSWER
-    O_ABANDONED
-    O_BUSY
-    O_UNREACHABLE
-    O_CONGESTED
-    O_VACANT
-    O_ENGAGED
-    O_NO_SERVICE
-    O_NO_RESPONSE
-    O_DELIVERED
-    O_REFUSED
-    O_EXPIRED
-    O_NO_CHANNEL
-    O_INTRA_BSC
-    O_INTER_BSC
-    O_INTER_MSC
-    O_RETURNED
-    O_COUNT
-
-OUTCOMES = (
-    "", "accepted", "rejected", "detached", "not registered", "battery", "answered", "no_answer", "abandoned",
-    "busy", "unreachable", "congested", "vacant", "engaged", "no service", "no response", "delivered",
-    "refused", "expired", "no channel", "intra-BSC", "inter-BSC", "inter-MSC", "returned",
-)
-
+include "words.pxi"
 include "numbers.pxi"
 include "columns.pxi"
 include "ladders.pxi"
@@ -560,62 +498,6 @@ cdef class Network:
         return sub
 
 
-cdef class Delivery:
-    """A short message to be delivered beside a schedule: planned first, begun when its gap is found."""
-
-    cdef Network net
-    cdef Leg leg
-    cdef Shape shape
-    cdef Facts facts
-    cdef uint32_t words[4]
-    cdef uint32_t sub
-    cdef uint8_t tpdu[TPDU_MOST]
-
-    def __init__(self, Network net, uint32_t sub, int64_t t_us, originator, bytes body, bytes stamp, *,
-                 bint header=False, bint more=False):
-        self.net, self.sub = net, net._known(sub)
-        chance(net, sub, SMSC_DRAWN, self.words)
-        self.shape.kind = MT_SMS
-        self.shape.options = <uint8_t>security(self.words)
-        no_facts(net, sub, &self.facts)
-        cdef Number peer = number_from(originator.encode())
-        self.facts.tpdu_length = deliver_tpdu(self.tpdu, &peer, stamp_octets(stamp), body, header, more)
-        self.facts.tpdu = self.tpdu
-        self.shape.tpdu_length = <uint8_t>self.facts.tpdu_length
-        self.leg = plan(net, &self.shape, t_us, self.words, response_us(self.words))
-        message_facts(&self.facts, &self.shape, &peer)
-
-    @property
-    def start_us(self):
-        """When it begins."""
-        return self.leg.start_us
-
-    @start_us.setter
-    def start_us(self, int64_t t_us):
-        self.leg.start_us = t_us
-
-    @property
-    def end_us(self):
-        """When its last message is sent."""
-        return when(&self.leg, M_END)
-
-    @property
-    def received_us(self):
-        """When the handset acknowledges it."""
-        return when(&self.leg, M_SMS_OK)
-
-    def begin(self, int32_t cell, uint32_t tmsi):
-        """Puts it among the messages to come: a station in this cell, under this TMSI."""
-        if not 0 <= cell < self.net.cells:
-            raise IndexError(f"cell {cell} of {self.net.cells}")
-        self.facts.cell, self.facts.tmsi = cell, tmsi
-        begin(
-            self.net, &self.leg,
-            act(self.net, self.leg.start_us, self.sub, A_TEXT_RECEIVED, O_DELIVERED, -1, &self.facts.peer),
-            self.sub, &self.shape, &self.facts, self.words,
-        )
-
-
 # The class of the intents of each stream.
 cdef uint8_t *CLASSES = [POWER, MOVE, CALL, TEXT, SERVICE, JOURNEY]
 
@@ -646,12 +528,6 @@ cdef int put_word(char *out, str word, int room) except -1:
     return 0
 
 
-cdef const uint8_t *stamp_octets(bytes stamp) except NULL:
-    if len(stamp) != 7:
-        raise ValueError(f"a service centre time stamp has 7 octets, not {len(stamp)}")
-    return <const uint8_t *><const char *>stamp
-
-
 cdef uint64_t *pointer(values) except? NULL:
     cdef const uint64_t[::1] view = values
     return <uint64_t *>&view[0] if view.shape[0] else NULL
@@ -666,3 +542,6 @@ cdef int32_t *cells_of(values) except NULL:
     if view.shape[0]:
         memcpy(out, &view[0], view.shape[0] * sizeof(int32_t))
     return out
+
+
+include "beside.pxi"
