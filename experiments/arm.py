@@ -88,8 +88,9 @@ def load_job(run_dir: Path) -> Job:
 
 def boss_of(extract: dict[str, list[Any]]) -> Boss:
     """BOSS with the customers of the extract."""
-    rows = zip(*(extract[name] for name in ("msisdn", "imsi", "brand", "language", "often_off")), strict=True)
-    return Boss(Customer(msisdn, imsi, brand, language, off) for msisdn, imsi, brand, language, off in rows)
+    names = ("msisdn", "imsi", "brand", "language", "often_off")
+    rows = zip(extract["customer"], *(extract[name] for name in names), strict=True)
+    return Boss(Customer(*values) for customer, *values in rows if customer)
 
 
 def connect(ready: dict[str, Any], streams: int) -> Association:
@@ -222,7 +223,8 @@ class _Arm:
 
     def _organic(self, sub: int, offer: str, t_us: int) -> None:
         """Somebody orders at a hall or a desk, without having been asked."""
-        self.boss.organic(self.extract["msisdn"][sub], offer, self.scenario.epoch_unix_us + t_us)
+        if self.extract["customer"][sub]:  # nobody else can order anything here
+            self.boss.organic(self.extract["msisdn"][sub], offer, self.scenario.epoch_unix_us + t_us)
 
     def _files(self, centre: SmscDoor, boss_url: str) -> ArmFiles:
         study = self.study

@@ -23,6 +23,7 @@ from experiments.procedures import procedure_table
 from experiments.study import Study
 from reports.records import read, write
 from sim.backoffice.boss import Boss
+from sim.subscribers.planted import people_table, planted
 from sim.subscribers.response import Contacts, replay
 from sim.world import World
 
@@ -58,6 +59,8 @@ def results(facts: ArmFacts, recorder: Recorder, spent: Spent) -> dict[str, Any]
     orders = [order for order in facts.boss.orders() if order.first]
     write_rows(folder / "orders.parquet", "orders", [asdict(order) for order in orders])
     write_eligible(folder / "eligible.parquet", facts.extract, facts.eligible)
+    write(folder / "people.parquet", "people", people_table(facts.world.population))
+    write(folder / "planted.parquet", "planted", planted(facts.world.scenario))
     platform = facts.platform
     check = None
     if platform.behaviours is not None:

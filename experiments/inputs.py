@@ -54,6 +54,10 @@ _EXTRACT_SCHEMA: Final = pa.schema(
         ("often_rejects", pa.bool_()),
         ("services", pa.list_(pa.string())),
         ("language", pa.string()),
+        ("tariff", pa.string()),
+        ("arpu_band", pa.string()),
+        ("age", pa.uint8()),
+        ("terminal", pa.string()),
     ]
 )
 
@@ -82,7 +86,7 @@ def draw_lists(lists: Lists, draws: Draws, n: int) -> ListDraw:
 
 def eligible_set(keys: Eligible, extract: Mapping[str, Sequence[Any]], drawn: ListDraw) -> NDArray[np.int64]:
     """The eligible subscribers, ascending: fixed before the run and the same in every arm."""
-    keep = np.ones(len(extract["imsi"]), bool)
+    keep = np.array(extract.get("customer", [True] * len(extract["imsi"])), bool)
     if "do_not_disturb" in keys.exclude:
         keep &= ~drawn.do_not_disturb
     if "control_group" in keys.exclude:
@@ -98,12 +102,13 @@ def _holds(value: Any, accepted: Sequence[Any]) -> bool:
 
 
 def world_files(world: World, folder: Path) -> dict[str, list[Any]]:
-    """Writes `extract.parquet` and `cells.csv`; the extract's columns."""
+    """Writes `extract.parquet` (customers only) and `cells.csv`; the columns of everybody in the world."""
     folder.mkdir(parents=True, exist_ok=True)
     extract = world.population.extract()
-    table = pa.Table.from_pydict(
+    everybody = pa.Table.from_pydict(
         {name: extract[name] for name in _EXTRACT_SCHEMA.names}, schema=_EXTRACT_SCHEMA
     )
+    table = everybody.filter(pa.array(extract["customer"], pa.bool_()))
     pq.write_table(table, folder / "extract.parquet", compression="zstd", store_schema=False)
     world.topology.cells_csv(folder / "cells.csv")
     return extract

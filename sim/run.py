@@ -316,7 +316,7 @@ def sub_of_msisdn(world: World, number: str) -> int:
 
 def _identities(world: World) -> Identities:
     population = world.population
-    return Identities(population.imsi, population.msisdn, population.imei)
+    return Identities(population.imsi[:], population.msisdn[:], population.imei[:])
 
 
 def _nobody(sub: int, offer: str, t_us: int) -> None:

@@ -60,6 +60,49 @@ DAY_US = 86_400_000_000
 """Microseconds in a day. The world's zone must have no clock changes, so every day has this length."""
 
 
+class CityNumbers(Strict):
+    """The block of numbers of one city of a province."""
+
+    name: str = Field(description="Name of the city.", pattern=r"^[a-z][a-z0-9-]*$")
+    msisdn_prefix: Digits = Field(
+        description="First digits of its MSISDNs, with the country code; seven digits follow.",
+        min_length=6,
+        max_length=6,
+    )
+    x_km: float = Field(
+        description="Position east of the middle of the map, kilometres; people are of the nearest city.",
+        ge=-2000,
+        le=2000,
+    )
+    y_km: float = Field(description="Position north of the middle of the map, kilometres.", ge=-2000, le=2000)
+
+
+class Origin(Strict):
+    """Where roamers come from: another province or another country, with numbers of its own."""
+
+    name: str = Field(description="Name of the province or network.", pattern=r"^[a-z][a-z0-9-]*$")
+    imsi_prefix: Digits = Field(
+        description="First digits of their IMSIs; the home network is the first five.",
+        min_length=5,
+        max_length=6,
+    )
+    msisdn_prefix: Digits = Field(
+        description="First digits of their MSISDNs, with the country code; seven digits follow.",
+        min_length=6,
+        max_length=6,
+    )
+    share: Share = Field(
+        description="Share of the world's rows that are roamers from there; each is here 4 days a month."
+    )
+
+
+DEFAULT_ORIGINS = [
+    Origin(name="next-province", imsi_prefix="001011", msisdn_prefix="861706", share=0.002),
+    Origin(name="far-province", imsi_prefix="001012", msisdn_prefix="861708", share=0.001),
+    Origin(name="abroad", imsi_prefix="99901", msisdn_prefix="999010", share=0.001),
+]
+
+
 class Numbering(Strict):
     """Where identities and numbers come from."""
 
@@ -75,11 +118,42 @@ class Numbering(Strict):
         min_length=6,
         max_length=6,
     )
+    cities: list[CityNumbers] = Field(
+        [],
+        description="Blocks of numbers by city; none: all numbers begin with `msisdn_prefix`.",
+        max_length=32,
+    )
+    origins: list[Origin] = Field(
+        DEFAULT_ORIGINS,
+        description="Where roamers come from. 999 is a country code and a network code that nobody has.",
+        max_length=32,
+    )
     smsc: Digits = Field(
         "8613800000500",
         description="Address of the short message service centre, E.164 without plus.",
         max_length=20,
     )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        blocks = [self.msisdn_prefix] if not self.cities else [city.msisdn_prefix for city in self.cities]
+        vacant = str(int(self.msisdn_prefix) ^ 1)  # whose numbers are dialled by mistake and are nobody's
+        blocks += [vacant] + [origin.msisdn_prefix for origin in self.origins]
+        twice = [block for block in blocks if blocks.count(block) > 1]
+        if twice:
+            raise ValueError(f"msisdn_prefix: every block once, and {vacant} vacant ({twice[0]} is not)")
+        if any(block.startswith("86133") for block in blocks):
+            raise ValueError("msisdn_prefix: not 86133, whose numbers belong to another network")
+        if any(block.startswith("0") for block in blocks):
+            raise ValueError("msisdn_prefix: a country code first, so no block that begins with 0")
+        ranges = [
+            prefix.ljust(6, "0") for prefix in (self.imsi_prefix, *(o.imsi_prefix for o in self.origins))
+        ]
+        if len(set(ranges)) != len(ranges):
+            raise ValueError("origins: an imsi_prefix of its own for every origin of roamers")
+        if sum(origin.share for origin in self.origins) > 0.9:
+            raise ValueError("origins: shares of roamers of at most 0.9 together")
+        return self
 
 
 class ServiceLine(Strict):
@@ -139,6 +213,40 @@ class HabitScenario(Strict):
     english_share: Share = Field(0.02, description="Share of subscribers who asked for English.")
 
 
+class SocialScenario(Strict):
+    """Who knows whom."""
+
+    rival_share: float = Field(
+        0.28, description="Share of people's ties that lead into the competitor's network.", ge=0, le=0.9
+    )
+
+
+PerMonth = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ChangeScenario(Strict):
+    """What changes about customers: shares per month of thirty days."""
+
+    handset_changes_per_month: PerMonth = Field(
+        0.02, description="Share who replace their handset by a new one, with a new IMEI."
+    )
+    handset_swaps_per_month: PerMonth = Field(
+        0.001, description="Share who swap handsets with a neighbour: two SIMs, two IMEIs, crosswise."
+    )
+    second_sim_share: Share = Field(
+        0.1, description="Share of new customers whose SIM is a second one in a neighbour's handset."
+    )
+    churn_per_month: PerMonth = Field(
+        0.002, description="Share who leave the operator: off for ever from that day."
+    )
+    new_per_month: float = Field(
+        0.001,
+        description="Share of the world's rows who become customers in each of the first twelve months.",
+        ge=0,
+        le=0.08,
+    )
+
+
 class SegmentShares(Strict):
     """Shares of the nine segments; they need not sum to one."""
 
@@ -180,6 +288,10 @@ class WorldScenario(Strict):
     usage: UsageScenario = Field(UsageScenario(), description="Calls and texts.")
     habits: HabitScenario = Field(HabitScenario(), description="Habits.")
     segments: SegmentShares = Field(SegmentShares(), description="Shares of the nine segments.")
+    social: SocialScenario = Field(SocialScenario(), description="Ties between people.")
+    changes: ChangeScenario = Field(
+        ChangeScenario(), description="New handsets, swapped handsets, customers who come and go."
+    )
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
@@ -212,8 +324,6 @@ class WorldScenario(Strict):
                 f"timezone: a zone without clock changes ({self.timezone} has them in {self.epoch.year})"
             )
         check_places(self.network, self.places)
-        if self.numbering.msisdn_prefix.startswith("86133"):
-            raise ValueError("numbering.msisdn_prefix: not 86133, whose numbers belong to another network")
         return self
 
     @property

@@ -1,53 +1,111 @@
 """Who lives in a world: one row per subscriber in NumPy columns, each a function of (seed, index) alone.
 
-Communities are blocks of neighbouring indices: family and friends share a part of the town and often a
-segment. The social graph has no table: friend k of i is a keyed involution within the community (so that
-friendship is mutual where both have that many friends), and every fifth friend lives anywhere in the world.
+Some thirty octets a subscriber are stored; numbers come from keyed permutations, flags and rates from codes,
+friends from the index, all when they are read (`sim.subscribers.column`). Only far friends, and who is met in
+a circle that the last index cuts off, depend on how many people there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim.draws import (
-    LOGNORMAL,
-    LOGNORMAL_HALF,
-    ONE_Q16,
-    U32,
-    Draws,
-    pick,
-    pick_rows,
-    scale,
-    shares_q32,
-    threshold_q32,
-)
-from sim.scenario import WorldScenario
+from sim.draws import ONE_Q16, Draws, scale
+from sim.scenario import Numbering, UsageScenario, WorldScenario
+from sim.subscribers.changes import Changes
+from sim.subscribers.column import Column, unpack_rate
+from sim.subscribers.drawing import DTYPES, HABITS, Plan
 from sim.subscribers.habitat import Ground
 from sim.subscribers.identities import Permutation, keyed_permutation
-from sim.subscribers.segments import BRANDS, SEGMENTS, Segment
-from sim.subscribers.terminals import TERMINALS, imei
+from sim.subscribers.segments import BRANDS
+from sim.subscribers.social import COMMUNITY, Ties
+from sim.subscribers.terminals import SERIALS, TERMINALS
+from sim.subscribers.traits import (
+    ARPU_BANDS,
+    CONTENTS,
+    PLACE_NAMES,
+    PLACE_OF_CONTENT,
+    SERVICES,
+    TARIFFS,
+    TRAITS,
+)
 
-__all__ = ["BRANDS", "COMMUNITY", "LANGUAGES", "SERVICES", "Population", "build_population"]
+__all__ = ["BRANDS", "COMMUNITY", "LANGUAGES", "SERVICES", "Population", "build_population", "numbers_of"]
 
-Cells = NDArray[np.signedinteger[Any]]
+T = TypeVar("T", bound=np.generic)
+I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
 
-COMMUNITY: Final = 64
-"""Subscribers in a community (the last one may have fewer)."""
-FAR_EVERY: Final = 5
-"""Every fifth friend is no member of the community."""
 LANGUAGES: Final = ("zh", "en")
-SERVICES: Final = ("text-pack", "mms", "ring-back-tone", "wap", "newspaper", "mail", "im")
-"""Services held; bit k of `Population.services` is the k-th."""
+CHUNK: Final = 1 << 16
+"""Subscribers drawn at a time."""
 
-_HOLDINGS: Final = (0.35, 0.15, 0.30, 0.12, 0.08, 0.05, 0.18)  # share of subscribers holding each of SERVICES
 _MOBILE_SERIALS = 10**7
 _IMSI_SERIALS = 10**9
-_LOGNORMAL_HALF_MEAN = 1.1331484530668263  # exp(1/8)
+_REJECTS_Q16 = (1_600, 22_000)
+_NO_ANSWER_Q16 = 5_200
+_CITY_SHIFT = 32  # msisdn ranges: cities from 0 on, origins of roamers from here on
+_LIKED_FACTOR = 6  # a kind of place that somebody's likings lead to weighs so much more
+_PLACE_OF_WEIGHT = np.array(
+    [
+        [PLACE_NAMES.index(name) for rank, name in enumerate(t.contact_places) for _ in range(8 - rank)]
+        for t in TRAITS
+    ]
+)
+"""Segment and unit of weight -> kind of place: the likeliest has eight units, the next seven, .."""
+_PLACE_OF_CONTENT = np.array([PLACE_NAMES.index(name) for name in PLACE_OF_CONTENT])
+_MORE_IF_LIKED = np.array(
+    [
+        [(_LIKED_FACTOR - 1) * max(int(np.count_nonzero(row == place)), 1) for place in _PLACE_OF_CONTENT]
+        for row in _PLACE_OF_WEIGHT
+    ]
+)
+"""Segment and content -> units of weight that liking it adds to its place."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """Prefixes and permutations: subscriber <-> IMSI and MSISDN."""
+
+    imsi_prefix: U64
+    """By origin: own customers, then origins of roamers; six digits."""
+    msisdn_prefix: U64
+    """Cities from 0 on, origins of roamers (1 ..) from `_CITY_SHIFT` on; six digits, 0: there is none."""
+    city_of_cell: NDArray[np.uint8]
+    imsi_serials: Permutation
+    msisdn_serials: Permutation
+
+
+def numbers_of(numbering: Numbering, ground: Ground, draws: Draws) -> Numbers:
+    """The numbers of a world."""
+    imsi = [
+        int(p.ljust(6, "0")) for p in (numbering.imsi_prefix, *(o.imsi_prefix for o in numbering.origins))
+    ]
+    msisdn = np.zeros(_CITY_SHIFT + 1 + len(numbering.origins), dtype=np.uint64)
+    for k, origin in enumerate(numbering.origins):
+        msisdn[_CITY_SHIFT + 1 + k] = int(origin.msisdn_prefix)
+    city_of_cell = np.zeros(ground.n, dtype=np.uint8)
+    if numbering.cities:
+        x = np.array([round(city.x_km * 1000) for city in numbering.cities], dtype=np.int64)
+        y = np.array([round(city.y_km * 1000) for city in numbering.cities], dtype=np.int64)
+        away = (ground.x_m.astype(np.int64)[:, None] - x) ** 2 + (
+            ground.y_m.astype(np.int64)[:, None] - y
+        ) ** 2
+        city_of_cell[:] = np.argmin(away, axis=1)
+    msisdn[: max(len(numbering.cities), 1)] = [
+        int(prefix) for prefix in [c.msisdn_prefix for c in numbering.cities] or [numbering.msisdn_prefix]
+    ]
+    return Numbers(
+        np.array(imsi, dtype=np.uint64),
+        msisdn,
+        city_of_cell,
+        keyed_permutation(draws, 2, _IMSI_SERIALS),
+        keyed_permutation(draws, 1, _MOBILE_SERIALS),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,77 +113,236 @@ class Population:
     """Columns over subscribers 0 .. n - 1."""
 
     draws: Draws
-    imsi_prefix: int
-    msisdn_prefix: int
-    imsi_serials: Permutation
-    msisdn_serials: Permutation
-    imsi: NDArray[np.uint64]
-    """All fifteen digits as an integer."""
-    msisdn: NDArray[np.uint64]
-    """E.164 digits with the country code as an integer."""
-    imei: NDArray[np.uint64]
-    """Fourteen digits and the check digit, leading zeros not stored."""
-    terminal: NDArray[np.uint8]
-    """Index into TERMINALS."""
+    usage: UsageScenario
+    origins: tuple[str, ...]
+    """Names of where people are from: "" for own customers, then the origins of roamers."""
+    numbers: Numbers
+    ties: Ties
+    changes: Changes
     segment: NDArray[np.uint8]
     """Index into SEGMENTS."""
     brand: NDArray[np.uint8]
     """Index into BRANDS."""
-    language: NDArray[np.uint8]
-    """Index into LANGUAGES."""
+    tariff: NDArray[np.uint8]
+    """Index into TARIFFS."""
+    age: NDArray[np.uint8]
+    """Years."""
+    arpu_yuan: NDArray[np.uint16]
+    """Usual spending in a month, yuan."""
+    terminal: NDArray[np.uint8]
+    """First handset: index into TERMINALS."""
     services: NDArray[np.uint16]
     """Bit mask over SERVICES."""
-    home_cell: NDArray[np.int32]
-    work_cell: NDArray[np.int32]
-    """Cell of the workplace or school; the home cell for those without."""
-    often_off: NDArray[np.bool_]
-    """Switches off by day on most days."""
-    often_rejects: NDArray[np.bool_]
-    nightly_off: NDArray[np.bool_]
-    """Usually switches off at night."""
-    reject_q16: NDArray[np.int32]
-    """Chance of rejecting an alerting call, out of 65536."""
-    no_answer_q16: NDArray[np.int32]
-    """Chance of letting a call ring out, out of 65536."""
-    call_rate_q16: NDArray[np.int32]
-    """Calls made to people a day, times 65536; likewise the next four."""
-    call_in_rate_q16: NDArray[np.int32]
-    service_rate_q16: NDArray[np.int32]
-    text_rate_q16: NDArray[np.int32]
-    text_in_rate_q16: NDArray[np.int32]
+    likes: NDArray[np.uint16]
+    """Bit mask over CONTENTS."""
+    habits: NDArray[np.uint8]
+    """Bit mask over HABITS."""
+    complaint: NDArray[np.uint8]
+    """Proneness to complain: 128 in the middle, 42 to a standard deviation."""
+    home: NDArray[np.uint16]
+    work: NDArray[np.uint16]
+    calling: NDArray[np.uint16]
+    """Calls over the mean of the world, 1/65536, as `sim.subscribers.column.pack_rate`; so the next two."""
+    asking: NDArray[np.uint16]
+    texting: NDArray[np.uint16]
     degree: NDArray[np.uint8]
     """Number of friends in this world."""
+    rivals: NDArray[np.uint8]
+    """Number of friends in the competitor's network."""
+    start_day: NDArray[np.uint16]
+    """Day on which a new customer first switches on; 0 for those who always were customers."""
+    leave_day: NDArray[np.uint16]
+    """Day from which a customer is off for ever; `sim.subscribers.changes.NEVER` for nobody knows when."""
+    origin: NDArray[np.uint8]
+    """Index into `origins`: above 0 for roamers."""
 
     @property
     def n(self) -> int:
         """Number of subscribers."""
-        return len(self.imsi)
+        return len(self.segment)
 
-    def friend(self, sub: ArrayLike, k: ArrayLike) -> NDArray[np.int64]:
+    @property
+    def nbytes(self) -> int:
+        """Octets of all stored columns."""
+        return sum(getattr(self, name).nbytes for name in DTYPES)
+
+    def _column(self, dtype: type[T], of: Callable[[I64], NDArray[Any]]) -> Column[T]:
+        return Column(self.n, dtype, of)
+
+    def _habit(self, name: str) -> Column[np.bool_]:
+        bit = HABITS.index(name)
+        return self._column(np.bool_, lambda i: (self.habits[i] >> bit & 1).astype(np.bool_))
+
+    def _rate(self, mean: float, codes: NDArray[np.uint16]) -> Column[np.int32]:
+        q16 = int(mean * ONE_Q16)
+        return self._column(np.int32, lambda i: np.minimum(unpack_rate(codes[i]) * q16 >> 16, 60 * ONE_Q16))
+
+    @property
+    def imsi(self) -> Column[np.uint64]:
+        """All fifteen digits as an integer, uint64."""
+        return self._column(np.uint64, self._imsi)
+
+    @property
+    def msisdn(self) -> Column[np.uint64]:
+        """E.164 digits with the country code as an integer, uint64."""
+        return self._column(np.uint64, self._msisdn)
+
+    @property
+    def imei(self) -> Column[np.uint64]:
+        """IMEI on day 0: fourteen digits and the check digit, leading zeros not stored, uint64."""
+        return self._column(np.uint64, lambda i: self.imei_at(0, i))
+
+    @property
+    def home_plmn(self) -> Column[np.uint32]:
+        """Home network as the first five digits of the IMSI (MCC and MNC as an integer), uint32."""
+        return self._column(np.uint32, lambda i: self.numbers.imsi_prefix[self.origin[i]] // np.uint64(10))
+
+    @property
+    def home_cell(self) -> Column[np.int32]:
+        """Cell of the home, int32."""
+        return self._column(np.int32, lambda i: self.home[i])
+
+    @property
+    def work_cell(self) -> Column[np.int32]:
+        """Cell of the workplace or school; the home cell for those without, int32."""
+        return self._column(np.int32, lambda i: self.work[i])
+
+    @property
+    def language(self) -> Column[np.uint8]:
+        """Index into LANGUAGES, uint8."""
+        bit = HABITS.index("english")
+        return self._column(np.uint8, lambda i: self.habits[i] >> bit & 1)
+
+    @property
+    def often_off(self) -> Column[np.bool_]:
+        """Switches off by day on most days."""
+        return self._habit("often-off")
+
+    @property
+    def often_rejects(self) -> Column[np.bool_]:
+        """Often rejects calls."""
+        return self._habit("often-rejects")
+
+    @property
+    def nightly_off(self) -> Column[np.bool_]:
+        """Usually switches off at night."""
+        return self._habit("nightly-off")
+
+    @property
+    def reject_q16(self) -> Column[np.int32]:
+        """Chance of rejecting an alerting call, out of 65536."""
+        chance = np.array(_REJECTS_Q16, dtype=np.int32)
+        return self._column(np.int32, lambda i: chance[self.habits[i] >> HABITS.index("often-rejects") & 1])
+
+    @property
+    def no_answer_q16(self) -> Column[np.int32]:
+        """Chance of letting a call ring out, out of 65536."""
+        return self._column(np.int32, lambda i: np.full(len(i), _NO_ANSWER_Q16, dtype=np.int32))
+
+    @property
+    def call_rate_q16(self) -> Column[np.int32]:
+        """Calls made to people a day, times 65536; likewise the next four."""
+        return self._rate(self.usage.calls_per_day, self.calling)
+
+    @property
+    def call_in_rate_q16(self) -> Column[np.int32]:
+        """Calls received from other networks a day."""
+        return self._rate(self.usage.incoming_calls_per_day, self.calling)
+
+    @property
+    def service_rate_q16(self) -> Column[np.int32]:
+        """Calls to service lines a day."""
+        return self._rate(self.usage.service_calls_per_day, self.asking)
+
+    @property
+    def text_rate_q16(self) -> Column[np.int32]:
+        """Short messages sent a day."""
+        return self._rate(self.usage.texts_per_day, self.texting)
+
+    @property
+    def text_in_rate_q16(self) -> Column[np.int32]:
+        """Short messages received from other networks a day."""
+        return self._rate(self.usage.incoming_texts_per_day, self.texting)
+
+    def friend(self, sub: ArrayLike, k: ArrayLike) -> I64:
         """Friend number k (from 0) of each subscriber; nobody is an own friend, unless quite alone."""
-        i, k = np.broadcast_arrays(np.asarray(sub, dtype=np.int64), np.asarray(k, dtype=np.int64))
-        far = k % FAR_EVERY == FAR_EVERY - 1
-        base = i - i % COMMUNITY
-        far |= base == self.n - 1  # alone in the last community
-        base = np.where(far, 0, base)
-        size = np.where(far, self.n, np.minimum(COMMUNITY, self.n - base))
-        offset = scale(self.draws.u32("friend", np.where(far, 0xFFFFFFFF, i // COMMUNITY), 0, k), size)
-        other: NDArray[np.int64] = base + (offset - (i - base)) % size
-        return np.where(other == i, base + (i - base + 1) % size, other)
+        return self.ties.friend(sub, k)
 
-    def sub_of_msisdn(self, msisdn: ArrayLike) -> NDArray[np.int64]:
+    def rival_number(self, sub: ArrayLike, k: ArrayLike) -> U64:
+        """Number of friend k (below `rivals`) in the competitor's network."""
+        return self.ties.rival_number(sub, k)
+
+    def contact_places(self, sub: ArrayLike, how_many: int = 3) -> I64:
+        """Where somebody likes to be: indices into PLACE_NAMES, shape (subscribers, how_many), some twice.
+
+        Drawn by the segment's places of contact (weights 8, 7 .. 1); places to which somebody's likings lead
+        weigh six times as much (five for those that the segment has none of), so that both go together.
+        """
+        i = np.atleast_1d(np.asarray(sub, dtype=np.int64))
+        segment, likes = self.segment[i], self.likes[i]
+        usual, more = _PLACE_OF_WEIGHT, _MORE_IF_LIKED
+        extra = more[segment] * (likes[:, np.newaxis] >> np.arange(len(CONTENTS)) & 1)
+        total = usual.shape[1] + extra.sum(axis=1)
+        picked = []
+        for k in range(how_many):
+            at = scale(self.draws.u32("contact_place", i, 0, k), total)
+            place = usual[segment, np.minimum(at, usual.shape[1] - 1)]
+            beyond = np.flatnonzero(at >= usual.shape[1])
+            passed = (at[beyond] - usual.shape[1])[:, np.newaxis] >= np.cumsum(extra[beyond], axis=1)
+            place[beyond] = _PLACE_OF_CONTENT[np.count_nonzero(passed, axis=1)]
+            picked.append(place)
+        return np.stack(picked, axis=1)
+
+    def active_on(self, day: int, subs: ArrayLike) -> NDArray[np.bool_]:
+        """Whether people have to do with this network on a day: customers, and roamers on a visit."""
+        i = np.asarray(subs, dtype=np.int64)
+        own = (self.start_day[i] <= day) & (day < self.leave_day[i])
+        return np.where(self.origin[i] > 0, self.changes.visiting(i, day), own)
+
+    def handset_at(self, day: int, subs: ArrayLike) -> tuple[I64, I64, NDArray[np.uint8]]:
+        """On a day: whose line the SIM's handset is of, which of that line it is, and its model."""
+        i = np.asarray(subs, dtype=np.int64)
+        line = self.changes.line(i, day, self.start_day)
+        generation = self.changes.generation(line, day)
+        return line, generation, self.changes.model(line, generation, self.terminal[line])
+
+    def terminal_at(self, day: int, subs: ArrayLike) -> NDArray[np.uint8]:
+        """Models of the handsets that SIMs are in on a day; indices into TERMINALS."""
+        return self.handset_at(day, subs)[2]
+
+    def imei_at(self, day: int, subs: ArrayLike) -> U64:
+        """IMEIs of the handsets that SIMs are in on a day."""
+        return self.changes.imei(*self.handset_at(day, subs))
+
+    def _imsi(self, i: I64) -> U64:
+        prefix = self.numbers.imsi_prefix[self.origin[i]]
+        return prefix * np.uint64(_IMSI_SERIALS) + self.numbers.imsi_serials.forward(i)
+
+    def _range_of(self, i: I64) -> I64:
+        """Which range of numbers somebody has one of."""
+        city = self.numbers.city_of_cell[self.home[i]].astype(np.int64)
+        origin = self.origin[i].astype(np.int64)
+        return np.where(origin > 0, _CITY_SHIFT + origin, city)
+
+    def _msisdn(self, i: I64) -> U64:
+        prefix = self.numbers.msisdn_prefix[self._range_of(i)]
+        return prefix * np.uint64(_MOBILE_SERIALS) + self.numbers.msisdn_serials.forward(i)
+
+    def sub_of_msisdn(self, msisdn: ArrayLike) -> I64:
         """Subscribers of numbers (integers), -1 where the number is nobody's."""
-        return self._lookup(msisdn, self.msisdn_prefix, self.msisdn_serials)
+        return self._lookup(msisdn, self.numbers.msisdn_serials, self._msisdn)
 
-    def sub_of_imsi(self, imsi: ArrayLike) -> NDArray[np.int64]:
+    def sub_of_imsi(self, imsi: ArrayLike) -> I64:
         """Subscribers of identities (integers), -1 where the identity is nobody's."""
-        return self._lookup(imsi, self.imsi_prefix, self.imsi_serials)
+        return self._lookup(imsi, self.numbers.imsi_serials, self._imsi)
 
-    def _lookup(self, number: ArrayLike, prefix: int, serials: Permutation) -> NDArray[np.int64]:
+    def _lookup(self, number: ArrayLike, serials: Permutation, forward: Callable[[I64], U64]) -> I64:
         value = np.asarray(number, dtype=np.uint64)
-        modulus = np.uint64(serials.modulus)
-        sub = serials.backward(value % modulus).astype(np.int64)
-        return np.where((value // modulus == np.uint64(prefix)) & (sub < self.n), sub, -1)
+        flat = value.reshape(-1)
+        sub = serials.backward(flat % np.uint64(serials.modulus)).astype(np.int64)
+        known = sub < self.n
+        back = forward(np.where(known, sub, 0))  # right only if the whole number is theirs
+        return np.where(known & (back == flat), sub, -1).reshape(value.shape)
 
     def imsi_text(self, sub: int) -> str:
         """The fifteen digits."""
@@ -136,14 +353,22 @@ class Population:
         return str(int(self.msisdn[sub]))
 
     def imei_text(self, sub: int) -> str:
-        """The fifteen digits, check digit last."""
+        """The fifteen digits on day 0, check digit last."""
         return f"{int(self.imei[sub]):015d}"
 
-    def extract(self) -> dict[str, list[object]]:
-        """Columns of the extract that BOSS/BI gives the platform."""
+    def extract(self, day: int = 0) -> dict[str, list[Any]]:
+        """Columns of the extract that BOSS/BI gives the platform, a row for everybody in the world.
+
+        Rows whose `customer` is false (roamers; customers to come or gone) are no part of it: BOSS does not
+        know them. There is no segment: BOSS has no such column. The terminal is the model by the last IMEI.
+        """
+        everybody = np.arange(self.n, dtype=np.int64)
         held = [
             [name for bit, name in enumerate(SERVICES) if mask >> bit & 1] for mask in self.services.tolist()
         ]
+        from_yuan = np.array([yuan for yuan, _ in ARPU_BANDS])
+        bands = np.searchsorted(from_yuan, self.arpu_yuan, side="right") - 1
+        customer = (self.origin == 0) & self.active_on(day, everybody)
         return {
             "imsi": [f"{value:015d}" for value in self.imsi.tolist()],
             "msisdn": [str(value) for value in self.msisdn.tolist()],
@@ -152,136 +377,37 @@ class Population:
             "often_rejects": self.often_rejects.tolist(),
             "services": list(held),
             "language": [LANGUAGES[value] for value in self.language.tolist()],
+            "tariff": [TARIFFS[value].name for value in self.tariff.tolist()],
+            "arpu_band": [ARPU_BANDS[value][1] for value in bands.tolist()],
+            "age": self.age.tolist(),
+            "terminal": [TERMINALS[value].name for value in self.terminal_at(day, everybody).tolist()],
+            "customer": customer.tolist(),
         }
 
 
 def build_population(scenario: WorldScenario, ground: Ground, draws: Draws) -> Population:
-    """Draws everybody."""
-    sub = np.arange(scenario.subscribers, dtype=np.int64)
-    segment = _segments(scenario, draws, sub)
-    home, work = _anchors(ground, draws, sub, segment)
-    habits, usage = scenario.habits, scenario.usage
-    u = draws.block("habit", sub)
-    often_off = u[0] < threshold_q32(habits.often_off_share)
-    often_rejects = u[1] < threshold_q32(habits.often_rejects_share)
-    shares = np.array(scenario.segments.weights())
-    night = _column(lambda s: s.night_off)
-    night = np.minimum(night * habits.nightly_off_share / _weighted_mean(night, shares), 1.0)
-    terminal = _terminals(draws.u32("terminal", sub), segment)
-    rates = draws.block("rate", sub)
-    numbers = keyed_permutation(draws, 1, _MOBILE_SERIALS)
-    identities = keyed_permutation(draws, 2, _IMSI_SERIALS)
-    imsi_prefix = int(scenario.numbering.imsi_prefix) * 10 ** (6 - len(scenario.numbering.imsi_prefix))
-    msisdn_prefix = int(scenario.numbering.msisdn_prefix)
-    friends = 2 + (LOGNORMAL.quantile(draws.u32("friend", sub, 1)) * 5 >> 16)
-    masks = np.zeros(len(sub), dtype=np.uint16)
-    for bit, share in enumerate(_HOLDINGS):
-        masks |= (draws.chance(share, "holding", sub, 0, bit).astype(np.uint16) << bit).astype(np.uint16)
-    calls, texts = _column(lambda s: s.calls), _column(lambda s: s.texts)
+    """Draws everybody, so many at a time that little but the columns themselves is in memory."""
+    n = scenario.subscribers
+    plan = Plan.of(scenario, ground, draws)
+    columns = {name: np.empty(n, dtype=dtype) for name, dtype in DTYPES.items()}
+    for first in range(0, n, CHUNK):
+        some = np.arange(first, min(first + CHUNK, n), dtype=np.int64)
+        for name, values in plan.rows(some).items():
+            columns[name][first : first + len(some)] = values
+    ties, changes = Ties(draws, n), scenario.changes
     return Population(
         draws=draws,
-        imsi_prefix=imsi_prefix,
-        msisdn_prefix=msisdn_prefix,
-        imsi_serials=identities,
-        msisdn_serials=numbers,
-        imsi=np.uint64(imsi_prefix * _IMSI_SERIALS) + identities.forward(sub),
-        msisdn=np.uint64(msisdn_prefix * _MOBILE_SERIALS) + numbers.forward(sub),
-        imei=imei(terminal, scale(draws.u32("terminal", sub, 0, 1), 1_000_000)),
-        terminal=terminal,
-        segment=segment,
-        brand=pick_rows(draws.u32("brand", sub), _rows(lambda s: s.brands)[segment]).astype(np.uint8),
-        language=(u[2] < threshold_q32(habits.english_share)).astype(np.uint8),
-        services=masks,
-        home_cell=home,
-        work_cell=work,
-        often_off=often_off,
-        often_rejects=often_rejects,
-        nightly_off=u[3] < threshold_q32(night)[segment],
-        reject_q16=np.where(often_rejects, 22_000, 1_600).astype(np.int32),
-        no_answer_q16=np.full(len(sub), 5_200, dtype=np.int32),
-        call_rate_q16=_rate(usage.calls_per_day, calls, shares, segment, rates[0]),
-        call_in_rate_q16=_rate(usage.incoming_calls_per_day, calls, shares, segment, rates[0]),
-        service_rate_q16=_rate(
-            usage.service_calls_per_day, _column(lambda s: s.services), shares, segment, rates[1]
+        usage=scenario.usage,
+        origins=("", *(origin.name for origin in scenario.numbering.origins)),
+        numbers=numbers_of(scenario.numbering, ground, draws),
+        ties=ties,
+        changes=Changes.of(
+            draws,
+            ties,
+            keyed_permutation(draws, 3, SERIALS),
+            changes.handset_changes_per_month,
+            changes.handset_swaps_per_month,
+            changes.second_sim_share,
         ),
-        text_rate_q16=_rate(usage.texts_per_day, texts, shares, segment, rates[2]),
-        text_in_rate_q16=_rate(usage.incoming_texts_per_day, texts, shares, segment, rates[2]),
-        degree=np.minimum(friends, 60).astype(np.uint8),
+        **columns,
     )
-
-
-def _segments(scenario: WorldScenario, draws: Draws, sub: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Half of a community belongs to its main segment; shares over the world stay as given."""
-    bounds = shares_q32(scenario.segments.weights())
-    u = draws.block("segment", sub)
-    main = draws.u32("community", sub // COMMUNITY)
-    return pick(np.where(u[0] & 1, main, u[1]), bounds).astype(np.uint8)
-
-
-def _anchors(
-    ground: Ground, draws: Draws, sub: NDArray[np.int64], segment: NDArray[np.uint8]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Home and work cells. A community shares a home cell; three in four of its members live there."""
-    town = np.flatnonzero((ground.kind == 0) & (ground.place < 0))
-    out = ground.x_m.astype(np.int64) ** 2 + ground.y_m.astype(np.int64) ** 2
-    edge = town[np.argsort(out[town], kind="stable")][len(town) * 2 // 3 :]
-    office, campus = ground.cells_of_kind("office"), ground.cells_of_kind("campus")
-    areas: dict[str, Cells] = {"town": town, "edge": edge, "office": office, "campus": campus}
-    u, w = draws.block("home", sub), draws.block("work", sub)
-    shared = draws.block("community", sub // COMMUNITY)[1]
-    together = u[0] < threshold_q32(0.75)
-    home = np.zeros(len(sub), dtype=np.int32)
-    work = np.zeros(len(sub), dtype=np.int32)
-    for index, s in enumerate(SEGMENTS):
-        mine = np.flatnonzero(segment == index)
-        # A fifth of those with a dormitory or an office park to go to live or work elsewhere all the same.
-        home[mine] = _one_of(areas[s.home], town, np.where(together, shared, u[1])[mine], u[2][mine])
-        if s.work == "none":
-            work[mine] = home[mine]
-        else:
-            work[mine] = _one_of(areas[s.work], town, w[0][mine], w[1][mine])
-    return home, work
-
-
-def _one_of(area: Cells, other: Cells, where: U32, elsewhere: U32) -> Cells:
-    """A cell of an area; one time in five, or where the world has no such area, a cell of the other."""
-    anywhere: Cells = other[scale(where, len(other))]
-    if len(area) == 0:
-        return anywhere
-    return np.where(elsewhere < threshold_q32(0.2), anywhere, area[scale(where, len(area))])
-
-
-def _terminals(u: U32, segment: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Handset models: by the segment's price classes, the newer models of a class as often as the older."""
-    prices = [t.price_class for t in TERMINALS]
-    weights = np.array([[s.prices[p - 1] / prices.count(p) for p in prices] for s in SEGMENTS])
-    return pick_rows(u, shares_q32(weights)[segment]).astype(np.uint8)
-
-
-def _column(read: Callable[[Segment], float]) -> NDArray[np.float64]:
-    return np.array([read(s) for s in SEGMENTS], dtype=np.float64)
-
-
-def _rows(read: Callable[[Segment], tuple[float, ...]]) -> NDArray[np.uint64]:
-    return shares_q32(np.array([read(s) for s in SEGMENTS], dtype=np.float64))
-
-
-def _weighted_mean(values: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    total = weight = 0.0
-    for value, share in zip(
-        values.tolist(), shares.tolist(), strict=True
-    ):  # one order of summation everywhere
-        total += value * share
-        weight += share
-    return total / weight
-
-
-def _rate(
-    mean: float, factors: NDArray[np.float64], shares: NDArray[np.float64], segment: NDArray[np.uint8], u: U32
-) -> NDArray[np.int32]:
-    """Personal daily rates times 65536: log-normal round the segment's, the given mean over the world."""
-    base = np.floor(mean * factors / _weighted_mean(factors, shares) / _LOGNORMAL_HALF_MEAN * ONE_Q16).astype(
-        np.int64
-    )
-    personal: NDArray[np.int64] = base[segment] * LOGNORMAL_HALF.quantile(u) >> 16
-    return np.minimum(personal, 60 * ONE_Q16).astype(np.int32)

@@ -6,7 +6,7 @@ For a contact c of subscriber s with offer o, all in logits:
     moment(c)      = weights of what holds (fading ones: weight (1 - age / within)) + weight of the hour
     eta(c)         = logit + affinity + moment + weight(channel) - fatigue x recent contacts
     taken up       if eta + L(c) >= 0, L logistic: with probability 1 / (1 + exp(-eta))
-    complains      if complaint_logit + annoyance + L'(c) >= 0
+    complains      if complaint_logit + annoyance + proneness(s) + L'(c) >= 0
     says stop      if stop_logit + annoyance + L"(c) >= 0, and not taken up
     annoyance      = complaint_fatigue x recent contacts + complaint_bad_moment where moment(c) <= 0
     organic time   = E(s, o) / rate, E exponential, rate = organic_per_day x exp(z / 2) / exp(1 / 8)
@@ -46,6 +46,7 @@ _WORD_BOUNDS = (0, 2_800_000_000, 3_900_000_000)  # a first order word is used b
 _CHATTER = ("谢谢", "?", "什么意思")
 _CHATTER_Q32 = 40_000_000  # about 1 % of the rest write back something that orders nothing
 _MAX_ORDINAL = 1 << 12
+_PRONE = 780  # a standard deviation of proneness to complain (42 steps) is half a logit
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,8 @@ class ResponseModel:
         annoyed = terms.complaint_fatigue * recent_contacts + (
             terms.complaint_bad_moment if right <= 0 else 0
         )
-        complain = terms.complaint + annoyed + LOGISTIC.at(words[2]) >= 0
+        prone = (int(population.complaint[sub]) - 128) * _PRONE
+        complain = terms.complaint + annoyed + prone + LOGISTIC.at(words[2]) >= 0
         stop = not take_up and terms.stop + annoyed + LOGISTIC.at(words[3]) >= 0
         pick = self.draws.one("reply", sub, self.replicate, _key(terms.key, ordinal))
         reply = ""

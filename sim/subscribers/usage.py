@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sim.draws import EXPONENTIAL, LOGNORMAL, LOGNORMAL_HALF, U32, pick, scale, shares_q32, threshold_q32
 from sim.scenario import DAY_US
+from sim.subscribers.column import Column
 from sim.subscribers.diary import days_of
 from sim.subscribers.habitat import Habitat, Subs, chosen
 
@@ -136,7 +137,7 @@ def arrivals(
     purpose: str,
     day: int,
     who: I64,
-    rate_q16: NDArray[np.int32],
+    rate_q16: Column[np.int32],
     hours: tuple[int, ...],
     span: Span,
 ) -> tuple[I64, I64, I64]:

@@ -5,8 +5,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from experiments.arm import boss_of
 from experiments.audit import read_policy
 from experiments.inputs import (
     ListDraw,
@@ -19,11 +21,30 @@ from experiments.inputs import (
     world_files,
 )
 from experiments.study import Eligible, Lists, load_study
+from sim.backoffice.boss import UnknownCustomer
 from sim.draws import Draws
 from sim.scenario import load_world
 from sim.world import build_world
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+def test_nobody_but_customers_is_eligible_or_in_the_file(tmp_path):
+    world = build_world(load_world(SCENARIOS / "worlds" / "town.yaml"), 7)
+    extract = world_files(world, tmp_path)
+    customers = np.flatnonzero(extract["customer"])
+    assert 0.97 * world.n < len(customers) < world.n
+    nobody = draw_lists(Lists(do_not_disturb_share=0.0, control_group_share=0.0), world.draws, world.n)
+    assert np.array_equal(eligible_set(Eligible(), extract, nobody), customers)
+    table = pq.read_table(tmp_path / "extract.parquet")
+    assert table["imsi"].to_pylist() == [extract["imsi"][i] for i in customers]
+    assert {"tariff", "arpu_band", "age", "terminal"} <= set(table.column_names)
+    assert "segment" not in table.column_names  # BOSS does not know it
+    boss = boss_of(extract)
+    assert boss.customer(extract["msisdn"][customers[0]]).imsi == extract["imsi"][customers[0]]
+    stranger = next(i for i in range(world.n) if not extract["customer"][i])
+    with pytest.raises(UnknownCustomer):
+        boss.customer(extract["msisdn"][stranger])
 
 
 def test_lists_are_keyed_by_seed_and_apart():
@@ -113,7 +134,7 @@ def test_the_platform_accepts_what_is_written_for_it(town, tmp_path):
         )  # fmt: skip
         config = load_config(files.config)
         state, zone = load_state(config)
-        assert len(state.profiles) == 120
+        assert len(state.profiles) == sum(extract["customer"])
         assert len(state.campaigns) == 3
         assert [c.mode for c in state.campaigns] == ["trigger" if listed is None else "group"] * 3
         assert zone == ZoneInfo("Asia/Shanghai")

@@ -180,4 +180,4 @@ def test_golden_hash(town):
         switched.graceful,
     ):
         digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "dd56afc090de335386ad367e85ca8d40d7967b67279444d88a8615453d530e29"
+    assert digest.hexdigest() == "72fa476caa5db6a33dccd32984a25475009dfe792ee1dcaad2b9fd239b689b06"

@@ -150,4 +150,4 @@ def test_golden_hash(town):
         for field in fields(table):
             column = getattr(table, field.name)
             digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "76c6546e4e17a6ea4d9af5007839663e8328e00d02799475cd75a245249b6092"
+    assert digest.hexdigest() == "eb5f9e5985a662c87a03cabb0a45490bed1135f7bcf91ed780ba54387baed8a3"
