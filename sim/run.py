@@ -109,6 +109,11 @@ class Inhabitants:
     def journeys(self, from_us: int, to_us: int) -> Journeys:
         return Journeys.none()
 
+    def imei_at(self, day: int) -> NDArray[np.uint64]:
+        subs = np.arange(self._world.n)
+        parts = [self._world.population.imei_at(day, subs[some]) for some in self._chunks()]
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
     def dialogue(self, dialogue: int) -> tuple[str, str]:
         raise LookupError(dialogue)
 
@@ -316,7 +321,7 @@ def sub_of_msisdn(world: World, number: str) -> int:
 
 def _identities(world: World) -> Identities:
     population = world.population
-    return Identities(population.imsi[:], population.msisdn[:], population.imei[:])
+    return Identities(population.imsi[:], population.msisdn[:])
 
 
 def _nobody(sub: int, offer: str, t_us: int) -> None:

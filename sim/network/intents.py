@@ -157,6 +157,9 @@ class People(Protocol):
     def texts(self, from_us: int, to_us: int) -> Texts: ...
     def services(self, from_us: int, to_us: int) -> Services: ...
     def journeys(self, from_us: int, to_us: int) -> Journeys: ...
+    def imei_at(self, day: int) -> NDArray[np.uint64]:
+        """IMEI of the handset in which everybody's SIM is on a day, all fifteen digits as an integer."""
+
     def dialogue(self, dialogue: int) -> tuple[str, str]:
         """Code and answer of a USSD query; the first is number 1."""
 
@@ -176,7 +179,6 @@ class Identities:
 
     imsi: NDArray[np.uint64]
     msisdn: NDArray[np.uint64]
-    imei: NDArray[np.uint64]
 
     @property
     def n(self) -> int:

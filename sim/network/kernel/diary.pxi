@@ -37,6 +37,7 @@ cdef int open_block(Network net) except -1:
     cdef int64_t from_us = net.block_end_us, to_us
     people = net.people
     to_us = min((from_us // net.block_us + 1) * net.block_us, net.end_us)
+    handsets_of(net, from_us // DAY)
     first = from_us == net.start_us
     trips = people.trips(from_us - LONGEST_RIDE if first else from_us, to_us)
     net.trip_leave, net.trip_ride = column(trips.leave_us), column(trips.ride_us)
@@ -73,6 +74,14 @@ cdef int open_block(Network net) except -1:
         net.cursor[k].at = 0
         net.cursor[k].end = len(rows)
     net.block_end_us = to_us
+    return 0
+
+
+cdef int handsets_of(Network net, int64_t day) except -1:
+    """Handsets change with the days; no block is longer than one."""
+    if day != net.imei_day:
+        net.imei = column(net.people.imei_at(day), np.uint64)
+        net.imei_day = day
     return 0
 
 

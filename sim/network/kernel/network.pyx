@@ -74,7 +74,8 @@ cdef class Network:
     cdef Station *stations
     cdef uint64_t *imsi
     cdef uint64_t *msisdn
-    cdef uint64_t *imei
+    cdef const uint64_t[::1] imei      # of the day
+    cdef int64_t imei_day
     cdef object _columns
     cdef int32_t cells, bscs, mscs
     cdef int32_t msc_of_bsc[256]
@@ -174,9 +175,11 @@ cdef class Network:
         self.now_us = start_us
         self._columns = tuple(
             np.ascontiguousarray(values, dtype=np.uint64)
-            for values in (identities.imsi, identities.msisdn, identities.imei)
+            for values in (identities.imsi, identities.msisdn)
         )
-        self.imsi, self.msisdn, self.imei = pointer(self._columns[0]), pointer(self._columns[1]), pointer(self._columns[2])
+        self.imsi, self.msisdn = pointer(self._columns[0]), pointer(self._columns[1])
+        self.imei_day = -1
+        handsets_of(self, start_us // DAY)
         self.stations = <Station *>calloc(self.n + 1, sizeof(Station))
         if self.stations == NULL:
             raise MemoryError

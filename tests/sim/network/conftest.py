@@ -26,6 +26,7 @@ SUBSCRIBERS = 6
 TEXT_COLUMNS = ("t_us", "sub", "kind", "peer_sub", "peer_number", "text_id")
 CALL_COLUMNS = (*TEXT_COLUMNS[:-1], "alert_us", "ring_us", "talk_us", "intent", "hangup")
 EPOCH = 1_180_886_400_000_000
+FIRST_IMEI = 490154203237510
 
 SCENARIO = WorldScenario(
     world="w",
@@ -75,6 +76,9 @@ class Script:
             power=lambda *span: between(self.power, power, *span),
             calls=lambda *span: between(self.calls, CALL_COLUMNS, *span),
             texts=lambda *span: between(self.texts, TEXT_COLUMNS, *span),
+            imei_at=lambda day: (
+                np.arange(SUBSCRIBERS, dtype=np.uint64) + np.uint64(490154203237510 + 100 * day)
+            ),
             services=lambda *span: Services.none(),
             journeys=lambda *span: Journeys.none(),
             next_on_us=lambda sub, after_us: min(
@@ -126,9 +130,7 @@ def topology():
 @pytest.fixture
 def identities() -> Identities:
     n = np.arange(SUBSCRIBERS, dtype=np.uint64)
-    return Identities(
-        n + np.uint64(1010000000001), n + np.uint64(8613900000001), n + np.uint64(490154203237510)
-    )
+    return Identities(n + np.uint64(1010000000001), n + np.uint64(8613900000001))
 
 
 @pytest.fixture

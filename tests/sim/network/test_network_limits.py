@@ -54,6 +54,7 @@ def crowd(n: int, cell: int, calls: SimpleNamespace) -> SimpleNamespace:
     awake = SimpleNamespace(t_us=nothing, sub=nothing, on=nothing.astype(bool), graceful=nothing.astype(bool))
     return SimpleNamespace(
         trips=lambda *_: still,
+        imei_at=lambda _: np.zeros(n, np.uint64),
         power=lambda *_: awake,
         calls=made,
         texts=lambda *_: silent,
@@ -93,7 +94,7 @@ def test_blocking_is_that_of_erlang_b(topology, library, channels, per_hour) -> 
     n, hours, cell = 9000, 24, 0
     people = crowd(n, cell, poisson_calls(n, 3, per_hour, hours, 120.0))
     numbers = np.arange(n, dtype=np.uint64)
-    identities = Identities(numbers + np.uint64(1010000000000), numbers + np.uint64(8613900000000), numbers)
+    identities = Identities(numbers + np.uint64(1010000000000), numbers + np.uint64(8613900000000))
 
     def live(tch: int):
         limits = np.full(topology.n, 0, np.int32)
@@ -126,7 +127,7 @@ def test_without_an_sdcch_nothing_reaches_the_a_interface(
     numbers = np.arange(6, dtype=np.uint64)
     net = build_network(
         Settings(t3212_us=10_000 * HOUR), Changed(topology, sdcch=limits, tch=limits + 10),
-        Identities(numbers + np.uint64(1), numbers + np.uint64(1), numbers), story.people(), Draws(5),
+        Identities(numbers + np.uint64(1), numbers + np.uint64(1)), story.people(), Draws(5),
         library, 0, 3 * HOUR,
     )  # fmt: skip
     net.settle(3 * HOUR)
@@ -236,7 +237,7 @@ def test_texts_queue_for_a_channel_and_all_arrive(topology, library, script, cel
     numbers = np.arange(n, dtype=np.uint64)
     net = build_network(
         Settings(t3212_us=10_000 * HOUR), Changed(topology, sdcch=limits, tch=limits),
-        Identities(numbers + np.uint64(1), numbers + np.uint64(1), numbers),
+        Identities(numbers + np.uint64(1), numbers + np.uint64(1)),
         script([here] * n, texts=texts).people(), Draws(5), library, 0, 3 * HOUR,
     )  # fmt: skip
     net.keep_journal()
@@ -246,3 +247,29 @@ def test_texts_queue_for_a_channel_and_all_arrive(topology, library, script, cel
     spans = sorted((begun.start_us, begun.end_us) for begun in received)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert net.traffic()["sdcch_refused"][here] >= n - 1
+
+
+def test_the_handset_of_the_day_is_asked_for_its_imei(topology, library, identities, script, cell_of) -> None:
+    power = [
+        (day * 24 * HOUR + (2 + k) * HOUR, 0, k % 2 == 1, True) for day in range(2) for k in range(20)
+    ]  # fmt: skip
+    story = script([cell_of(4097)] * 6, power=power)
+    net = build_network(
+        Settings(t3212_us=10_000 * HOUR),
+        topology,
+        identities,
+        story.people(),
+        Draws(5),
+        library,
+        0,
+        48 * HOUR,
+    )
+    net.settle(48 * HOUR)
+    batch, _ = net.window(48 * HOUR)
+    shown = [
+        (t >= 24 * HOUR, m["imei"])
+        for t, (_, _, m) in zip(batch.t_us, messages(batch), strict=True)
+        if "imei" in m
+    ]
+    assert {day for day, _ in shown} == {False, True}
+    assert set(shown) == {(False, "490154203237510"), (True, "490154203237610")}
