@@ -64,6 +64,11 @@ PURPOSES: Final[dict[str, int]] = {
     "travel": 33,
     "power_night": 34,
     "power_day": 35,
+    "favourite": 36,
+    "journey": 37,
+    "festival": 38,
+    "crossing": 39,
+    "event": 40,
     # calls and texts
     "call_own": 50,
     "call_own_detail": 51,

@@ -29,6 +29,7 @@ from sim.network.smsc import Part, ServiceCentre, Story
 from sim.network.wire import WireBatch
 from sim.scenario import WorldScenario
 from sim.subscribers import diary, usage
+from sim.subscribers.journeys import Crossings
 from sim.subscribers.response import Decision, Moment, ResponseModel
 from sim.subscribers.walk import Trips
 from sim.world import World, build_world
@@ -107,7 +108,8 @@ class Inhabitants:
         return Services.none()
 
     def journeys(self, from_us: int, to_us: int) -> Journeys:
-        return Journeys.none()
+        parts = [diary.journeys(self._world, from_us, to_us, some) for some in self._chunks()]
+        return Journeys(*_in_order(_joined(parts, Crossings)))
 
     def imei_at(self, day: int) -> NDArray[np.uint64]:
         subs = np.arange(self._world.n)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -36,6 +36,7 @@ __all__ = [
     "DAY_US",
     "BscScenario",
     "CityScenario",
+    "EventScenario",
     "HabitScenario",
     "LineScenario",
     "NetworkScenario",
@@ -208,7 +209,17 @@ class HabitScenario(Strict):
         0.03, description="Share of subscribers who go to the airport on a day."
     )
     flight_share: Share = Field(
-        0.6, description="Share of airport visits that end in a flight, with the handset off."
+        0.6, description="Share of airport visits that are the beginning or the end of a flight."
+    )
+    train_journeys_per_month: float = Field(
+        0.15,
+        description="Journeys by train to other networks, of one to seven days, per subscriber in 30 days.",
+        ge=0,
+        le=2,
+    )
+    abroad_share: Share = Field(0.08, description="Share of flights that lead to another country.")
+    festival_travel_share: Share = Field(
+        0.35, description="Share of subscribers who travel home for the Spring Festival, in its year's weeks."
     )
     english_share: Share = Field(0.02, description="Share of subscribers who asked for English.")
 
@@ -245,6 +256,31 @@ class ChangeScenario(Strict):
         ge=0,
         le=0.08,
     )
+
+
+class EventScenario(Strict):
+    """Something that draws a crowd to a place on one day."""
+
+    name: str = Field(description="Name of the event.", pattern=r"^[a-z][a-z0-9-]*$")
+    kind: Literal["concert", "exhibition"] = Field(
+        "concert",
+        description="concert: all come before it opens and leave when it closes; "
+        "exhibition: people come and go while it is open.",
+    )
+    place: str = Field(description="Name of the place where it happens.", pattern=r"^[a-z][a-z0-9-]*$")
+    day: int = Field(description="Day of the world (1 = the date of `epoch`).", ge=1)
+    opens_h: float = Field(19.5, description="Hour at which it begins.", ge=6, le=21)
+    closes_h: float = Field(22.0, description="Hour at which it ends.", ge=7, le=22.25)
+    visitors: int = Field(description="How many subscribers come, on average over seeds.", ge=1)
+    within_km: float | None = Field(
+        None, description="Only people who live within so many kilometres come; by default anybody.", gt=0
+    )
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.closes_h < self.opens_h + 0.5:
+            raise ValueError("events: closes_h at least half an hour after opens_h")
+        return self
 
 
 class SegmentShares(Strict):
@@ -292,6 +328,7 @@ class WorldScenario(Strict):
     changes: ChangeScenario = Field(
         ChangeScenario(), description="New handsets, swapped handsets, customers who come and go."
     )
+    events: list[EventScenario] = Field([], description="Events that draw crowds.", max_length=100)
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
@@ -324,6 +361,8 @@ class WorldScenario(Strict):
                 f"timezone: a zone without clock changes ({self.timezone} has them in {self.epoch.year})"
             )
         check_places(self.network, self.places)
+        if self.network.is_town:
+            self.check_events({place.name for place in self.places})
         return self
 
     @property
@@ -331,6 +370,12 @@ class WorldScenario(Strict):
         """Where the cell list of the network is; None if the map is drawn."""
         named = self.network.cell_list
         return None if named is None else self._folder / named
+
+    def check_events(self, places: set[str]) -> None:
+        """Raises ValueError for an event at none of these places."""
+        for event in self.events:
+            if event.place not in places:
+                raise ValueError(f"events: the name of a place ({event.place} of {event.name} is none)")
 
     @property
     def epoch_unix_us(self) -> int:

@@ -31,7 +31,8 @@ class World:
 
 
 def build_world(scenario: WorldScenario, seed: int) -> World:
-    """Lays out the network and draws the people."""
+    """Lays out the network and draws the people. Raises ValueError for an event at no place of the map."""
     draws = Draws(seed)
     topology = build_topology(scenario, draws)
+    scenario.check_events({place.name for place in topology.places})
     return World(scenario, draws, topology, build_population(scenario, topology, draws))

@@ -167,7 +167,7 @@ class People(Protocol):
         """When somebody next switches on; -1: not within two days."""
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Cell and power of everybody."""
+        """Cell (-1: in another network) and power of everybody."""
 
     def text(self, text_id: int) -> str:
         """The wording of a text."""

@@ -1,12 +1,15 @@
 """Where people go and when their handsets are on: for any choice of subscribers and any span of time.
 
-A day starts and ends at home. It is made of at most five trips (to work, out at noon and back, out in the
-evening, home; or errands and outings on a free day; or a journey to the airport), each along the route of the
-map at a speed of its own (`sim.subscribers.walk`). Everything is a function of (seed, subscriber, day), so
-nobody else's day and no other day has to be drawn with it.
+A day starts and ends at home, or in another network. It is made of at most six trips: to work, out at noon and
+back, out in the evening, perhaps on to a second place, home; or outings on a free day. Where outings lead is
+`sim.subscribers.outings`' to say, how long they last follows from the place; evenings without one are spent at
+home. Events and journeys replace parts of a day (`events`, `journeys`); the calendar (`almanac`) says what
+kind of day it is. Everything is a function of (seed, subscriber, day), so nobody else's day and no other day
+has to be drawn with it.
 
 Handsets go off at night by habit, by day for meetings, flights and empty batteries. Switching off properly
-sends an IMSI detach; a dead battery sends nothing (`graceful` is False).
+sends an IMSI detach; a dead battery sends nothing (`graceful` is False). Who is no customer any more, or not
+yet, and who visits another network, is never on here.
 """
 
 from __future__ import annotations
@@ -17,23 +20,33 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.draws import NORMAL, ONE_Q16, U32, pick_rows, scale, shares_q32, threshold_q32
+from sim.draws import NORMAL, ONE_Q16, U32, scale, threshold_q32
 from sim.scenario import DAY_US
+from sim.subscribers.almanac import FESTIVAL, HOLIDAY, WORKDAY, day_kind, new_year_near
+from sim.subscribers.events import visits
 from sim.subscribers.habitat import Habitat, Subs, chosen
-from sim.subscribers.segments import OUTINGS, SEGMENTS
-from sim.subscribers.walk import LONGEST_RIDE_US, Trips, walk
+from sim.subscribers.journeys import Away, Crossings, away, crossings
+from sim.subscribers.outings import choose, destinations
+from sim.subscribers.segments import SEGMENTS
+from sim.subscribers.walk import Trips, ride_us, walk
 
 I64 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 MINUTE_US: Final = 60_000_000
-TRIPS: Final = 5
+TRIPS: Final = 6
 """Trips in a day, at most."""
 _NEVER: Final = np.iinfo(np.int64).max
-_LAST_START_US: Final = 22 * 60 * MINUTE_US  # nobody sets out later, so everybody is home before midnight
-_LATEST_US: Final = 23 * 60 * MINUTE_US + 50 * MINUTE_US  # nor arrives later
+_LAST_START_US: Final = (22 * 60 + 45) * MINUTE_US  # nobody sets out later: everybody is home before midnight
+_LATEST_US: Final = (23 * 60 + 50) * MINUTE_US  # nor arrives later
+_EVENING_ENDS_US: Final = (21 * 60 + 45) * MINUTE_US  # outings end by then at the latest
 
-_FLYER_OFF_SHARE: Final = 0.9  # of those who fly; the rest forget, and their handset stays on at the airport
+_ON_SHARE: Final = 0.35  # of outings on free days, and half of it of evenings, go on to a second place
+_EVE_EARLIER_US: Final = 90 * MINUTE_US  # the last evening of the lunar year is spent at home
+_HOLIDAY_MORE: Final = 1.2  # times as many outings on public holidays
+# Share of each segment that works on a weekend day; a public holiday halves it, the Spring Festival ends it.
+_WEEKEND_WORK: Final = (0.06, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.6, 0.0)
+
 _NIGHT_KEPT: Final = 0.88  # how often a nightly habit is kept
 _NIGHT_OTHERS: Final = 0.02  # how often others switch off at night
 # Chances of being off by day: a meeting before noon, one after, an empty battery in the evening.
@@ -56,28 +69,27 @@ class Power:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """A day's trips: rows of five, _NEVER as the time of leaving where there is none."""
+    """A day's trips: rows of six, _NEVER as the time of leaving where there is none."""
 
     leaves: I64
     to: I64
-    flies: Flags
-    """Takes a flight; it is the time after trip 0 that the plan leaves at the airport."""
-    off_us: I64
-    """Since midnight: handset off for the flight."""
-    on_us: I64
+    here: I64
+    """Cell where the day begins."""
+    punctual: Flags
+    """Whether trip 0 or trip 3 is given by the time of arrival instead; shape (2, n)."""
 
 
 def trips(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Trips:
     """All trips on which somebody sets out at from_us <= t < to_us, by (sub, leave_us)."""
     who = chosen(world.population.n, subs)
-    days = [_trips(world, day, who, _plan(world, day, who)) for day in days_of(from_us, to_us)]
+    days = [_trips(world, day, who, away(world, day, who)) for day in days_of(from_us, to_us)]
     return Trips.joined(days).between(from_us, to_us)
 
 
 def power(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Power:
     """All handsets switched on and off at from_us <= t < to_us, by (t_us, sub)."""
     who = chosen(world.population.n, subs)
-    days = [_switch(world, day, who, _plan(world, day, who)) for day in days_of(from_us, to_us)]
+    days = [_switch(world, day, who, away(world, day, who)) for day in days_of(from_us, to_us)]
     columns = [
         np.concatenate([getattr(day, name) for day in days]) for name in ("t_us", "sub", "on", "graceful")
     ]
@@ -85,22 +97,37 @@ def power(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Power:
     return Power(*(column[rows] for column in columns))
 
 
+def journeys(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Crossings:
+    """All that leave the network or come to it at from_us <= t < to_us, by (t_us, sub)."""
+    who = chosen(world.population.n, subs)
+    days = [crossings(world, day, who, away(world, day, who)) for day in days_of(from_us, to_us)]
+    columns = [
+        np.concatenate([getattr(day, name) for day in days]) for name in ("t_us", "sub", "cell", "plmn", "lac")
+    ]
+    rows = within(columns[0], from_us, to_us)
+    return Crossings(*(column[rows] for column in columns))
+
+
 def state_at(world: Habitat, t_us: int, subs: Subs = None) -> tuple[NDArray[np.int32], Flags]:
-    """Cell and power of everybody chosen just after all that happens up to and at `t_us`."""
+    """Cell (-1: in another network) and power of everybody chosen, after all that happens up to `t_us`."""
     who = chosen(world.population.n, subs)
     order = np.argsort(who, kind="stable")
     day = t_us // DAY_US
-    midnight, plan = day * DAY_US, _plan(world, day, who)
-    walked = walk(world.topology, _trips(world, day, who, plan).between(midnight, t_us + 1))
-    switched = _switch(world, day, who, plan)
-    cell = world.population.home_cell[who].astype(np.int32)
-    past = walked.t_us <= t_us
-    row = order[np.searchsorted(who, walked.sub[past], sorter=order)]
-    cell[row] = walked.cell[past]  # sorted by time: the last one stays
-    on = ~_off_overnight(world, day - 1, who)
-    past = switched.t_us <= t_us
-    row = order[np.searchsorted(who, switched.sub[past], sorter=order)]
-    on[row] = switched.on[past]
+    midnight, travel = day * DAY_US, away(world, day, who)
+    walked = walk(world.topology, _trips(world, day, who, travel).between(midnight, t_us + 1))
+    crossed = crossings(world, day, who, travel)
+    switched = _switch(world, day, who, travel)
+    cell = np.where(travel.before, -1, world.population.home_cell[who]).astype(np.int32)
+    t = np.concatenate([walked.t_us, crossed.t_us])
+    past = np.flatnonzero(t <= t_us)
+    past = past[np.argsort(t[past], kind="stable")]  # the last one stays
+    sub = np.concatenate([walked.sub, crossed.sub])[past]
+    row = order[np.searchsorted(who, sub, sorter=order)]
+    cell[row] = np.concatenate([walked.cell, crossed.cell])[past]
+    on = ~_off_before(world, day, who, travel)
+    past_us = switched.t_us <= t_us
+    row = order[np.searchsorted(who, switched.sub[past_us], sorter=order)]
+    on[row] = switched.on[past_us]
     return cell, on
 
 
@@ -125,76 +152,127 @@ def _minutes(least: int, most: int, u: U32) -> I64:
     return least * MINUTE_US + scale(u, (most - least) * 60) * 1_000_000
 
 
-def _plan(world: Habitat, day: int, who: I64) -> _Plan:
+def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
     """Who sets out when and where to. Times that a late arrival makes impossible are put off by `_trips`."""
-    population, draws = world.population, world.draws
+    population, draws, kind = world.population, world.draws, day_kind(world.scenario, day)
     segment = population.segment[who].astype(np.int64)
-    u = np.concatenate([draws.block("day_plan", who, day, block) for block in range(3)])
-    o = np.concatenate([draws.block("outing", who, day, block) for block in range(2)])
+    u = np.concatenate([draws.block("day_plan", who, day, block) for block in range(2)])
     leaves = np.full((TRIPS, len(who)), _NEVER, dtype=np.int64)
     to = np.zeros((TRIPS, len(who)), dtype=np.int64)
     home, work = population.home_cell[who].astype(np.int64), population.work_cell[who].astype(np.int64)
-    works = np.array([s.work != "none" for s in SEGMENTS])[segment] & (not world.scenario.is_weekend(day))
-    out = [_outing(world, segment, o[0 + k], o[2 + k]) for k in range(2)]
+    eve = new_year_near(world.scenario, day + 1, 0) is not None
+    usual = travel.here & ~travel.before & ~travel.after & ~travel.leaves
+    works = usual & _works(kind, segment, u[7])
+    free = usual & ~works
 
     def chance(row: U32, read: list[float]) -> Flags:
-        return row < threshold_q32(read)[segment]
+        more = _HOLIDAY_MORE if kind in (HOLIDAY, FESTIVAL) else 1.0
+        return row < threshold_q32(np.minimum(np.array(read) * more, 1.0))[segment]
 
-    def put(trip: int, mask: Flags, when: I64, where: I64) -> None:
-        leaves[trip, mask], to[trip, mask] = when[mask], where[mask]
+    def put(trip: int, rows: I64, when: I64, where: I64) -> None:
+        leaves[trip, rows], to[trip, rows] = when, where
+
+    def outing(rows: I64, ordinal: int, when: I64, explores: bool, at_noon: bool = False) -> tuple[I64, I64]:
+        found = choose(
+            world, who[rows], day, ordinal, np.minimum(when // (60 * MINUTE_US), 23), free=kind != WORKDAY,
+            festival=kind == FESTIVAL, explores=explores, at_noon=at_noon,
+        )  # fmt: skip
+        return found.cell, found.stay_us
 
     # A working day: to work; perhaps out at noon and back; perhaps out in the evening; home.
-    begins = _spread(np.array([s.leaves_min for s in SEGMENTS])[segment], 25, u[0])
-    ends = _spread(np.array([s.returns_min for s in SEGMENTS])[segment], 35, u[1])
-    noon = works & chance(u[2], [s.lunch_out for s in SEGMENTS])
-    evening = works & chance(u[3], [s.evening_out for s in SEGMENTS])
-    at_noon = _spread(12 * 60, 15, u[4])
-    put(0, works, begins, work)
-    put(1, noon, at_noon, out[0])
-    put(2, noon, at_noon + _minutes(30, 60, u[5]), work)
-    put(3, evening, ends, out[1])
-    put(4, works, np.where(evening, ends + _minutes(40, 140, u[6]), ends), home)
-    # A free day: an outing by day and one in the evening, each with its own way home.
-    free = ~works
-    first = free & chance(u[2], [s.weekend_out for s in SEGMENTS])
-    second = free & chance(u[3], [s.evening_out for s in SEGMENTS])
-    sets_out = _spread(np.array([max(s.leaves_min, 9 * 60) for s in SEGMENTS])[segment], 70, u[0]) + _minutes(
-        0, 150, u[4]
-    )
-    later = _spread(17 * 60 + 45, 50, u[1])
-    put(0, first, sets_out, out[0])
-    put(1, first, sets_out + _minutes(50, 230, u[5]), home)
-    put(3, second, later, out[1])
-    put(4, second, later + _minutes(40, 150, u[6]), home)
-    return _journey(world, day, who, segment, leaves, to)
+    rows = np.flatnonzero(works)
+    begins = _spread(np.array([s.leaves_min for s in SEGMENTS])[segment[rows]], 25, u[0, rows])
+    ends = _spread(np.array([s.returns_min for s in SEGMENTS])[segment], 35, u[1]) - eve * _EVE_EARLIER_US
+    put(0, rows, begins, work[rows])
+    put(5, rows, ends[rows], home[rows])
+    noon = np.flatnonzero(works & chance(u[2], [s.lunch_out for s in SEGMENTS]))
+    at_noon = _spread(12 * 60, 15, u[4, noon])
+    cell, stay = outing(noon, 0, at_noon, explores=False, at_noon=True)
+    put(1, noon, at_noon, cell)
+    put(2, noon, at_noon + np.clip(stay, 20 * MINUTE_US, 75 * MINUTE_US), work[noon])
+    # A free day: an outing, perhaps on to a second place, home.
+    first = np.flatnonzero(free & chance(u[2], [s.weekend_out for s in SEGMENTS]))
+    earliest = np.array([max(s.leaves_min, 9 * 60) for s in SEGMENTS])[segment[first]]
+    sets_out = _spread(earliest, 70, u[0, first]) + _minutes(0, 150, u[4, first])
+    cell, stay = outing(first, 0, sets_out, explores=True)
+    stay = np.minimum(stay, 8 * 60 * MINUTE_US)
+    put(0, first, sets_out, cell)
+    put(2, first, sets_out + stay + 20 * MINUTE_US, home[first])
+    more = np.flatnonzero(u[5, first] < threshold_q32(_ON_SHARE))
+    onward = sets_out[more] + stay[more] + 15 * MINUTE_US
+    cell, stay = outing(first[more], 2, onward, explores=False)
+    put(1, first[more], onward, cell)
+    put(2, first[more], onward + np.minimum(stay, 4 * 60 * MINUTE_US) + 20 * MINUTE_US, home[first[more]])
+    # The evening of either.
+    if not eve:
+        evening = np.flatnonzero(usual & chance(u[3], [s.evening_out for s in SEGMENTS]))
+        later = np.where(works, ends, _spread(17 * 60 + 45, 50, u[1]))[evening]
+        cell, stay = outing(evening, 1, later + 30 * MINUTE_US, explores=True)
+        put(3, evening, later, cell)
+        back = np.minimum(later + stay + 20 * MINUTE_US, np.maximum(_EVENING_ENDS_US, later + 40 * MINUTE_US))
+        put(5, evening, back, home[evening])
+        more = np.flatnonzero(u[6, evening] < threshold_q32(_ON_SHARE / 2))
+        onward = (later + np.minimum(stay, 2 * 60 * MINUTE_US) + 20 * MINUTE_US)[more]
+        more, onward = more[onward < _EVENING_ENDS_US], onward[onward < _EVENING_ENDS_US]
+        cell, stay = outing(evening[more], 3, onward, explores=False)
+        put(4, evening[more], onward, cell)
+        put(5, evening[more], np.minimum(onward + stay + 20 * MINUTE_US, _LAST_START_US), home[evening[more]])
+    _airport(world, day, who, usual, segment, leaves, to)
+    punctual = np.zeros((2, len(who)), dtype=np.bool_)
+    _events(world, day, who, usual, leaves, to, punctual)
+    # Out through the gate, in through it; whoever comes and leaves on one day comes first.
+    here = np.where(travel.before & travel.returns, travel.gate, home)
+    out, back = np.flatnonzero(travel.leaves), np.flatnonzero(travel.returns)
+    leaves[np.where(travel.before[out], 5, 0), out] = travel.set_out[out]
+    to[np.where(travel.before[out], 5, 0), out] = travel.gate[out]
+    leaves[np.where(travel.before[back], 0, 5), back] = travel.homeward[back]
+    to[np.where(travel.before[back], 0, 5), back] = home[back]
+    return _Plan(leaves, to, here, punctual)
 
 
-def _journey(world: Habitat, day: int, who: I64, segment: I64, leaves: I64, to: I64) -> _Plan:
-    """Replaces the day of those who go to the airport: 40-180 minutes there, perhaps a flight, home."""
-    airport = world.topology.cells_of_kind("airport")
-    flies = np.zeros(len(who), dtype=np.bool_)
-    off, on = np.full(len(who), _NEVER), np.full(len(who), _NEVER)
-    if len(airport) == 0:
-        return _Plan(leaves, to, flies, off, on)
+def _works(kind: int, segment: I64, u: U32) -> Flags:
+    """Who goes to work, or to school, on a day of a kind."""
+    has_work = np.array([s.work != "none" for s in SEGMENTS])
+    if kind == WORKDAY:
+        return has_work[segment]
+    share = np.array(_WEEKEND_WORK) * {FESTIVAL: 0.0, HOLIDAY: 0.5}.get(kind, 1.0)
+    return has_work[segment] & (u < threshold_q32(share)[segment])
+
+
+def _airport(world: Habitat, day: int, who: I64, usual: Flags, segment: I64, leaves: I64, to: I64) -> None:
+    """Replaces the day of those who see somebody off at the airport or meet somebody: 40-180 minutes there."""
+    there = destinations(world.topology)
+    if "airport" not in there.kinds:
+        return
     factor = np.array([s.airport for s in SEGMENTS])
     mean = _mean_by_share(factor, world.scenario.segments.weights())
-    share = np.minimum(factor * world.scenario.habits.airport_share_per_day / mean, 1.0)
-    v = np.concatenate([world.draws.block("travel", who, day, block) for block in range(2)])
-    goes = v[0] < threshold_q32(share)[segment]
-    flies = goes & (v[1] < threshold_q32(world.scenario.habits.flight_share))
-    start = _minutes(6 * 60, 13 * 60, v[2])
-    there = airport[scale(v[3], len(airport))].astype(np.int64)
-    home = world.population.home_cell[who].astype(np.int64)
-    arrives = start + _ride_us(world, who, day, 0, home, there)
-    stays = _minutes(40, 180, v[4])
-    off = np.where(flies, arrives + stays, off)
-    on = np.where(flies, off + _minutes(120, 300, v[5]), on)
-    back = np.where(flies, on + _minutes(10, 35, v[6]), arrives + stays)
+    habits = world.scenario.habits
+    share = factor * (habits.airport_share_per_day * (1.0 - habits.flight_share)) / mean
+    v = world.draws.block("travel", who, day)
+    goes = np.flatnonzero(usual & (v[0] < threshold_q32(np.minimum(share, 1.0))[segment]))
+    home = world.population.home_cell[who[goes]].astype(np.int64)
+    airport = there.cells("airport", home, v[3, goes])
+    if airport is None:
+        return
+    start = _minutes(6 * 60, 17 * 60, v[2, goes])
+    back = start + ride_us(world.topology, world.draws, who[goes], day, 0, home, airport)
     leaves[:, goes] = _NEVER
-    leaves[0, goes], to[0, goes] = start[goes], there[goes]
-    leaves[1, goes], to[1, goes] = back[goes], home[goes]
-    silent = flies & (v[7] < threshold_q32(_FLYER_OFF_SHARE))
-    return _Plan(leaves, to, flies, np.where(silent, off, _NEVER), np.where(silent, on, _NEVER))
+    leaves[0, goes], to[0, goes] = start, airport
+    leaves[5, goes], to[5, goes] = back + _minutes(40, 180, v[1, goes]), home
+
+
+def _events(
+    world: Habitat, day: int, who: I64, usual: Flags, leaves: I64, to: I64, punctual: Flags
+) -> None:
+    """Puts visits to events in place of an evening, or of a whole day."""
+    for visit in visits(world, day, who):
+        comes = np.flatnonzero(visit.comes & usual)
+        trip = 3 if visit.evening else 0
+        leaves[trip:, comes] = _NEVER
+        leaves[trip, comes], to[trip, comes] = visit.arrive_us[comes], visit.cell[comes]
+        leaves[5, comes] = visit.leave_us[comes]
+        to[5, comes] = world.population.home_cell[who[comes]]
+        punctual[trip // 3, comes] = True
 
 
 def _mean_by_share(values: NDArray[np.float64], shares: list[float]) -> float:
@@ -205,44 +283,23 @@ def _mean_by_share(values: NDArray[np.float64], shares: list[float]) -> float:
     return total / weight
 
 
-def _outing(world: Habitat, segment: I64, kind: U32, where: U32) -> I64:
-    """Destinations by the segment's liking; a kind of place that the world does not have becomes the town."""
-    liking = shares_q32(np.array([s.outings for s in SEGMENTS], dtype=np.float64))
-    wanted = pick_rows(kind, liking[segment])
-    town = np.flatnonzero((world.topology.kind == 0) & (world.topology.place < 0))
-    result = town[scale(where, len(town))]
-    for index, name in enumerate(OUTINGS):
-        cells = world.topology.cells_of_kind(name)
-        if len(cells):
-            result = np.where(wanted == index, cells[scale(where, len(cells))], result)
-    return result
-
-
-def _speed_mm_s(world: Habitat, who: I64, day: int, trip: int) -> I64:
-    """Speed of a trip, mm/s: 7 to 15 m/s."""
-    return 7_000 + scale(world.draws.u32("trip", who, day, trip), 8_000)
-
-
-def _ride_us(world: Habitat, who: I64, day: int, trip: int, a: I64, b: I64) -> I64:
-    """How long a trip takes by the route of the map."""
-    metres = world.topology.distance_m[a, b].astype(np.int64)
-    return metres * 1_000_000_000 // _speed_mm_s(world, who, day, trip)
-
-
-def _trips(world: Habitat, day: int, who: I64, plan: _Plan) -> Trips:
+def _trips(world: Habitat, day: int, who: I64, travel: Away) -> Trips:
     """The trips of the plan as they can be made: one after another, and home before midnight."""
-    midnight = day * DAY_US
-    here = world.population.home_cell[who].astype(np.int64)
+    midnight, plan = day * DAY_US, _plan(world, day, who, travel)
+    here = plan.here
     free_from = np.zeros(len(who), dtype=np.int64)
     rows = []
     for trip in range(TRIPS):
         going = np.flatnonzero((plan.leaves[trip] != _NEVER) & (plan.to[trip] != here))
         start, target = here[going], plan.to[trip, going]
-        leave = np.maximum(plan.leaves[trip, going], free_from[going])
-        ride = _ride_us(world, who[going], day, trip, start, target)
+        ride = ride_us(world.topology, world.draws, who[going], day, trip, start, target)
+        leave = plan.leaves[trip, going]
+        if trip % 3 == 0:
+            leave = np.where(plan.punctual[trip // 3, going], leave - ride, leave)
+        leave = np.maximum(leave, free_from[going])
         # Whoever would arrive too late hurries: the whole trip is squeezed into what is left of the day.
         leave = np.minimum(leave, np.maximum(_LAST_START_US, free_from[going]))
-        ride = np.minimum(ride, np.minimum(_LATEST_US - leave, LONGEST_RIDE_US))
+        ride = np.minimum(ride, _LATEST_US - leave)
         rows.append((who[going], leave + midnight, ride, start, target))
         here[going] = target
         free_from[going] = leave + ride + MINUTE_US
@@ -253,12 +310,24 @@ def _trips(world: Habitat, day: int, who: I64, plan: _Plan) -> Trips:
 
 
 def _off_overnight(world: Habitat, day: int, who: I64) -> Flags:
-    """Whether handsets go off in the evening of a day and stay off past midnight."""
+    """Whether handsets go off in the evening of a day and stay off past midnight, by habit."""
     kept = threshold_q32(np.array([_NIGHT_OTHERS, _NIGHT_KEPT]))
     return world.draws.u32("power_night", who, day) < kept[world.population.nightly_off[who].astype(np.int64)]
 
 
-def _switch(world: Habitat, day: int, who: I64, plan: _Plan) -> Power:
+def _off_before(world: Habitat, day: int, who: I64, travel: Away) -> Flags:
+    """Whether handsets are off as a day begins; the same as `_off_after` of the day before."""
+    habit = _off_overnight(world, day - 1, who)
+    return np.where(travel.before, travel.silent, habit) | ~(travel.here & travel.was_here)
+
+
+def _off_after(world: Habitat, day: int, who: I64, travel: Away) -> Flags:
+    """Whether they are off as it ends."""
+    habit = _off_overnight(world, day, who)
+    return np.where(travel.after, travel.silent, habit) | ~(travel.here & travel.stays)
+
+
+def _switch(world: Habitat, day: int, who: I64, travel: Away) -> Power:
     """On in the morning; off and on by day on occasions that cannot overlap; off at night."""
     population, draws = world.population, world.draws
     segment = population.segment[who].astype(np.int64)
@@ -268,16 +337,18 @@ def _switch(world: Habitat, day: int, who: I64, plan: _Plan) -> Power:
     # Morning: some forty minutes before the usual time of leaving, before a journey in any case.
     usual = np.array([s.leaves_min for s in SEGMENTS])[segment] - 40
     morning = np.clip(_spread(usual, 20, night[1]), 5 * 60 * MINUTE_US, 8 * 60 * MINUTE_US + 50 * MINUTE_US)
-    travels = plan.flies | (plan.off_us != _NEVER)
-    morning = np.where(travels, np.minimum(morning, plan.leaves[0] - 10 * MINUTE_US), morning)
-    rows.append((_off_overnight(world, day - 1, who), morning, True, True))
-    # Evening.
+    sets_out = np.where(travel.leaves & ~travel.before, travel.set_out, _NEVER)
+    morning = np.minimum(morning, sets_out - 10 * MINUTE_US)
+    at_home = travel.here & ~travel.before
+    rows.append((at_home & _off_before(world, day, who, travel), morning, True, True))
+    # Evening; whoever ceases to be a customer switches off for good.
     bed = _spread(23 * 60 + 10, 14, night[2])
-    rows.append((_off_overnight(world, day, who), bed, False, True))
-    # The flight.
-    flight = plan.off_us != _NEVER
-    rows += [(flight, plan.off_us, False, True), (flight, plan.on_us, True, True)]
+    rows.append((travel.here & ~travel.after & _off_after(world, day, who, travel), bed, False, True))
+    # Off before boarding, on after landing.
+    rows.append((travel.leaves & travel.silent, travel.board - 4 * MINUTE_US, False, True))
+    rows.append((travel.on != _NEVER, travel.on, True, True))
     # Meetings and batteries: 08:15-12:10, 13:30-17:15 and 17:30-22:10 hold the three occasions.
+    at_home &= ~travel.after & ~travel.leaves
     bounds = (
         (8 * 60 + 15, 11 * 60, 20, 70),
         (13 * 60 + 30, 15 * 60 + 45, 20, 90),
@@ -286,7 +357,7 @@ def _switch(world: Habitat, day: int, who: I64, plan: _Plan) -> Power:
     chances = threshold_q32(np.array([_DAY_OFF_OTHERS, _DAY_OFF_OFTEN]))
     often = population.often_off[who].astype(np.int64)
     for occasion, (first, last, least, most) in enumerate(bounds):
-        happens = ~travels & (u[occasion] < chances[often, occasion])
+        happens = at_home & (u[occasion] < chances[often, occasion])
         off = np.maximum(_minutes(first, last, u[3 + occasion]), morning + 5 * MINUTE_US)
         died = (u[9 + occasion] < threshold_q32(_BATTERY_SHARE)) | (occasion == 2)
         rows.append((happens, off, False, ~died))

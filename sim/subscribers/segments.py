@@ -12,9 +12,6 @@ from typing import Final
 BRANDS: Final = ("gotone", "easyown", "mzone")
 """Brands; `Population.brand` is an index into it."""
 
-OUTINGS: Final = ("mall", "scenic", "station", "campus", "town")
-"""Where an outing leads: places of a kind, or some cell of the town."""
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -37,8 +34,8 @@ class Segment:
     """Chance of an outing after work."""
     weekend_out: float
     """Chance of an outing on a free day (and, for those without work, on any day)."""
-    outings: tuple[float, float, float, float, float]
-    """Weights of OUTINGS."""
+    about_town: float
+    """Share of outings that lead to no place in particular: friends, streets, small shops."""
     airport: float
     """Factor on the world's share of people at the airport on a day."""
     calls: float
@@ -53,22 +50,22 @@ class Segment:
 
 SEGMENTS: Final = (
     Segment("business_travellers", (9, 1, 0), "town", "office", 485, 1110, 0.45, 0.50, 0.55,
-            (4, 1, 2, 0, 3), 5.0, 2.2, 0.9, 1.3, 0.4, (0, 3, 7)),
+            0.3, 5.0, 2.2, 0.9, 1.3, 0.4, (0, 3, 7)),
     Segment("urban_women", (3, 4, 3), "town", "office", 500, 1050, 0.35, 0.40, 0.80,
-            (6, 2, 0, 0, 2), 0.8, 1.2, 1.4, 1.2, 0.7, (1, 6, 3)),
+            0.2, 0.8, 1.2, 1.4, 1.2, 0.7, (1, 6, 3)),
     Segment("office_staff", (4, 4, 2), "town", "office", 490, 1090, 0.35, 0.30, 0.65,
-            (5, 2, 1, 0, 2), 1.2, 1.2, 1.1, 1.1, 0.6, (2, 6, 2)),
+            0.2, 1.2, 1.2, 1.1, 1.1, 0.6, (2, 6, 2)),
     Segment("civil_servants", (7, 3, 0), "town", "town", 465, 1050, 0.25, 0.25, 0.60,
-            (4, 3, 1, 0, 2), 1.4, 1.1, 0.7, 0.9, 0.8, (2, 6, 2)),
+            0.2, 1.4, 1.1, 0.7, 0.9, 0.8, (2, 6, 2)),
     Segment("students", (0, 2, 8), "campus", "campus", 475, 1010, 0.20, 0.35, 0.65,
-            (6, 2, 1, 0, 1), 0.3, 0.6, 2.0, 1.0, 1.2, (4, 5, 1)),
+            0.1, 0.3, 0.6, 2.0, 1.0, 1.2, (4, 5, 1)),
     Segment("home_makers", (1, 7, 2), "town", "none", 555, 660, 0.00, 0.25, 0.70,
-            (5, 2, 0, 0, 3), 0.4, 0.8, 0.6, 0.9, 1.1, (5, 4, 1)),
+            0.3, 0.4, 0.8, 0.6, 0.9, 1.1, (5, 4, 1)),
     Segment("migrant_workers", (0, 9, 1), "edge", "town", 425, 1110, 0.10, 0.20, 0.45,
-            (4, 1, 2, 0, 3), 0.3, 0.9, 0.9, 0.8, 1.0, (8, 2, 0)),
+            0.3, 0.3, 0.9, 0.9, 0.8, 1.0, (8, 2, 0)),
     Segment("farmers", (0, 10, 0), "edge", "edge", 400, 1050, 0.05, 0.10, 0.40,
-            (5, 1, 2, 0, 2), 0.2, 0.6, 0.3, 0.6, 1.6, (9, 1, 0)),
+            0.2, 0.2, 0.6, 0.3, 0.6, 1.6, (9, 1, 0)),
     Segment("elderly", (2, 8, 0), "town", "none", 430, 560, 0.00, 0.10, 0.55,
-            (3, 5, 0, 0, 2), 0.3, 0.5, 0.2, 0.8, 1.9, (9, 1, 0)),
+            0.2, 0.3, 0.5, 0.2, 0.8, 1.9, (9, 1, 0)),
 )  # fmt: skip
 """All segments; `Population.segment` is an index into it."""

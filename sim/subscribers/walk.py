@@ -1,4 +1,7 @@
-"""Trips along the map, and the cells that they enter.
+"""Trips along the map: how long they take, and the cells that they enter.
+
+Whoever has up to 900 m to go walks; in towns it is bus, bicycle and car; long ways run on roads and railways
+as far as the route has cells of these kinds, each at a speed of its own.
 
 The compiled network walks trips one by one as time comes to them; here they are walked all at once, for those
 who want to know where people are. A test holds the one against the other.
@@ -12,12 +15,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.draws import Draws, scale
 from sim.subscribers.habitat import Ground
 
 I64 = NDArray[np.int64]
 
 LONGEST_RIDE_US: Final = 4 * 3_600_000_000
 """No trip takes longer."""
+_WALKED_M: Final = 900
+_LONG_M: Final = 6_000  # from here on the kinds of cells on the way count
+_ON_FOOT_MM_S: Final = (1_100, 600)  # least speed, and how much more at most
+_IN_TOWN_MM_S: Final = (4_500, 7_500)
+# In thirty-seconds of the speed in town: outdoors, indoors, on a road, on a railway.
+_FASTER: Final = np.array([32, 32, 90, 150], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +63,34 @@ class Moves:
     """Microseconds since the epoch of the world."""
     sub: I64
     cell: NDArray[np.int32]
+
+
+def ride_us(ground: Ground, draws: Draws, who: I64, day: int, trip: int, a: I64, b: I64) -> I64:
+    """How long trip number `trip` of a day takes from cell to cell, by the route of the map."""
+    metres = ground.distance_m[a, b].astype(np.int64)
+    u = draws.u32("trip", who, day, trip)
+    on_foot = metres <= _WALKED_M
+    speed = np.where(on_foot, _ON_FOOT_MM_S[0], _IN_TOWN_MM_S[0]) + scale(
+        u, np.where(on_foot, _ON_FOOT_MM_S[1], _IN_TOWN_MM_S[1])
+    )
+    ride = metres * 1_000_000_000 // speed
+    far = np.flatnonzero(metres > _LONG_M)
+    if len(far):
+        ride[far] = _slow_metres(ground, a[far], b[far]) * 1_000_000_000 // speed[far]
+    return np.minimum(ride, LONGEST_RIDE_US)
+
+
+def _slow_metres(ground: Ground, a: I64, b: I64) -> I64:
+    """Lengths of routes, where a metre on a fast way is so much shorter."""
+    at, out = a.copy(), np.zeros(len(a), dtype=np.int64)
+    alive = np.flatnonzero(at != b)
+    while len(alive):
+        step = ground.next_cell[at[alive], b[alive]].astype(np.int64)
+        hop = ground.distance_m[at[alive], step].astype(np.int64)
+        out[alive] += hop * 32 // _FASTER[ground.kind[step]]
+        at[alive] = step
+        alive = alive[step != b[alive]]
+    return out
 
 
 def walk(ground: Ground, trips: Trips) -> Moves:

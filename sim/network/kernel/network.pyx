@@ -133,7 +133,7 @@ cdef class Network:
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
                  int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
                  ping_pong_q16=None, fails_q16=None):
-        """Everybody was here before the world began, and who is on is registered; the tap knows nobody.
+        """Who is on was registered before the world began; cell -1: in another network. The tap knows nobody.
 
         Settles start_us <= t < end_us at most. Shares of handovers that go back or fail (out of 65536) hold
         for all borders; None: each border has its own in the topology.
@@ -188,14 +188,19 @@ cdef class Network:
         since = draws.u32("paging", np.arange(self.n), 1).astype(np.int64)
         last_seen = start_us - (since * (t3212_us >> 16) >> 16)
         for i in range(self.n):
-            self.stations[i].cell = cell[i]
-            self.stations[i].lac = <uint16_t>self.lac[cell[i]]
+            self.stations[i].cell = max(cell[i], 0)     # of who is away it means nothing
+            self.stations[i].lac = <uint16_t>self.lac[self.stations[i].cell]
             self.stations[i].flags = ON | CAMPED | REGISTERED if on[i] else 0
             self.stations[i].power_on_us = self.stations[i].service_call_us = -1
             self.stations[i].place_since_us = start_us
             self.stations[i].last_seen_us = last_seen[i]
             self.stations[i].party = -1
             self.stations[i].plmn = self.plmn
+            if cell[i] < 0:     # its TMSI is of another network: one that nobody here will get
+                self.stations[i].flags = AWAY | (ON if on[i] else 0)
+                self.stations[i].msc = -1
+                self.stations[i].tmsi = <uint32_t>take(&self.tmsis[0], start_us)
+                continue
             self.stations[i].msc = <int8_t>self.msc_of_bsc[self.bsc[cell[i]]]
             self.stations[i].tmsi = <uint32_t>take(&self.tmsis[self.stations[i].msc], start_us)
         for i in range(self.n):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.scenario import DAY_US
-from sim.subscribers.diary import power, state_at, trips
+from sim.subscribers.diary import journeys, power, state_at, trips
 from sim.subscribers.habitat import chosen
 from sim.subscribers.walk import Trips, walk
 
@@ -36,20 +36,35 @@ def by_person(sub, t_us):
     return order, first
 
 
-@pytest.mark.parametrize("day", [0, SATURDAY])
-def test_people_walk_from_cell_to_neighbour_and_end_at_home(town, day):
-    walked = a_day(moves, town, day)
+@pytest.mark.parametrize("day", [1, SATURDAY])
+def test_people_walk_from_cell_to_neighbour_and_end_at_home_or_away(town, day):
+    walked, crossed = a_day(moves, town, day), a_day(journeys, town, day)
     assert (np.diff(walked.t_us) >= 0).all()
     assert walked.t_us.min() >= day * DAY_US
     assert walked.t_us.max() < (day + 1) * DAY_US
-    order, first = by_person(walked.sub, walked.t_us)
-    sub, cell = walked.sub[order], walked.cell[order]
-    before = np.where(first, town.population.home_cell[sub], np.concatenate(([0], cell[:-1])))
-    assert (town.topology.hops[before, cell] == 1).all()
-    last = np.concatenate((first[1:], [True]))
-    assert (cell[last] == town.population.home_cell[sub[last]]).all()
-    gaps = np.diff(walked.t_us[order])[~first[1:]]
-    assert gaps.min() > 1_000_000  # nobody is in two cells in the same second
+    now, away_before = {}, set()
+    rows = [(t, s, c, False) for t, s, c in zip(walked.t_us, walked.sub, walked.cell, strict=True)]
+    rows += [(t, s, c, True) for t, s, c in zip(crossed.t_us, crossed.sub, crossed.cell, strict=True)]
+    start, _ = state_at(town, day * DAY_US - 1)
+    assert len(set(crossed.sub.tolist())) > 10
+    for t_us, sub, cell, crosses in sorted(rows):
+        here, last_us = now.get(sub, (start[sub], 0))
+        if crosses:
+            assert (here < 0) == (cell >= 0)  # leaves from here, comes from elsewhere
+            away_before.add(sub)
+            if here >= 0:
+                place = town.topology.places[town.topology.place[here]]
+                assert place.kind in ("airport", "station")
+        else:
+            assert here >= 0
+            assert town.topology.hops[here, cell] == 1
+            assert t_us - last_us > 1_000_000  # nobody is in two cells in the same second
+        now[sub] = (cell, t_us)
+    end, _ = state_at(town, (day + 1) * DAY_US - 1)
+    assert all(end[sub] == cell for sub, (cell, _) in now.items())
+    assert ((end == town.population.home_cell) | (end < 0)).all()
+    following, _ = state_at(town, (day + 1) * DAY_US)
+    assert np.array_equal(end, following)
 
 
 @pytest.mark.parametrize("day", [0, SATURDAY])
