@@ -1,11 +1,11 @@
 """Where people go and when their handsets are on: for any choice of subscribers and any span of time.
 
-A day starts and ends at home, or in another network. It is made of at most six trips: to work, out at noon and
-back, out in the evening, perhaps on to a second place, home; or outings on a free day. Where outings lead is
-`sim.subscribers.outings`' to say, how long they last follows from the place; evenings without one are spent at
-home. Events and journeys replace parts of a day (`events`, `journeys`); the calendar (`almanac`) says what
-kind of day it is. Everything is a function of (seed, subscriber, day), so nobody else's day and no other day
-has to be drawn with it.
+A day starts and ends at home, or in another network. It is made of at most six trips: to work, out at noon
+and back, out in the evening, perhaps on to a second place, home; or outings on a free day. Where outings lead
+is `sim.subscribers.outings`' to say, how long they last follows from the place; evenings without one are
+spent at home. Events and journeys replace parts of a day (`events`, `journeys`); the calendar (`almanac`)
+says what kind of day it is. Everything is a function of (seed, subscriber, day), so nobody else's day and no
+other day has to be drawn with it.
 
 Handsets go off at night by habit, by day for meetings, flights and empty batteries. Switching off properly
 sends an IMSI detach; a dead battery sends nothing (`graceful` is False). Who is no customer any more, or not
@@ -42,6 +42,7 @@ _LATEST_US: Final = (23 * 60 + 50) * MINUTE_US  # nor arrives later
 _EVENING_ENDS_US: Final = (21 * 60 + 45) * MINUTE_US  # outings end by then at the latest
 
 _ON_SHARE: Final = 0.35  # of outings on free days, and half of it of evenings, go on to a second place
+_ERRAND_SHARE: Final = 0.4  # of ways home from work that no evening out follows have a short stop
 _EVE_EARLIER_US: Final = 90 * MINUTE_US  # the last evening of the lunar year is spent at home
 _HOLIDAY_MORE: Final = 1.2  # times as many outings on public holidays
 # Share of each segment that works on a weekend day; a public holiday halves it, the Spring Festival ends it.
@@ -102,7 +103,8 @@ def journeys(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Cro
     who = chosen(world.population.n, subs)
     days = [crossings(world, day, who, away(world, day, who)) for day in days_of(from_us, to_us)]
     columns = [
-        np.concatenate([getattr(day, name) for day in days]) for name in ("t_us", "sub", "cell", "plmn", "lac")
+        np.concatenate([getattr(day, name) for day in days])
+        for name in ("t_us", "sub", "cell", "plmn", "lac")
     ]
     rows = within(columns[0], from_us, to_us)
     return Crossings(*(column[rows] for column in columns))
@@ -217,6 +219,18 @@ def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
         cell, stay = outing(evening[more], 3, onward, explores=False)
         put(4, evening[more], onward, cell)
         put(5, evening[more], np.minimum(onward + stay + 20 * MINUTE_US, _LAST_START_US), home[evening[more]])
+        # Whoever does not go out may stop on the way home.
+        errand = works & (u[6] < threshold_q32(_ERRAND_SHARE))
+        errand[evening] = False
+        rows = np.flatnonzero(errand)
+        cell, stay = outing(rows, 1, ends[rows] + 15 * MINUTE_US, explores=False)
+        put(4, rows, ends[rows], cell)
+        put(
+            5,
+            rows,
+            ends[rows] + np.clip(stay // 3, 6 * MINUTE_US, 50 * MINUTE_US) + 15 * MINUTE_US,
+            home[rows],
+        )
     _airport(world, day, who, usual, segment, leaves, to)
     punctual = np.zeros((2, len(who)), dtype=np.bool_)
     _events(world, day, who, usual, leaves, to, punctual)
@@ -240,7 +254,7 @@ def _works(kind: int, segment: I64, u: U32) -> Flags:
 
 
 def _airport(world: Habitat, day: int, who: I64, usual: Flags, segment: I64, leaves: I64, to: I64) -> None:
-    """Replaces the day of those who see somebody off at the airport or meet somebody: 40-180 minutes there."""
+    """Replaces the day of those who see somebody off at the airport or meet somebody: 40-180 minutes."""
     there = destinations(world.topology)
     if "airport" not in there.kinds:
         return
@@ -261,9 +275,7 @@ def _airport(world: Habitat, day: int, who: I64, usual: Flags, segment: I64, lea
     leaves[5, goes], to[5, goes] = back + _minutes(40, 180, v[1, goes]), home
 
 
-def _events(
-    world: Habitat, day: int, who: I64, usual: Flags, leaves: I64, to: I64, punctual: Flags
-) -> None:
+def _events(world: Habitat, day: int, who: I64, usual: Flags, leaves: I64, to: I64, punctual: Flags) -> None:
     """Puts visits to events in place of an evening, or of a whole day."""
     for visit in visits(world, day, who):
         comes = np.flatnonzero(visit.comes & usual)

@@ -93,7 +93,7 @@ def _chance_q32(world: Habitat, index: int) -> int:
 def _lives_near(world: Habitat, event: EventScenario) -> Flags:
     """Cells near enough."""
     ground, cell = world.topology, int(_cells(world, event)[0])
-    x = ground.x_m.astype(np.int64) - int(ground.x_m[cell])
-    y = ground.y_m.astype(np.int64) - int(ground.y_m[cell])
+    x = ground.spot_x_m.astype(np.int64) - int(ground.spot_x_m[cell])
+    y = ground.spot_y_m.astype(np.int64) - int(ground.spot_y_m[cell])
     metres = round((event.within_km or 0) * 1000)
     return np.asarray(x * x + y * y <= metres * metres)

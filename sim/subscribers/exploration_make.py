@@ -54,7 +54,9 @@ def distance() -> list[int]:
     for row in range(OCTAVES * PIECES):
         octave, piece = divmod(row, PIECES)
         metres = sqrt((1 << octave) * (1.0 + (piece + 0.5) / PIECES))
-        rows.append(max(1, round((1 << 36) * (1.0 + metres / NEAR_M) ** -(1.0 + JUMP) * exp(-metres / FAR_M))))
+        rows.append(
+            max(1, round((1 << 36) * (1.0 + metres / NEAR_M) ** -(1.0 + JUMP) * exp(-metres / FAR_M)))
+        )
     return rows
 
 
@@ -80,7 +82,8 @@ def source() -> str:
     }
     head = (
         '"""Exploration and preferential return as integers.\n\n'
-        'Written by `sim.subscribers.exploration_make`, which says what they are; do not edit by hand.\n"""\n\n'
+        "Written by `sim.subscribers.exploration_make`, which says what they are; do not edit by hand.\n"
+        '"""\n\n'
         "# fmt: off\n"
     )
     return head + "\n".join(_as_source(name, rows) for name, rows in tables.items()) + "\n"

@@ -1,14 +1,14 @@
 """Journeys to other networks and back, through airport and station; visitors from other networks.
 
-Everybody's days are cut into periods of sixteen days (each shifted by a keyed number), with at most one journey
-of 0 to 6 nights in each, by plane or by train. At the Spring Festival many travel home for one to three weeks
-instead; journeys that would meet with this one do not take place. Roamers (`Population.origin` above 0) are
-here on the days on which the population says so. All of it is a function of (seed, subscriber, day): whether
+Everybody's days are cut into periods of sixteen days (each shifted by a keyed number), with at most one
+journey of 0 to 6 nights in each, by plane or by train. At the Spring Festival many travel home for one to
+three weeks instead; journeys that would meet with this one do not take place. Roamers (`Population.origin`
+above 0) are here on the days on which the population says so. All of it is a function of (seed, subscriber, day): whether
 somebody is away on a day asks for no other day.
 
-Who flies switches off before boarding (some forget) and on again after landing. Who comes from another network
-holds an area of it: a province of the same operator (same network code, an area code unknown here), or one
-abroad.
+Who flies switches off before boarding (some forget) and on again after landing. Who comes from another
+network holds an area of it: a province of the same operator (same network code, an area code unknown here),
+or one abroad.
 """
 
 from __future__ import annotations
@@ -95,12 +95,12 @@ class Away:
     @property
     def leaves(self) -> Flags:
         """Leaves the network on this day."""
-        return self.board != NEVER
+        return np.asarray(self.board != NEVER)
 
     @property
     def returns(self) -> Flags:
         """Comes from another network on this day."""
-        return self.land != NEVER
+        return np.asarray(self.land != NEVER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,11 +203,9 @@ def _journeys(world: Habitat, day: int, who: I64) -> _Plan:
 def _homeward(
     world: Habitat, day: int, new_year: int, who: I64, segment: I64, plan: _Plan, air: bool
 ) -> _Plan:
-    """Home for the Spring Festival: the nearer it comes, the more set out; back in the second week and after."""
+    """Home for the Spring Festival: the nearer it comes, the more set out; back in the second week."""
     share = world.scenario.habits.festival_travel_share
-    goes_q32 = threshold_q32(
-        np.minimum(_by_share(_HOMEWARD, world.scenario.segments.weights()) * share, 1.0)
-    )
+    goes_q32 = threshold_q32(np.minimum(_by_share(_HOMEWARD, world.scenario.segments.weights()) * share, 1.0))
     u = world.draws.block("festival", who, new_year)
     goes = u[0] < goes_q32[segment]
     early = scale(u[1], 1 << 16)
@@ -319,4 +317,3 @@ def _foreign_areas(world: Habitat) -> I64:
     topology: Any = world.topology
     known = {int(code) for code in np.unique(topology.lac)}
     return np.array([code for code in range(20_001, 20_200) if code not in known][:64], dtype=np.int64)
-

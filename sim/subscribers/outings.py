@@ -25,7 +25,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim.draws import ONE_Q16, U32, Draws, Table, scale, shares_q32, threshold_q32
 from sim.place_kinds import KIND_INDEX, PLACE_KINDS
@@ -42,10 +42,11 @@ _TOWN_STAY_MIN = 60
 _SLOTS = 64  # of a quantile function over destinations: octaves of the tail in eight pieces
 _LIKING_SLOTS = 1024
 _FROM_WORK = 3
+_NEAR_M = 6_000  # a kind of place so near is always worth a way
 _LIVED_HERE = (60, 540)  # days before the world began: at least, and how many more
 _RELATIVES_SHARE = 0.6  # of outings at the Spring Festival are visits to homes
-# Kinds are visited as the segment likes them, times this: a place may be full of people who did not come on an
-# outing (they work, wait or sleep there), or be needed now and then only.
+# Kinds are visited as the segment likes them, times this: a place may be full of people who did not come on
+# an outing (they work, wait or sleep there), or be needed now and then only.
 _AS_OUTING: Final[dict[str, float]] = {
     "airport": 0.0, "office": 0.0, "bus-stop": 0.0, "station": 0.1, "coach-station": 0.1, "dormitory": 0.1,
     "hotel": 0.1, "sanatorium": 0.05, "exam-site": 0.05, "resort": 0.15, "recruitment-site": 0.1,
@@ -70,6 +71,8 @@ class Destinations:
     """Kinds of places there are; the last is TOWN."""
     near: NDArray[np.int16]
     """Quantiles of destinations by distance: shape (kinds, cells, 64)."""
+    worth_q16: I64
+    """Chance that anybody goes to a place of the kind from a cell, as far as it is; shape (kinds, cells)."""
     liked: NDArray[np.uint8]
     """Kinds by the segment's liking, as a quantile function: shape (segments, 1024)."""
     opened: Flags
@@ -81,7 +84,8 @@ class Destinations:
         """Cells of places of a kind, as likely as they are near; None if there are none."""
         if kind not in self.kinds:
             return None
-        return self.near[self.kinds.index(kind), anchor, slot(u)].astype(np.int64)
+        found: I64 = self.near[self.kinds.index(kind), anchor, slot(u)].astype(np.int64)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,10 +102,13 @@ def destinations(ground: Ground) -> Destinations:
     kinds = [row.name for row in PLACE_KINDS if len(ground.cells_of_kind(row.name))]
     cells = [ground.cells_of_kind(kind).astype(np.int64) for kind in kinds]
     town = np.flatnonzero((ground.kind != 1) & (ground.place < 0))
-    near = np.stack([_near(ground, some, False) for some in cells] + [_near(ground, town, True)])
+    near, weight = zip(*[_near(ground, some, some is town) for some in (*cells, town)], strict=True)
+    worth = np.minimum(np.stack(weight) * ONE_Q16 // _weight(_NEAR_M * _NEAR_M), ONE_Q16)
+    worth[-1] = ONE_Q16
     return Destinations(
         kinds=(*kinds, TOWN),
-        near=near,
+        near=np.stack(near),
+        worth_q16=worth,
         liked=_liked(tuple(kinds)),
         opened=np.stack([_opened(kind) for kind in kinds] + [np.ones((2, 24), dtype=np.bool_)]),
         stay_min=np.array([PLACE_KINDS[KIND_INDEX[kind]].stay_min for kind in kinds] + [_TOWN_STAY_MIN]),
@@ -113,32 +120,43 @@ def slot(u: U32) -> I64:
     tail = (np.uint32(0xFFFFFFFF) - u).astype(np.int64) | 1
     bits = tail.astype(np.float64).view(np.int64)  # exact
     found = (bits >> 49) - (1023 << 3) - 8 * 24
-    return np.maximum(found, 0)
+    return np.asarray(np.maximum(found, 0))
 
 
-def _near(ground: Ground, cells: I64, elsewhere: bool) -> NDArray[np.int16]:
-    """Quantiles over some cells from every cell, by distance; `elsewhere`: not the cell itself."""
-    x, y = ground.x_m.astype(np.int64), ground.y_m.astype(np.int64)
+def _weight(square: ArrayLike) -> I64:
+    """How much somebody is drawn to a place, by the square of its distance in metres."""
+    bits = np.maximum(np.asarray(square, dtype=np.int64), 1).astype(np.float64).view(np.int64)
+    return _DISTANCE[np.minimum((bits >> 48) - (1023 << 4), len(_DISTANCE) - 1)]
+
+
+def _near(ground: Ground, cells: I64, elsewhere: bool) -> tuple[NDArray[np.int16], I64]:
+    """Quantiles over some cells from every cell, by distance, and the weight of them all.
+
+    `elsewhere`: the cell itself is none of them.
+    """
+    x, y = ground.spot_x_m.astype(np.int64), ground.spot_y_m.astype(np.int64)
     piece = np.arange(_SLOTS, dtype=np.int64)
     tail = (17 + 2 * (piece % 8)) << (piece // 8)  # middle of the slot, of 4096
-    out = np.empty((len(x), _SLOTS), dtype=np.int16)
+    out, total = np.empty((len(x), _SLOTS), dtype=np.int16), np.empty(len(x), dtype=np.int64)
     for first in range(0, len(x), 256):
         some = np.arange(first, min(first + 256, len(x)))
         square = (x[some, None] - x[cells]) ** 2 + (y[some, None] - y[cells]) ** 2
         order = np.argsort(square, axis=1, kind="stable")
         square = np.take_along_axis(square, order, axis=1)
-        row = (np.maximum(square, 1).astype(np.float64).view(np.int64) >> 48) - (1023 << 4)
-        weight = _DISTANCE[np.minimum(row, len(_DISTANCE) - 1)]
+        weight = _weight(square)
         if elsewhere and len(cells) > 1:
             weight = np.where(cells[order] == some[:, None], 0, weight)
         sums = np.cumsum(weight, axis=1)
+        total[some] = sums[:, -1]
         wanted = sums[:, -1:] * (4096 - tail) >> 12
         # All rows in one search: each row's sums above those of the row before.
         base = (np.arange(len(some), dtype=np.int64) << 48)[:, None]
         at = np.searchsorted((sums + base).reshape(-1), (wanted + base).reshape(-1), side="right")
-        at = np.minimum(at.reshape(len(some), _SLOTS) - np.arange(len(some))[:, None] * len(cells), len(cells) - 1)
+        at = np.minimum(
+            at.reshape(len(some), _SLOTS) - np.arange(len(some))[:, None] * len(cells), len(cells) - 1
+        )
         out[some] = cells[np.take_along_axis(order, at, axis=1)]
-    return out
+    return out, total
 
 
 def _liked(kinds: tuple[str, ...]) -> NDArray[np.uint8]:
@@ -158,7 +176,10 @@ def _liked(kinds: tuple[str, ...]) -> NDArray[np.uint8]:
 def _opened(kind: str) -> Flags:
     row = PLACE_KINDS[KIND_INDEX[kind]]
     return np.array(
-        [[row.is_open(hour, free) and row.crowd(free)[hour] > 0 for hour in range(24)] for free in (False, True)]
+        [
+            [row.is_open(hour, free) and row.crowd(free)[hour] > 0 for hour in range(24)]
+            for free in (False, True)
+        ]
     )
 
 
@@ -181,13 +202,23 @@ def favourite(world: Habitat, who: I64, k: I64, from_work: Flags) -> tuple[I64, 
     anchor = np.where(at_work, population.work_cell[who], population.home_cell[who]).astype(np.int64)
     # Whoever goes out at noon stays near: in the nearer half of places.
     where = np.where(from_work, words[1] >> np.uint32(1), words[1])
+    too_far = (words[2] >> np.uint32(16)).astype(np.int64) >= there.worth_q16[kind, anchor]
+    kind = np.where(too_far, len(there.kinds) - 1, kind)
     return kind, there.near[kind, anchor, slot(where)].astype(np.int64)
 
 
 def choose(
-    world: Habitat, who: I64, day: int, ordinal: int, hour: I64, *, free: bool, festival: bool, explores: bool,
+    world: Habitat,
+    who: I64,
+    day: int,
+    ordinal: int,
+    hour: I64,
+    *,
+    free: bool,
+    festival: bool,
+    explores: bool,
     at_noon: bool = False,
-) -> Outing:  # fmt: skip
+) -> Outing:
     """An outing for each of some people.
 
     Args:

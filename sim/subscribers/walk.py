@@ -77,7 +77,7 @@ def ride_us(ground: Ground, draws: Draws, who: I64, day: int, trip: int, a: I64,
     far = np.flatnonzero(metres > _LONG_M)
     if len(far):
         ride[far] = _slow_metres(ground, a[far], b[far]) * 1_000_000_000 // speed[far]
-    return np.minimum(ride, LONGEST_RIDE_US)
+    return np.asarray(np.minimum(ride, LONGEST_RIDE_US))
 
 
 def _slow_metres(ground: Ground, a: I64, b: I64) -> I64:

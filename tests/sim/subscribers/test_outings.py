@@ -1,0 +1,110 @@
+"""Exploration and preferential return: the tables, the laws they stand for, and openness of places."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.place_kinds import KIND_INDEX, PLACE_KINDS
+from sim.scenario import WorldScenario
+from sim.subscribers import exploration_make, exploration_tables
+from sim.subscribers.outings import WAITING, choose, destinations, favourite, known
+from sim.world import build_world
+
+RHO, GAMMA = exploration_make.RHO, exploration_make.GAMMA
+
+
+@pytest.fixture(scope="module")
+def city():
+    """A drawn city of 400 cells for 60,000 people, of whom 4,000 are there."""
+    network = {"cells": 400, "city": {"towns": [{"name": "a", "share": 4}, {"name": "b", "x_km": 25}]}}
+    world = {"world": "city", "about": "For tests.", "epoch": "2007-06-04", "subscribers": 60_000}
+    return build_world(WorldScenario.model_validate({**world, "network": network}), 5)
+
+
+def test_committed_tables_are_what_the_script_writes():
+    committed = Path(exploration_tables.__file__).read_text(encoding="utf-8").split()
+    written = exploration_make.source().split()
+    assert sum(a != b for a, b in zip(committed, written, strict=True)) <= 5  # last digits
+
+
+def test_waiting_is_a_truncated_power_law_of_median_one():
+    u = (np.arange(1, 200) << 32) // 200
+    t = WAITING.quantile(u) / 65536
+    assert t[99] == pytest.approx(1.0, abs=0.001)
+    low, cut = WAITING.quantile(np.array([0]))[0] / 65536, exploration_make.LONGEST
+    x = t / low
+    cdf = (1 - x**-0.8) / (1 - cut**-0.8)
+    assert np.abs(cdf - np.arange(1, 200) / 200).max() < 0.002
+
+
+def test_known_places_grow_by_the_law_of_exploration(city):
+    who = np.arange(2000)
+    counts = np.array([known(city.draws, who, day)[0] for day in range(0, 201)])
+    assert (np.diff(counts, axis=0) >= 0).all()
+    assert (np.diff(counts, axis=0) <= 1).all()
+    new = np.array([known(city.draws, who, day)[1] for day in range(1, 201)])
+    assert np.array_equal(new, np.diff(counts, axis=0) == 1)
+    # dS/dt = rho S**-gamma, by size of S.
+    size = counts[:-1]
+    for least, most in ((20, 30), (40, 60), (80, 110)):
+        some = (size >= least) & (size < most)
+        assert new[some].mean() == pytest.approx((RHO * size[some] ** -GAMMA).mean(), rel=0.1)
+
+
+def test_returns_follow_the_ranks(city):
+    """(r + 2)**-(1 + gamma): observed shares of the first ranks within five standard errors."""
+    who, draws = np.arange(40_000), city.draws
+    many, _ = known(draws, who, 3)
+    some = who[many == 30]
+    table = np.array(exploration_tables.RETURN)
+    expected = np.diff(table)[:30] / table[30]
+    assert expected[0] / expected[7] == pytest.approx((10 / 3) ** (1 + GAMMA), rel=1e-6)
+    from sim.subscribers.outings import _ranks  # noqa: PLC0415 - the law itself, without the map
+
+    u = np.concatenate([draws.u32("outing", some, day) for day in range(40)])
+    ranks = _ranks(u, np.full(len(u), 30))
+    shares = np.bincount(ranks, minlength=31)[1:] / len(u)
+    assert (np.abs(shares - expected) < 5 * np.sqrt(expected / len(u))).all()
+
+
+def test_places_are_near_but_a_heavy_tail_is_far(city):
+    who = np.arange(20_000)
+    _, cell = favourite(city, who, np.full(len(who), 7), np.zeros(len(who), dtype=bool))
+    ground, home = city.topology, city.population.home_cell[who]
+    km = np.hypot(
+        ground.spot_x_m[cell] - ground.spot_x_m[home], ground.spot_y_m[cell] - ground.spot_y_m[home]
+    ) / 1000
+    assert np.median(km) < 5
+    assert np.quantile(km, 0.99) > 4 * np.median(km)
+
+
+@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("hour", [9, 12, 20])
+def test_nobody_goes_where_it_is_closed(city, free, hour):
+    who = np.arange(5000)
+    found = choose(city, who, 3, 0, np.full(len(who), hour), free=free, festival=False, explores=True)
+    ground = city.topology
+    for place in ground.places:
+        row = PLACE_KINDS[KIND_INDEX[place.kind]]
+        if place.own and not row.is_open(hour, free):
+            assert not np.isin(found.cell, place.cells).any(), place.name
+    assert (found.stay_us > 60_000_000).all()
+
+
+def test_anybody_alone_is_the_same(city):
+    who, hour = np.arange(3000), np.full(3000, 19)
+    how = {"free": False, "festival": True, "explores": True}
+    whole = choose(city, who, 9, 1, hour, **how)
+    some = who[::-7]
+    part = choose(city, some, 9, 1, hour[: len(some)], **how)
+    assert np.array_equal(part.cell, whole.cell[some])
+    assert np.array_equal(part.stay_us, whole.stay_us[some])
+
+
+def test_quantiles_of_destinations_are_places_of_their_kind(city):
+    there = destinations(city.topology)
+    for index, kind in enumerate(there.kinds[:-1]):
+        assert set(there.near[index].reshape(-1).tolist()) <= set(city.topology.cells_of_kind(kind).tolist())
+    cells = np.arange(city.topology.n)
+    assert not (there.near[-1] == cells[:, None]).any()  # about town is elsewhere
