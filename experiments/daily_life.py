@@ -48,7 +48,7 @@ class Stays:
 def stays_of(world: World, days: int, subs: Subs = None) -> Stays:
     """The stays of some days, from midnight of the first one on."""
     end_us = days * DAY_US
-    made, crossed = (of(world, 0, end_us, subs) for of in (diary.trips, diary.journeys))
+    made, crossed = diary.trips(world, 0, end_us, subs), diary.journeys(world, 0, end_us, subs)
     who = chosen(world.n, subs)
     cell, _ = diary.state_at(world, -1, subs)
     # One row for each change: to a cell (from arrival on), or to nowhere (from setting out, or leaving).
@@ -125,7 +125,9 @@ def measure(world: World, stays: Stays, days: int) -> Measures:
 
 
 def _jump_exponent(jumps: F64) -> float:
-    """The most likely exponent, whatever the cut."""
+    """The most likely exponent, whatever the cut; not a number where all jumps are equal."""
+    if len(jumps) == 0 or jumps.min() == jumps.max():
+        return float("nan")
     grid = np.geomspace(jumps.min(), jumps.max(), 2000)
     some = jumps[:: max(1, len(jumps) // 20_000)]
     best = (-np.inf, 0.0)
@@ -139,6 +141,9 @@ def _jump_exponent(jumps: F64) -> float:
 
 
 def _waiting_exponent(hours: F64) -> float:
+    """The most likely exponent; not a number without stays."""
+    if len(hours) == 0:
+        return float("nan")
     grid = np.geomspace(1 / 3, 17, 2000)
     best = (-np.inf, 0.0)
     for beta in np.arange(-0.9, 2.0, 0.02):
@@ -200,11 +205,11 @@ def _ranges(stays: Stays, x: F64, y: F64) -> F64:
 def words(m: Measures) -> str:
     """The measures as lines of text."""
     q = np.quantile
-    peaks = [m.returns[24 * d] for d in range(1, min(4, len(m.returns) // 24 + 1))]
+    peaks = [m.returns[24 * d] for d in range(1, 4) if 24 * d < len(m.returns)]
     troughs = [m.returns[24 * d - 12] for d in range(1, len(peaks) + 1)]
     lines = [
         ("jump length, km: median, 90 %, 99 %, longest",
-         f"{q(m.jumps_km, 0.5):.2f}  {q(m.jumps_km, 0.9):.1f}  {q(m.jumps_km, 0.99):.1f}  {m.jumps_km.max():.1f}"),
+         "  ".join(f"{km:.1f}" for km in (*q(m.jumps_km, (0.5, 0.9, 0.99)), m.jumps_km.max()))),
         ("  exponent (literature 1.75 +- 0.15)", f"{m.jump_exponent:.2f}"),
         ("radius of gyration, km: median, mean, 90 %, 99 %",
          f"{q(m.gyration_km, 0.5):.2f}  {m.gyration_km.mean():.2f}  {q(m.gyration_km, 0.9):.1f}  "

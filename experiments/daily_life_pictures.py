@@ -107,7 +107,7 @@ def draw_day(world: World, sub: int, day: int, path: Path) -> Path:
 
 
 def draw_density(world: World, day: int, path: Path) -> Path:
-    """Where everybody is at eight hours of a day: people in each cell against those of four in the morning."""
+    """Where people are at eight hours of a day: those in each cell against those of four in the morning."""
     ground = world.topology
     figure = Figure(figsize=(13, 6.6), facecolor=_PAPER, layout="constrained")
     FigureCanvasAgg(figure)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.draws import ONE_Q32, scale
+from sim.draws import ONE_Q32, U32, scale
 from sim.scenario import EventScenario
 from sim.subscribers.habitat import Habitat
 
@@ -58,14 +58,20 @@ def visits(world: Habitat, day: int, who: I64) -> list[Visits]:
         opens, closes = round(event.opens_h * _HOUR_US), round(event.closes_h * _HOUR_US)
         if event.kind == "concert":
             # The product of two uniform draws: half of the crowd comes within the last ten minutes.
-            arrive = opens - (scale(u[1], _EARLY_US) * (u[2] >> np.uint32(16)).astype(np.int64) >> 16)
-            leave = closes + scale(u[3], _LATE_US)
+            early = _upto(u[1], _EARLY_US) * (u[2] >> np.uint32(16)).astype(np.int64) >> 16
+            arrive, leave = opens - early, closes + _upto(u[3], _LATE_US)
         else:
-            arrive = opens + scale(u[1], (closes - opens) * 3 // 4)
-            leave = np.minimum(arrive + (closes - opens) // 8 + scale(u[3], (closes - opens) // 4), closes)
+            lasts = closes - opens
+            arrive = opens + _upto(u[1], lasts * 3 // 4)
+            leave = np.minimum(arrive + lasts // 8 + _upto(u[3], lasts // 4), closes)
         there = cells[scale(u[2], len(cells))]
         out.append(Visits(comes, there, arrive, leave, event.opens_h >= EVENING_H))
     return out
+
+
+def _upto(u: U32, most_us: int) -> I64:
+    """Uniform durations, in whole milliseconds."""
+    return scale(u, most_us // 1000) * 1000
 
 
 def _cells(world: Habitat, event: EventScenario) -> I64:

@@ -3,8 +3,8 @@
 Everybody's days are cut into periods of sixteen days (each shifted by a keyed number), with at most one
 journey of 0 to 6 nights in each, by plane or by train. At the Spring Festival many travel home for one to
 three weeks instead; journeys that would meet with this one do not take place. Roamers (`Population.origin`
-above 0) are here on the days on which the population says so. All of it is a function of (seed, subscriber, day): whether
-somebody is away on a day asks for no other day.
+above 0) are here on the days on which the population says so. All of it is a function of (seed, subscriber,
+day): whether somebody is away on a day asks for no other day.
 
 Who flies switches off before boarding (some forget) and on again after landing. Who comes from another
 network holds an area of it: a province of the same operator (same network code, an area code unknown here),
@@ -258,7 +258,7 @@ def _cross(
     out.plmn[some] = plmn
     areas = _foreign_areas(world)
     out.lac[some] = areas[scale(u[3], len(areas))]
-    # Two draws a day for its times; those of leaving and of coming back are of different days, or not in the way.
+    # Times of the day: a day on which somebody leaves and comes back has words of its own for either.
     v = world.draws.block("crossing", sub, day, 4)
     go, come = leaves[some], returns[some]
     first = out.before[some]  # on a day with both: comes first (a visitor), or leaves first

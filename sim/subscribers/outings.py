@@ -1,15 +1,15 @@
 """Where people go besides home and work: exploration and preferential return without a history.
 
-The model of Song, Koren, Wang and Barabasi (Nature Physics 6, 2010): whoever knows S places goes to a new one
-with the chance rho S**-gamma, at a heavy-tailed distance, else back to a known one, as often as it was visited
-before. Here everything has to be a function of (seed, subscriber, day), so what follows from these laws is
-drawn instead of what leads to it:
+The model of Song, Koren, Wang and Barabasi (Nature Physics 6, 2010): whoever knows S places goes to a new
+one with the chance rho S**-gamma, at a heavy-tailed distance, else back to a known one, as often as it was
+visited before. Here everything has to be a function of (seed, subscriber, day), so what follows from these
+laws is drawn instead of what leads to it:
 
 * everybody has a list of places, keyed by (seed, subscriber, k); place k is of a kind the segment likes, at a
   distance from home (every third place: from work) as `exploration_make` has it;
-* on day d the first S of them are known, S = ((1 + gamma) rho t)**(1 / (1 + gamma)) with t = d + the days lived
-  here before (keyed, 60 to 600); on the day on which S grows the first outing leads to place S, if it is open;
-  that is a share rho S**-gamma of outings;
+* on day d the first S of them are known, S = ((1 + gamma) rho t)**(1 / (1 + gamma)), t being d + the days
+  lived here before (keyed, 60 to 600); on the day on which S grows the first outing leads to place S, if it
+  is open; that is a share rho S**-gamma of outings;
 * any other outing leads to a known place of rank r with a chance as (r + 2)**-(1 + gamma), which is what the
   model's visits come to (home and work, at fixed hours, are the first two); a closed place makes it the next
   draw, and then somewhere about town.
@@ -126,7 +126,8 @@ def slot(u: U32) -> I64:
 def _weight(square: ArrayLike) -> I64:
     """How much somebody is drawn to a place, by the square of its distance in metres."""
     bits = np.maximum(np.asarray(square, dtype=np.int64), 1).astype(np.float64).view(np.int64)
-    return _DISTANCE[np.minimum((bits >> 48) - (1023 << 4), len(_DISTANCE) - 1)]
+    weight: I64 = _DISTANCE[np.minimum((bits >> 48) - (1023 << 4), len(_DISTANCE) - 1)]
+    return weight
 
 
 def _near(ground: Ground, cells: I64, elsewhere: bool) -> tuple[NDArray[np.int16], I64]:
@@ -235,13 +236,13 @@ def choose(
     there = destinations(world.topology)
     u = world.draws.block("outing", who, day, ordinal)
     many, new = known(world.draws, who, day)
-    rank = _ranks(u[0], many)
+    rank = ranks(u[0], many)
     if explores:
         rank = np.where(new, many, rank)
     noon = np.full(len(who), at_noon)
     kind, cell = favourite(world, who, rank, noon)
     shut = np.flatnonzero(~there.opened[kind, int(free), hour])
-    kind[shut], cell[shut] = favourite(world, who[shut], _ranks(u[1, shut], many[shut]), noon[shut])
+    kind[shut], cell[shut] = favourite(world, who[shut], ranks(u[1, shut], many[shut]), noon[shut])
     shut = shut[~there.opened[kind[shut], int(free), hour[shut]]]
     town = len(there.kinds) - 1
     lost = np.zeros(len(who), dtype=np.bool_)
@@ -257,6 +258,6 @@ def choose(
     return Outing(cell, stay)
 
 
-def _ranks(u: U32, many: I64) -> I64:
+def ranks(u: U32, many: I64) -> I64:
     """Ranks 1 .. many, as preferential return has them."""
     return np.minimum(np.searchsorted(_RETURN, scale(u, _RETURN[many]), side="right"), many)

@@ -273,3 +273,27 @@ def test_the_handset_of_the_day_is_asked_for_its_imei(topology, library, identit
     ]
     assert {day for day, _ in shown} == {False, True}
     assert set(shown) == {(False, "490154203237510"), (True, "490154203237610")}
+
+
+def test_who_is_in_another_network_at_the_start_comes_as_a_stranger(
+    topology, library, identities, script, cell_of
+) -> None:
+    here, foreign = cell_of(4097), 0x64F000
+    people = script([here] * 6, calls=[(HOUR, 0, 1, 1, "", SECOND, SECOND, 60 * SECOND, 0, 1)]).people()
+    where, on = people.state_at(0)
+    where = np.array(where)
+    where[1] = -1
+    people.state_at = lambda t_us: (where, on)
+    people.journeys = lambda from_us, to_us: Journeys(
+        np.array([2 * HOUR]), np.array([1]), np.array([here], np.int32), np.array([foreign], np.int32),
+        np.array([777], np.int32),
+    ) if from_us == 0 else Journeys.none()  # fmt: skip
+    net = build_network(
+        Settings(t3212_us=HOUR // 2), topology, identities, people, Draws(5), library, 0, 3 * HOUR
+    )
+    net.settle(2 * HOUR)
+    assert 1 not in net.take_acts()["sub"].tolist()  # no periodic update, no page
+    net.settle(3 * HOUR)
+    done = net.take_acts()
+    assert done["kind"][done["sub"] == 1].tolist()[:2] == [acts.ROAMED_IN, acts.LOCATION_UPDATE]
+    assert net.station(1).registered_lac == 4097

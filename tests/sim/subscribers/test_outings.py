@@ -8,7 +8,7 @@ import pytest
 from sim.place_kinds import KIND_INDEX, PLACE_KINDS
 from sim.scenario import WorldScenario
 from sim.subscribers import exploration_make, exploration_tables
-from sim.subscribers.outings import WAITING, choose, destinations, favourite, known
+from sim.subscribers.outings import WAITING, choose, destinations, favourite, known, ranks
 from sim.world import build_world
 
 RHO, GAMMA = exploration_make.RHO, exploration_make.GAMMA
@@ -40,7 +40,7 @@ def test_waiting_is_a_truncated_power_law_of_median_one():
 
 def test_known_places_grow_by_the_law_of_exploration(city):
     who = np.arange(2000)
-    counts = np.array([known(city.draws, who, day)[0] for day in range(0, 201)])
+    counts = np.array([known(city.draws, who, day)[0] for day in range(201)])
     assert (np.diff(counts, axis=0) >= 0).all()
     assert (np.diff(counts, axis=0) <= 1).all()
     new = np.array([known(city.draws, who, day)[1] for day in range(1, 201)])
@@ -60,11 +60,9 @@ def test_returns_follow_the_ranks(city):
     table = np.array(exploration_tables.RETURN)
     expected = np.diff(table)[:30] / table[30]
     assert expected[0] / expected[7] == pytest.approx((10 / 3) ** (1 + GAMMA), rel=1e-6)
-    from sim.subscribers.outings import _ranks  # noqa: PLC0415 - the law itself, without the map
-
     u = np.concatenate([draws.u32("outing", some, day) for day in range(40)])
-    ranks = _ranks(u, np.full(len(u), 30))
-    shares = np.bincount(ranks, minlength=31)[1:] / len(u)
+    drawn = ranks(u, np.full(len(u), 30))
+    shares = np.bincount(drawn, minlength=31)[1:] / len(u)
     assert (np.abs(shares - expected) < 5 * np.sqrt(expected / len(u))).all()
 
 
@@ -72,9 +70,10 @@ def test_places_are_near_but_a_heavy_tail_is_far(city):
     who = np.arange(20_000)
     _, cell = favourite(city, who, np.full(len(who), 7), np.zeros(len(who), dtype=bool))
     ground, home = city.topology, city.population.home_cell[who]
-    km = np.hypot(
-        ground.spot_x_m[cell] - ground.spot_x_m[home], ground.spot_y_m[cell] - ground.spot_y_m[home]
-    ) / 1000
+    km = (
+        np.hypot(ground.spot_x_m[cell] - ground.spot_x_m[home], ground.spot_y_m[cell] - ground.spot_y_m[home])
+        / 1000
+    )
     assert np.median(km) < 5
     assert np.quantile(km, 0.99) > 4 * np.median(km)
 
