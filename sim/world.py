@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sim.draws import Draws
 from sim.network.topology import Topology, build_topology
 from sim.scenario import WorldScenario
+from sim.scenario_errors import Problem, ScenarioError
 from sim.subscribers.population import Population, build_population
 
 
@@ -31,8 +32,12 @@ class World:
 
 
 def build_world(scenario: WorldScenario, seed: int) -> World:
-    """Lays out the network and draws the people. Raises ValueError for an event at no place of the map."""
+    """Lays out the network and draws the people. Raises ScenarioError for an event at no place of the map."""
     draws = Draws(seed)
     topology = build_topology(scenario, draws)
-    scenario.check_events({place.name for place in topology.places})
+    try:
+        scenario.check_events({place.name for place in topology.places})
+    except ValueError as error:
+        key, _, expected = str(error).partition(": ")
+        raise ScenarioError([Problem(scenario.world, 0, key, "", expected)]) from None
     return World(scenario, draws, topology, build_population(scenario, topology, draws))

@@ -9,9 +9,10 @@ and exponentials, so that no simulation depends on a machine's mathematical libr
   fixed hours and are not drawn; visits to a place of rank k of all go as k**-(1 + gamma).
 * KNOWN_AFTER: days until place k is discovered, k**(1 + gamma) / (rho (1 + gamma)), in sixteenths: so many
   are known if each day brings a new one with the chance rho S**-gamma.
-* DISTANCE: weight of a place at the distance d, (d + 1.5 km)**-(1 + 1.75) exp(-d / 80 km), by d**2. Places
-  cover a plane, so that lengths of jumps go as d**-1.75 with the same cut (Gonzalez, Hidalgo, Barabasi:
-  "Understanding individual human mobility patterns", Nature 453, 2008, where the cut is at 400 or 80 km).
+* DISTANCE: weight of a place at the distance d, by d**2: (d + 1.5 km)**-1.75 exp(-d / 80 km) / d, and below
+  300 m as at 300 m. Places cover a plane, of which 2 pi d dd lies at the distance d, so that lengths of jumps
+  go as (d + 1.5 km)**-1.75 exp(-d / 80 km) (Gonzalez, Hidalgo, Barabasi: "Understanding individual human
+  mobility patterns", Nature 453, 2008, where the cut is at 400 or 80 km).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sim.draw_tables_make import half_table
 RHO, GAMMA, BETA = 0.6, 0.21, 0.8
 LONGEST = 64.0
 RANKS = 256
-JUMP, NEAR_M, FAR_M = 1.75, 1500.0, 80_000.0
+JUMP, NEAR_M, FAR_M, LEAST_M = 1.75, 1500.0, 80_000.0, 300.0
 OCTAVES, PIECES = 39, 16
 
 
@@ -54,9 +55,8 @@ def distance() -> list[int]:
     for row in range(OCTAVES * PIECES):
         octave, piece = divmod(row, PIECES)
         metres = sqrt((1 << octave) * (1.0 + (piece + 0.5) / PIECES))
-        rows.append(
-            max(1, round((1 << 36) * (1.0 + metres / NEAR_M) ** -(1.0 + JUMP) * exp(-metres / FAR_M)))
-        )
+        weight = (1.0 + metres / NEAR_M) ** -JUMP * exp(-metres / FAR_M) * LEAST_M / max(metres, LEAST_M)
+        rows.append(max(1, round((1 << 36) * weight)))
     return rows
 
 

@@ -42,7 +42,7 @@ _TOWN_STAY_MIN = 60
 _SLOTS = 64  # of a quantile function over destinations: octaves of the tail in eight pieces
 _LIKING_SLOTS = 1024
 _FROM_WORK = 3
-_NEAR_M = 6_000  # a kind of place so near is always worth a way
+_NEAR_M = 2_000  # a kind of place so near is always worth a way
 _LIVED_HERE = (60, 540)  # days before the world began: at least, and how many more
 _RELATIVES_SHARE = 0.6  # of outings at the Spring Festival are visits to homes
 # Kinds are visited as the segment likes them, times this: a place may be full of people who did not come on

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.scenario import DAY_US, load_world
+from sim.scenario import DAY_US, WorldScenario, load_world
 from sim.scenario_errors import ScenarioError
 from sim.subscribers.diary import state_at, trips
 from sim.world import build_world
@@ -97,3 +97,11 @@ def test_who_comes_does_not_depend_on_who_else_is_asked_about(world):
 def test_wrong_events_are_said(change, said):
     with pytest.raises(ScenarioError, match=said):
         load_world(TOWN, {"events": [{**CONCERT, **change}]})
+
+
+def test_an_event_at_no_place_of_a_drawn_map_is_said():
+    scenario = load_world(TOWN).model_dump(exclude={"places", "network"})
+    network = {"cells": 100, "city": {"towns": [{"name": "a"}]}}
+    world = WorldScenario.model_validate({**scenario, "network": network, "events": [CONCERT]})
+    with pytest.raises(ScenarioError, match="scenic-spot of stars"):
+        build_world(world, 1)
