@@ -25,9 +25,11 @@ from sim.subscribers.terminals import TERMINALS
 from sim.subscribers.usage_arrivals import Rows, at_most_one, poisson
 from sim.subscribers.usage_calls import (
     ANSWER,
+    CALL_IN,
     CALL_INSIDE,
     CALL_OUT,
     CALL_SERVICE,
+    CALL_VACANT,
     Calls,
     festive_calls,
     incoming_calls,
@@ -35,6 +37,7 @@ from sim.subscribers.usage_calls import (
     service_calls,
     tone_calls,
 )
+from sim.subscribers.usage_numbers import PREFIX, Numbers
 from sim.subscribers.usage_offered import call_scale_q16
 from sim.subscribers.usage_texts import (
     TEXT_INSIDE,
@@ -59,6 +62,7 @@ _VOUCHERS_FEN: Final = np.array([3_000, 5_000, 5_000, 10_000], dtype=np.int64)
 _LOW_FEN: Final = 500
 TONE_CHOSEN_US: Final = 45_000_000
 """So long a call to the ring-back tone line ends with a new tone; a shorter one was given up."""
+_SHORT_DIGITS: Final = 8  # so many digits and fewer are a short code
 _KB_MEDIAN: Final = 9
 _SESSION_MOST_KB: Final = 20_000
 
@@ -144,7 +148,7 @@ def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
     texts_in, notices = incoming_texts(world, rows, span), mms_notices(world, rows, span)
     mms_sent, sessions, kb = _data(world, rows, span, book)
     tone_changes = book.count(tone_row[chosen])
-    cost = minutes * _MINUTE_FEN[way]
+    cost = minutes_fen(minutes, way)
     charge = book.total(row, cost) + sent * _TEXT_FEN + mms_sent * _MMS_FEN + kb * _KB_FEN
     usage = DayUsage(
         calls_made=book.count(row),
@@ -175,15 +179,28 @@ def minutes_begun(calls: Calls) -> I64:
 
 
 def charged_as(calls: Calls) -> I64:
-    """FREE, LOCAL, FAR or FAR_CHEAP; received calls and machines are free."""
-    first = np.ascontiguousarray(calls.peer_number).view(np.uint8).reshape(-1, 20)[:, 0]
-    out = np.where(first == ord("0"), FAR, np.where(first == ord("1"), FAR_CHEAP, LOCAL))
-    return np.where(calls.kind == CALL_OUT, out, np.where(calls.kind == CALL_INSIDE, LOCAL, FREE))
+    """FREE, LOCAL, FAR or FAR_CHEAP; received calls and those to vacant numbers are free."""
+    made = (calls.kind != CALL_IN) & (calls.kind != CALL_VACANT)
+    return np.where(made, class_of(calls.peer_number), FREE)
+
+
+def class_of(dialled: Numbers) -> I64:
+    """How a call made is charged, by its digits (S20): short codes are free."""
+    digits = np.ascontiguousarray(dialled).view(np.uint8).reshape(-1, 20)
+    cheap = (digits[:, : len(PREFIX)] == np.frombuffer(PREFIX.encode(), np.uint8)).all(axis=1)
+    far = np.where(digits[:, 0] == ord("0"), FAR, np.where(cheap, FAR_CHEAP, LOCAL))
+    return np.where(digits[:, _SHORT_DIGITS] == 0, FREE, far)
+
+
+def minutes_fen(minutes: I64, charged: I64) -> I64:
+    """What a call made costs."""
+    return minutes * _MINUTE_FEN[charged]
 
 
 def call_fen(calls: Calls) -> I64:
     """What the caller pays for each call, if it was answered."""
-    return np.where(calls.intent == ANSWER, minutes_begun(calls) * _MINUTE_FEN[charged_as(calls)], 0)
+    cost = minutes_fen(minutes_begun(calls), charged_as(calls))
+    return np.where(calls.intent == ANSWER, cost, 0)
 
 
 def is_complaint(world: Habitat, calls: Calls) -> NDArray[np.bool_]:

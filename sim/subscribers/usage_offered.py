@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sim.draws import ONE_Q16
-from sim.scenario import UsageScenario, WorldScenario
+from sim.scenario import WorldScenario
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.segments import SEGMENTS
 from sim.subscribers.usage_calls import ABANDON_SHARE, FAR_END_SHARES
@@ -27,7 +27,7 @@ class Offered:
     """Expected usage per subscriber; days and hours are means over Monday to Friday."""
 
     busy_hour: int
-    """0 .. 23: that with most calls made."""
+    """0 .. 23: that with most calls to people."""
     merl: float
     """Conversation in the busy hour, milli-Erlang, both ends counted."""
     bhca: float
@@ -56,37 +56,37 @@ def call_scale_q16(scenario: WorldScenario) -> int:
     if target is None:
         return ONE_Q16
     plain = _offered(scenario, 1.0)
-    machines = _offered(scenario, 0.0, plain.busy_hour).merl
+    machines = _offered(scenario, 0.0).merl
     if plain.merl <= machines:
         return ONE_Q16
     return int(max(target - machines, 0.0) / (plain.merl - machines) * ONE_Q16 + 0.5)
 
 
-def _offered(scenario: WorldScenario, scaled: float, hour: int | None = None) -> Offered:
-    """With calls to and from people multiplied; the busy hour as given, or where it falls."""
+def _offered(scenario: WorldScenario, scaled: float) -> Offered:
+    """With calls to and from people multiplied, which does not move their busy hour."""
     usage = scenario.usage
     day_calls, hour_calls = _mean_day(scenario, "calls")
     day_texts, hour_texts = _mean_day(scenario, "texts")
     day_service, hour_service = _mean_day(scenario, "services")
-    made = [usage.calls_per_day * scaled * share for share in hour_calls]
-    to_machines = [usage.service_calls_per_day * share for share in hour_service]
-    both = [a + b for a, b in zip(made, to_machines, strict=True)]
-    busy = both.index(max(both)) if hour is None else hour
+    busy = hour_calls.index(max(hour_calls))
+    made = usage.calls_per_day * scaled * hour_calls[busy]
+    to_machines = usage.service_calls_per_day * hour_service[busy]
     incoming = usage.incoming_calls_per_day * scaled * hour_calls[busy]
     inside, answered, far_answered = usage.inside_share, _answered(scenario), FAR_END_SHARES[0] / 100.0
     outside = max(1.0 - inside - usage.vacant_share, 0.0)
-    talks_inside = made[busy] * inside * answered * (1.0 - ABANDON_SHARE)
-    talks_out = made[busy] * outside * far_answered
+    talks_inside = made * inside * answered * (1.0 - ABANDON_SHARE)
+    talks_out = made * outside * far_answered
     talks_in = incoming * answered
     hours = (talks_inside * 2 + talks_out + talks_in) * usage.talk_mean_s / 3600.0
-    hours += to_machines[busy] * usage.service_talk_mean_s / 3600.0
-    received = made[busy] * inside + incoming
-    talks = talks_inside * 2 + talks_out + talks_in + to_machines[busy]
-    texts_received = (_texts_inside(usage) + usage.incoming_texts_per_day) * hour_texts[busy]
+    hours += to_machines * usage.service_talk_mean_s / 3600.0
+    received = made * inside + incoming
+    talks = talks_inside * 2 + talks_out + talks_in + to_machines
+    texts_received = usage.texts_per_day * inside * hour_texts[busy]
+    texts_received += usage.incoming_texts_per_day * _mean_day(scenario, "texts", bursts=False)[1][busy]
     return Offered(
         busy_hour=busy,
         merl=hours * 1000.0,
-        bhca=both[busy],
+        bhca=made + to_machines,
         calls_in_busy_hour=received,
         terminating_share=(talks_inside + talks_in) / talks if talks else 0.0,
         pages_per_hour=received + texts_received,
@@ -98,10 +98,6 @@ def _offered(scenario: WorldScenario, scaled: float, hour: int | None = None) ->
     )
 
 
-def _texts_inside(usage: UsageScenario) -> float:
-    return usage.texts_per_day * usage.inside_share
-
-
 def _answered(scenario: WorldScenario) -> float:
     """Share of alerting calls that people answer."""
     often = scenario.habits.often_rejects_share
@@ -109,7 +105,7 @@ def _answered(scenario: WorldScenario) -> float:
     return 1.0 - (rejects + _NO_ANSWER_Q16) / 65536.0
 
 
-def _mean_day(scenario: WorldScenario, what: str) -> tuple[float, list[float]]:
+def _mean_day(scenario: WorldScenario, what: str, *, bursts: bool = True) -> tuple[float, list[float]]:
     """Of a week's mean day, how much a working day has, and each of its hours; over the world's people."""
     week, curve = {
         "calls": (profiles.CALL_WEEK, profiles.CALLS),
@@ -124,7 +120,7 @@ def _mean_day(scenario: WorldScenario, what: str) -> tuple[float, list[float]]:
             factor += float(week[segment, weekday]) / ONE_Q16 / len(_WORKDAYS)
         row = 0 if curve is profiles.SERVICE else profiles.way_of(segment) * 2
         spread = profiles.hours_of(curve, row).tolist()
-        chat = profiles.LEANINGS[segment].chat_share if what == "texts" else 0.0
+        chat = profiles.LEANINGS[segment].chat_share if what == "texts" and bursts else 0.0
         evening = profiles.hours_of(profiles.CHAT, 0).tolist()
         day += shares[segment] * factor
         for hour in range(_HOURS):

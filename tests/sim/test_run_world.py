@@ -181,7 +181,8 @@ def test_everything_of_a_day_occurs(day) -> None:
     kinds = Counter(np.concatenate(day.visible_rows)["kind"].tolist())
     assert {1, 2, 3, 4, 10, 11, 12, 13, 14, 20, 21} <= set(kinds)
     n = sum(b.n for b in day.batches)
-    assert 60 * 250 < n < 200 * 250
+    # The planned busy hour of 20 mErl makes eight calls and seven texts a day.
+    assert 200 * 250 < n < 500 * 250
 
 
 def test_tmsi_are_alone(world, library) -> None:
