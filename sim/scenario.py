@@ -244,7 +244,7 @@ class UsageScenario(Strict):
         0.6, description="Calls to 12530 to change the ring-back tone, per holder and 30 days.", ge=0, le=15
     )
     balance_after_call_share: Share = Field(
-        0.03, description="Share of a prepaid subscriber's calls made that a USSD balance query follows."
+        0.01, description="Share of a prepaid subscriber's calls made that a USSD balance query follows."
     )
     ussd_per_day: float = Field(
         0.03, description="Other USSD queries per subscriber and day (balance, charges, points).", ge=0, le=5

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from sim.draws import LOGNORMAL, scale, threshold_q32
 from sim.scenario import DAY_US, WorldScenario
+from sim.subscribers import usage_calls, usage_numbers, usage_texts
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import BRANDS, SERVICES
 from sim.subscribers.terminals import TERMINALS
-from sim.subscribers.usage_arrivals import Rows, at_most_one, poisson
+from sim.subscribers.usage_arrivals import Rows, Span, at_most_one, poisson
 from sim.subscribers.usage_calls import (
     ANSWER,
     CALL_IN,
@@ -114,8 +115,7 @@ class Reached:
 
 def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
     """Usage of people on days, in the order of the rows, and whom it reached; no row may come twice."""
-    book = _Book(rows)
-    span = (int(rows.day.min()) * DAY_US, (int(rows.day.max()) + 1) * DAY_US) if len(rows) else (0, 0)
+    book, span = _Book(rows), _span_of(rows)
     who, scaled = np.unique(rows.sub), call_scale_q16(world.scenario)
     made = [own_calls(world, rows, span, scaled), *festive_calls(world, who, span, scaled)]
     answered: list[tuple[I64, I64, I64, I64]] = []
@@ -171,6 +171,41 @@ def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
     )
     inside = peer >= 0
     return usage, Reached(peer[inside], minutes[inside], np.concatenate(addressees))
+
+
+def charges_of_rows(world: Habitat, rows: Rows) -> I64:
+    """`usage_of_rows(...).charge_fen`, for less work: no numbers, nobody else, nothing that is free."""
+    book, span, who = _Book(rows), _span_of(rows), np.unique(rows.sub)
+    scaled, mean_s = call_scale_q16(world.scenario), world.scenario.usage.talk_mean_s
+    charge = np.zeros(len(rows), dtype=np.int64)
+    made = [(usage_calls.own_arrivals(world, rows, span, scaled), "call_own_detail")]
+    made += [
+        (found, "call_festive_detail") for found, _ in usage_calls.festive_arrivals(world, who, span, scaled)
+    ]
+    for found, purpose in made:
+        at, row = book.of(found.t_us, found.sub)
+        u = found[at].details(world.draws, purpose, 3)
+        one = usage_calls.decide(world, found.sub[at], u)
+        far = np.where(one.cheap, FAR_CHEAP, np.where(one.reach == usage_numbers.FAR, FAR, LOCAL))
+        pays = (one.intent == ANSWER) & (one.kind != CALL_VACANT)
+        minutes = (usage_calls.talk_us(u[5], mean_s) + 59_999_999) // 60_000_000
+        charge += book.total(row[pays], minutes_fen(minutes, far)[pays])
+    tones = tone_calls(world, rows, span)
+    _, row = book.of(tones.t_us, tones.sub)
+    charge += book.count(row[tones.talk_us >= TONE_CHOSEN_US]) * _TONE_FEN
+    day_before = np.unique(np.concatenate((book.key, book.key - (1 << 32))))
+    evenings = Rows(day_before & 0xFFFFFFFF, day_before >> 32)
+    texts = [usage_texts.own_arrivals(world, rows, span), usage_texts.chat_arrivals(world, evenings, span)[0]]
+    texts += [found for found, _ in usage_texts.festive_arrivals(world, who, span)]
+    for found in texts:
+        charge += book.count(book.of(found.t_us, found.sub)[1]) * _TEXT_FEN
+    mms, _, kb = _data(world, rows, span, book)
+    return charge + mms * _MMS_FEN + kb * _KB_FEN
+
+
+def _span_of(rows: Rows) -> Span:
+    """From the first day of rows to their last."""
+    return (int(rows.day.min()) * DAY_US, (int(rows.day.max()) + 1) * DAY_US) if len(rows) else (0, 0)
 
 
 def minutes_begun(calls: Calls) -> I64:
@@ -257,9 +292,9 @@ def account_fen(world: Habitat, sub: I64, day: I64) -> I64:
     nth = np.arange(len(ask)) - np.repeat(np.cumsum(length) - length, length)
     key = (start[ask] + nth << 32) + sub[ask]
     once, back = np.unique(key, return_inverse=True)
-    usage, _ = usage_of_rows(world, Rows(once & 0xFFFFFFFF, once >> 32))
+    fen = charges_of_rows(world, Rows(once & 0xFFFFFFFF, once >> 32))
     charged = monthly_fee_fen(world, sub)
-    np.add.at(charged, ask, usage.charge_fen[back])
+    np.add.at(charged, ask, fen[back])
     balance, _ = balance_fen(world, sub, month, charged)
     return np.where(is_prepaid(world, sub), balance, charged)
 
@@ -303,24 +338,25 @@ class _Book:
     def __init__(self, rows: Rows) -> None:
         key = (rows.day << 32) + rows.sub
         self._order = np.argsort(key, kind="stable")
-        self._key = key[self._order]
+        self.key = key[self._order]
+        """Days and subscribers, in order."""
 
     def of(self, t_us: I64, sub: I64) -> tuple[I64, I64]:
         """Which events are of one of the rows, and of which."""
         key = (t_us // DAY_US << 32) + sub
-        at = np.minimum(np.searchsorted(self._key, key), max(len(self._key) - 1, 0))
-        if not len(self._key):
+        at = np.minimum(np.searchsorted(self.key, key), max(len(self.key) - 1, 0))
+        if not len(self.key):
             nothing = np.zeros(0, dtype=np.int64)
             return nothing, nothing
-        mine = np.flatnonzero(self._key[at] == key)
+        mine = np.flatnonzero(self.key[at] == key)
         return mine, self._order[at[mine]]
 
     def count(self, row: I64) -> I64:
         """Events a row."""
-        return np.bincount(row, minlength=len(self._key)).astype(np.int64)
+        return np.bincount(row, minlength=len(self.key)).astype(np.int64)
 
     def total(self, row: I64, value: I64) -> I64:
         """Sums a row; integers, so in any order."""
-        out = np.zeros(len(self._key), dtype=np.int64)
+        out = np.zeros(len(self.key), dtype=np.int64)
         np.add.at(out, row, value)
         return out

@@ -121,8 +121,8 @@ def own_calls(world: Habitat, rows: Rows, span: Span, scaled_q16: int = ONE_Q16)
     return details_of(world, own_arrivals(world, rows, span, scaled_q16), "call_own_detail", OWN)
 
 
-def festive_calls(world: Habitat, who: I64, span: Span, scaled_q16: int = ONE_Q16) -> list[Calls]:
-    """Calls to people on top of the ordinary, at busy times; one table a busy time."""
+def festive_arrivals(world: Habitat, who: I64, span: Span, scaled_q16: int) -> list[tuple[Arrivals, int]]:
+    """Calls to people on top of the ordinary at each busy time, and the process that they are of."""
     tables = []
     for busy in profiles.busy_times(world.scenario, *span):
         if not busy.call_q16:
@@ -133,29 +133,61 @@ def festive_calls(world: Habitat, who: I64, span: Span, scaled_q16: int = ONE_Q1
         nothing = np.zeros(len(who), dtype=np.int64)
         start_us = busy.start_us - busy.day * DAY_US
         found = poisson(world.draws, "call_festive", rows, rate, busy.curve, nothing, span, start_us)
-        tables.append(details_of(world, found, "call_festive_detail", FESTIVE + (busy.day & 1)))
+        tables.append((found, FESTIVE + (busy.day & 1)))
     return tables
+
+
+def festive_calls(world: Habitat, who: I64, span: Span, scaled_q16: int = ONE_Q16) -> list[Calls]:
+    """The same with their details."""
+    tables = festive_arrivals(world, who, span, scaled_q16)
+    return [details_of(world, found, "call_festive_detail", process) for found, process in tables]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decided:
+    """Whom calls made go to, and what comes of them, before any number is written out."""
+
+    kind: I64
+    peer: I64
+    intent: I64
+    reach: I64
+    """RIVAL, FIXED or FAR of a CALL_OUT."""
+    cheap: NDArray[np.bool_]
+    """Whether the prefix of cheap long-distance calls is dialled."""
+
+
+def decide(world: Habitat, sub: I64, u: U32) -> Decided:
+    """Decisions about calls made, from their twelve rows of draws."""
+    kind = _whom(world, u[0])
+    inside, outside = np.flatnonzero(kind == CALL_INSIDE), np.flatnonzero(kind == CALL_OUT)
+    peer = np.full(len(sub), -1, dtype=np.int64)
+    peer[inside] = friends(world, sub[inside], u[1, inside])
+    intent = np.zeros(len(sub), dtype=np.int64)
+    intent[outside] = pick(u[2, outside], _FAR_END)
+    intent[inside] = callee_intent(world, peer[inside], u[2, inside])
+    intent[inside[u[10, inside] < threshold_q32(ABANDON_SHARE)]] = ABANDON
+    reach = np.zeros(len(sub), dtype=np.int64)
+    reach[outside] = _outside_kind(world, sub[outside], u[11, outside], u[8, outside])
+    cheap = (reach == FAR) & (u[7] < threshold_q32(world.scenario.usage.prefix_share))
+    return Decided(kind, peer, intent, reach, cheap)
 
 
 def details_of(world: Habitat, found: Arrivals, purpose: str, process: int) -> Calls:
     """Whom, and how it goes: three blocks of draws for each."""
-    usage = world.scenario.usage
-    u = found.details(world.draws, purpose, 3)
-    sub = found.sub
-    kind = _whom(world, u[0])
+    u, sub = found.details(world.draws, purpose, 3), found.sub
+    decided = decide(world, sub, u)
+    kind, peer = decided.kind, decided.peer
     inside, outside = np.flatnonzero(kind == CALL_INSIDE), np.flatnonzero(kind == CALL_OUT)
-    vacant = np.flatnonzero(kind == CALL_VACANT)
-    peer = np.full(len(found), -1, dtype=np.int64)
-    peer[inside] = friends(world, sub[inside], u[1, inside])
+    vacant, cheap = np.flatnonzero(kind == CALL_VACANT), np.flatnonzero(decided.cheap)
     number = np.zeros(len(found), dtype="S20")
     number[inside] = own_numbers(world, peer[inside])
-    number[outside] = _dialled(world, sub[outside], u[:, outside])
+    number[outside] = contact_numbers(
+        world, sub[outside], decided.reach[outside], u[1, outside], dialled=True
+    )
+    number[cheap] = with_prefix(number[cheap])
     number[vacant] = vacant_numbers(world.scenario, u[7:10, vacant])
-    intent = np.zeros(len(found), dtype=np.int64)
-    intent[outside] = pick(u[2, outside], _FAR_END)
-    intent[inside] = callee_intent(world, peer[inside], u[2, inside])
-    intent[inside[u[10, inside] < threshold_q32(ABANDON_SHARE)]] = ABANDON
-    return _between_people(found, process, kind, peer, number, intent, u, usage.talk_mean_s)
+    mean_s = world.scenario.usage.talk_mean_s
+    return _between_people(found, process, kind, peer, number, decided.intent, u, mean_s)
 
 
 def incoming_calls(world: Habitat, rows: Rows, span: Span, scaled_q16: int = ONE_Q16) -> Calls:
@@ -231,15 +263,6 @@ def _outside_kind(world: Habitat, sub: I64, u: U32, v: U32) -> I64:
     return np.where(u < far, FAR, np.where(v < rival, RIVAL, FIXED))
 
 
-def _dialled(world: Habitat, sub: I64, u: U32) -> Numbers:
-    """Digits of calls to other networks."""
-    kind = _outside_kind(world, sub, u[11], u[8])
-    number = contact_numbers(world, sub, kind, u[1], dialled=True)
-    cheap = np.flatnonzero((kind == FAR) & (u[7] < threshold_q32(world.scenario.usage.prefix_share)))
-    number[cheap] = with_prefix(number[cheap])
-    return number
-
-
 def callee_intent(world: Habitat, callee: I64, u: U32) -> I64:
     """Answer, ignore or reject, by the callee's habit."""
     population = world.population
@@ -264,7 +287,6 @@ def _between_people(
     gives_up = 25_000 + scale(u[4], 20_000)
     refuses = 2_500 + scale(u[4], 10_000)
     ring_ms = np.where(intent == NO_ANSWER, gives_up, np.where(intent == REJECT, refuses, rings))
-    talk = LOGNORMAL.quantile(u[5]) * _median_ms(mean_s, _MEDIAN_OF_MEAN) // 65536 * 1_000
     return Calls(
         t_us=found.t_us,
         sub=found.sub,
@@ -274,10 +296,16 @@ def _between_people(
         peer_number=number,
         alert_us=1_200_000 + scale(u[3], 2_300) * 1_000,
         ring_us=ring_ms * 1_000,
-        talk_us=np.clip(talk, 2 * _SECOND_US, LONGEST_TALK_US),
+        talk_us=talk_us(u[5], mean_s),
         intent=intent.astype(np.uint8),
         hangup=np.where(u[6] < threshold_q32(0.6), CALLER, CALLEE).astype(np.uint8),
     )
+
+
+def talk_us(u: U32, mean_s: float) -> I64:
+    """How long people talk."""
+    talk = LOGNORMAL.quantile(u) * _median_ms(mean_s, _MEDIAN_OF_MEAN) // 65536 * 1_000
+    return np.clip(talk, 2 * _SECOND_US, LONGEST_TALK_US)
 
 
 def _with_machines(found: Arrivals, process: int, number: Numbers, u: U32, mean_s: float) -> Calls:

@@ -16,6 +16,7 @@ from sim.scenario import WorldScenario
 from sim.subscribers.habitat import Habitat
 
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
 Numbers = NDArray[np.bytes_]
 
 RIVAL: Final = 0
@@ -42,6 +43,8 @@ TONE_LINE: Final = b"12530"
 MMS_LINE: Final = b"10658000"
 """Where texts about multimedia messages come from."""
 
+_MSISDN_DIGITS: Final = 13  # a prefix of six and seven more, by the schema of the scenario
+_FOUR: Final = np.array([f"{k:04d}" for k in range(10_000)], dtype="S4").view(np.uint32)
 _OLD_CODE_SHARE: Final = 0.4  # of misdialled numbers
 _SERIALS: Final = 10**8
 
@@ -52,7 +55,10 @@ def contact_numbers(world: Habitat, sub: I64, kind: I64, u: U32, *, dialled: boo
     v = world.draws.block("outside", sub, 0, kind * CONTACTS + which)
     serial = scale(v[0], _SERIALS).astype(np.uint64)
     head = np.where(kind == RIVAL, np.uint64(86_133), np.uint64(8_600 + int(HOME_AREA)))
-    number = (head * np.uint64(_SERIALS) + serial).astype("S20")
+    value = head * np.uint64(_SERIALS) + serial
+    number = digits_of(value, 13)
+    fixed = np.flatnonzero(kind != RIVAL)
+    number[fixed] = digits_of(value[fixed], 12)
     far = np.flatnonzero(kind == FAR)
     if len(far):
         areas = np.array(AREAS, dtype=np.uint64)[scale(v[1, far], len(AREAS))]
@@ -71,7 +77,7 @@ def vacant_numbers(scenario: WorldScenario, u: U32) -> Numbers:
     lines = {line.number for line in scenario.usage.service_lines}
     codes = [code for code in OLD_CODES if code not in lines]
     prefix = int(scenario.numbering.msisdn_prefix) ^ 1  # the neighbouring block
-    mobiles = (np.uint64(prefix * 10**7) + scale(u[1], 10**7).astype(np.uint64)).astype("S20")
+    mobiles = digits_of(np.uint64(prefix * 10**7) + scale(u[1], 10**7).astype(np.uint64), _MSISDN_DIGITS)
     if not codes:
         return mobiles
     picked = np.array(codes, dtype="S20")[scale(u[2], len(codes))]
@@ -86,4 +92,17 @@ def friends(world: Habitat, sub: I64, u: U32) -> I64:
 
 def own_numbers(world: Habitat, sub: I64) -> Numbers:
     """Numbers of subscribers."""
-    return world.population.msisdn[sub].astype("S20")
+    return digits_of(world.population.msisdn[sub], _MSISDN_DIGITS)
+
+
+def digits_of(value: U64, length: int) -> Numbers:
+    """Integers of so many digits (at most 16) as text: four digits at a time from a table."""
+    groups = np.empty((len(value), 4), dtype=np.uint32)
+    rest = value
+    for group in (3, 2, 1, 0):
+        above = rest // np.uint64(10_000)
+        groups[:, group] = _FOUR[(rest - above * np.uint64(10_000)).astype(np.int64)]
+        rest = above
+    out = np.zeros((len(value), 20), dtype=np.uint8)
+    out[:, :length] = groups.view(np.uint8)[:, 16 - length :]
+    return out.reshape(-1).view("S20")

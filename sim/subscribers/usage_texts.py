@@ -99,12 +99,17 @@ def chat_shares(world: Habitat) -> I64:
     return np.array([int(leaning.chat_share * 65536.0) for leaning in profiles.LEANINGS], dtype=np.int64)
 
 
-def own_texts(world: Habitat, rows: Rows, span: Span) -> Texts:
-    """Single texts to friends and to the competitor's network."""
+def own_arrivals(world: Habitat, rows: Rows, span: Span) -> Arrivals:
+    """When people send single texts."""
     segment, like, rate = _rates(world, rows)
     rate = rate - (rate * chat_shares(world)[segment] >> 16)
     curve = profiles.TEXTS
-    found = poisson(world.draws, "text_own", rows, rate, curve, profiles.rows_of(segment, like, curve), span)
+    return poisson(world.draws, "text_own", rows, rate, curve, profiles.rows_of(segment, like, curve), span)
+
+
+def own_texts(world: Habitat, rows: Rows, span: Span) -> Texts:
+    """Single texts to friends and to the competitor's network."""
+    found = own_arrivals(world, rows, span)
     u = found.details(world.draws, "text_own_detail", 1, stride=1)
     return _sent(world, found, STREAMS * found.k + OWN, u, _one_of(EVERYDAY, 0, u[2]))
 
@@ -124,8 +129,8 @@ def incoming_texts(world: Habitat, rows: Rows, span: Span) -> Texts:
     return _received(found, STREAMS * found.k + INCOMING, number, _one_of(EVERYDAY, 0, u[2]))
 
 
-def festive_texts(world: Habitat, who: I64, span: Span) -> list[Texts]:
-    """Greetings on top of the ordinary, at busy times; one table a busy time."""
+def festive_arrivals(world: Habitat, who: I64, span: Span) -> list[tuple[Arrivals, int]]:
+    """Greetings on top of the ordinary at each busy time, and the process that they are of."""
     tables = []
     for busy in profiles.busy_times(world.scenario, *span):
         if not busy.text_q16:
@@ -135,16 +140,23 @@ def festive_texts(world: Habitat, who: I64, span: Span) -> list[Texts]:
         nothing = np.zeros(len(who), dtype=np.int64)
         start_us = busy.start_us - busy.day * DAY_US
         found = poisson(world.draws, "text_festive", rows, rate, busy.curve, nothing, span, start_us)
-        u = found.details(world.draws, "text_festive_detail", 1, stride=1)
-        ordinal = STREAMS * found.k + FESTIVE + (busy.day & 1)
-        tables.append(_sent(world, found, ordinal, u, _one_of(GREETINGS, _WISHES, u[2])))
+        tables.append((found, FESTIVE + (busy.day & 1)))
     return tables
 
 
-def chat_texts(world: Habitat, who: I64, span: Span) -> Texts:
-    """Bursts of an idle evening: several texts to one person, a minute or so apart."""
+def festive_texts(world: Habitat, who: I64, span: Span) -> list[Texts]:
+    """Greetings; one table a busy time."""
+    tables = []
+    for found, process in festive_arrivals(world, who, span):
+        u = found.details(world.draws, "text_festive_detail", 1, stride=1)
+        wording = _one_of(GREETINGS, _WISHES, u[2])
+        tables.append(_sent(world, found, STREAMS * found.k + process, u, wording))
+    return tables
+
+
+def chat_arrivals(world: Habitat, rows: Rows, span: Span) -> tuple[Arrivals, U32]:
+    """Texts of the bursts that begin on these rows, and the draws of each: for whom, and its wording."""
     early = (span[0] - CHAT_LONGEST_US, span[1])
-    rows = rows_within(who, early)
     segment, like, rate = _rates(world, rows)
     rate = (rate * chat_shares(world)[segment] >> 16) // CHAT_MEAN
     curve = profiles.CHAT
@@ -161,8 +173,13 @@ def chat_texts(world: Habitat, who: I64, span: Span) -> Texts:
     k, burst = np.nonzero((number < count) & (t_us >= span[0]) & (t_us < span[1]))
     one = begun[burst]
     found = Arrivals(t_us[k, burst], one.sub, one.day, one.k * CHAT_MOST + k)
-    wording = _one_of(SHORT_ONES, _CHATS, u[12:20][k, burst])
-    return _sent(world, found, STREAMS * found.k + CHAT, u[:4, burst], wording)
+    return found, np.concatenate((u[:4, burst], u[12:20][k, burst][np.newaxis]))
+
+
+def chat_texts(world: Habitat, who: I64, span: Span) -> Texts:
+    """Bursts of an idle evening: several texts to one person, a minute or so apart."""
+    found, u = chat_arrivals(world, rows_within(who, (span[0] - CHAT_LONGEST_US, span[1])), span)
+    return _sent(world, found, STREAMS * found.k + CHAT, u, _one_of(SHORT_ONES, _CHATS, u[4]))
 
 
 def mms_notices(world: Habitat, rows: Rows, span: Span) -> Texts:

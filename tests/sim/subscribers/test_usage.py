@@ -328,4 +328,4 @@ def test_golden_hash(town):
         for field in fields(table):
             column = getattr(table, field.name)
             digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "738659b0638fb8a95c1a5f63dab2343118a0a82b239bb04b4268801e96696bc8"
+    assert digest.hexdigest() == "bcfb09d99f949fbac49666e327d145ddb812ac41fcd43eebb78664a8d88a2fc7"

@@ -127,8 +127,17 @@ def test_any_rows_give_the_same(hamlet):
         alone, _ = accounts.usage_of_rows(hamlet, Rows(np.array([one]), np.array([when])))
         for name in accounts.ADDITIVE:
             assert getattr(mixed, name)[row] == getattr(alone, name)[0], name
+    assert np.array_equal(accounts.charges_of_rows(hamlet, Rows(sub, day)), mixed.charge_fen)
     nobody, reached = accounts.usage_of_rows(hamlet, Rows(sub[:0], day[:0]))
     assert len(nobody.charge_fen) == len(reached.callee) == 0
+
+
+def test_charges_alone_are_the_charges_of_usage(hamlet, crowd):
+    """On the day of a festival and the next, and on an ordinary one among many people."""
+    for world, day, n in ((hamlet, 3, PEOPLE), (hamlet, 4, PEOPLE), (crowd, 2, 5000)):
+        rows = Rows(np.arange(n), np.full(n, day))
+        usage_, _ = accounts.usage_of_rows(world, rows)
+        assert np.array_equal(accounts.charges_of_rows(world, rows), usage_.charge_fen)
 
 
 def test_call_records_have_both_sides(hamlet):
