@@ -72,7 +72,7 @@ _TIME_BITS = 39  # six days
 def calls(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Calls:
     """Call intents at from_us <= t < to_us."""
     who, span, scaled = chosen(world.population.n, subs), (from_us, to_us), call_scale_q16(world.scenario)
-    rows = rows_within(who, span)
+    rows = rows_within(world, who, span)
     parts = [
         usage_calls.own_calls(world, rows, span, scaled),
         usage_calls.service_calls(world, rows, span),
@@ -86,7 +86,7 @@ def calls(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Calls:
 def texts(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Texts:
     """Text intents at from_us <= t < to_us."""
     who, span = chosen(world.population.n, subs), (from_us, to_us)
-    rows = rows_within(who, span)
+    rows = rows_within(world, who, span)
     parts = [
         usage_texts.own_texts(world, rows, span),
         usage_texts.chat_texts(world, who, span),

@@ -23,7 +23,7 @@ from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import BRANDS, SERVICES
 from sim.subscribers.terminals import TERMINALS
-from sim.subscribers.usage_arrivals import Rows, Span, at_most_one, poisson
+from sim.subscribers.usage_arrivals import Rows, Span, active, at_most_one, poisson
 from sim.subscribers.usage_calls import (
     ANSWER,
     CALL_IN,
@@ -115,8 +115,8 @@ class Reached:
 
 def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
     """Usage of people on days, in the order of the rows, and whom it reached; no row may come twice."""
-    book, span = _Book(rows), _span_of(rows)
-    who, scaled = np.unique(rows.sub), call_scale_q16(world.scenario)
+    book, span, who = _Book(rows), _span_of(rows), np.unique(rows.sub)
+    rows, scaled = active(world, rows), call_scale_q16(world.scenario)
     made = [own_calls(world, rows, span, scaled), *festive_calls(world, who, span, scaled)]
     answered: list[tuple[I64, I64, I64, I64]] = []
     for table in made:
@@ -175,9 +175,9 @@ def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
 
 def charges_of_rows(world: Habitat, rows: Rows) -> I64:
     """`usage_of_rows(...).charge_fen`, for less work: no numbers, nobody else, nothing that is free."""
-    book, span, who = _Book(rows), _span_of(rows), np.unique(rows.sub)
+    book, span, who, charge = _Book(rows), _span_of(rows), np.unique(rows.sub), np.zeros(len(rows), np.int64)
+    rows = active(world, rows)
     scaled, mean_s = call_scale_q16(world.scenario), world.scenario.usage.talk_mean_s
-    charge = np.zeros(len(rows), dtype=np.int64)
     made = [(usage_calls.own_arrivals(world, rows, span, scaled), "call_own_detail")]
     made += [
         (found, "call_festive_detail") for found, _ in usage_calls.festive_arrivals(world, who, span, scaled)
@@ -194,7 +194,7 @@ def charges_of_rows(world: Habitat, rows: Rows) -> I64:
     _, row = book.of(tones.t_us, tones.sub)
     charge += book.count(row[tones.talk_us >= TONE_CHOSEN_US]) * _TONE_FEN
     day_before = np.unique(np.concatenate((book.key, book.key - (1 << 32))))
-    evenings = Rows(day_before & 0xFFFFFFFF, day_before >> 32)
+    evenings = active(world, Rows(day_before & 0xFFFFFFFF, day_before >> 32))
     texts = [usage_texts.own_arrivals(world, rows, span), usage_texts.chat_arrivals(world, evenings, span)[0]]
     texts += [found for found, _ in usage_texts.festive_arrivals(world, who, span)]
     for found in texts:
@@ -239,11 +239,13 @@ def call_fen(calls: Calls) -> I64:
 
 
 def is_complaint(world: Habitat, calls: Calls) -> NDArray[np.bool_]:
-    """Which calls to service lines are complaints."""
+    """Which calls to service lines are complaints; those who are prone to complain call for it more often."""
     usage = world.scenario.usage
     first = calls.peer_number == usage.service_lines[0].number.encode()
     u = world.draws.block("complaint", calls.sub, calls.t_us // DAY_US, calls.ordinal)
-    told: NDArray[np.bool_] = (u[0] < threshold_q32(usage.complaint_share)) & first
+    # By proneness: twice the share at the top of its scale, hardly any at the bottom, as given in between.
+    prone = world.population.complaint[calls.sub].astype(np.uint64)
+    told: NDArray[np.bool_] = (u[0] < threshold_q32(usage.complaint_share) * prone // np.uint64(128)) & first
     told &= calls.kind == CALL_SERVICE
     return told
 

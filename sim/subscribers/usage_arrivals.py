@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sim.draws import EXPONENTIAL, U32, Draws, threshold_q32
 from sim.scenario import DAY_US
 from sim.subscribers.diary import days_of
+from sim.subscribers.habitat import Habitat
 from sim.subscribers.usage_profiles import Curve
 
 I64 = NDArray[np.int64]
@@ -37,12 +38,20 @@ class Rows:
         return Rows(self.sub[at], self.day[at])
 
 
-def rows_within(who: I64, span: Span) -> Rows:
-    """Everybody on every day that a span of time touches."""
-    days = days_of(*span)
-    return Rows(
-        np.tile(who, len(days)), np.repeat(np.arange(days.start, days.stop, dtype=np.int64), len(who))
-    )
+def rows_within(world: Habitat, who: I64, span: Span) -> Rows:
+    """Everybody on every day that a span of time touches, if the day finds them in this network."""
+    return rows_on(world, who, days_of(*span))
+
+
+def rows_on(world: Habitat, who: I64, days: range) -> Rows:
+    """Everybody on days, if they are customers then, or roamers on a visit."""
+    day = np.repeat(np.arange(days.start, days.stop, dtype=np.int64), len(who))
+    return active(world, Rows(np.tile(who, len(days)), day))
+
+
+def active(world: Habitat, rows: Rows) -> Rows:
+    """The rows of people who have to do with this network on their day."""
+    return rows[np.flatnonzero(world.population.active_on(rows.day, rows.sub))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ from sim.scenario import DAY_US, WorldScenario
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import SERVICES
-from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson
+from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_on
 from sim.subscribers.usage_numbers import (
     FAR,
     FIXED,
@@ -127,10 +127,10 @@ def festive_arrivals(world: Habitat, who: I64, span: Span, scaled_q16: int) -> l
     for busy in profiles.busy_times(world.scenario, *span):
         if not busy.call_q16:
             continue
-        rows = Rows(who, np.full(len(who), busy.day, dtype=np.int64))
-        rate = world.population.call_rate_q16[who].astype(np.int64)
+        rows = rows_on(world, who, range(busy.day, busy.day + 1))
+        rate = world.population.call_rate_q16[rows.sub].astype(np.int64)
         rate = (rate * scaled_q16 >> 16) * busy.call_q16 >> 16
-        nothing = np.zeros(len(who), dtype=np.int64)
+        nothing = np.zeros(len(rows), dtype=np.int64)
         start_us = busy.start_us - busy.day * DAY_US
         found = poisson(world.draws, "call_festive", rows, rate, busy.curve, nothing, span, start_us)
         tables.append((found, FESTIVE + (busy.day & 1)))

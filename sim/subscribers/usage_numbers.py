@@ -20,13 +20,13 @@ U64 = NDArray[np.uint64]
 Numbers = NDArray[np.bytes_]
 
 RIVAL: Final = 0
-"""Mobiles of the competitor's network, 86 133; a code of whom somebody outside is reached by."""
+"""Friends in the competitor's network (`Population.rival_number`), 86 133."""
 FIXED: Final = 1
 """Fixed lines of the town's area, 25."""
 FAR: Final = 2
 """Fixed lines of other provinces."""
 CONTACTS: Final = 4
-"""How many of each somebody knows."""
+"""How many fixed lines, near and far, somebody knows."""
 
 HOME_AREA: Final = "25"
 AREAS: Final = (
@@ -51,18 +51,21 @@ _SERIALS: Final = 10**8
 
 def contact_numbers(world: Habitat, sub: I64, kind: I64, u: U32, *, dialled: bool) -> Numbers:
     """Numbers of contacts outside, by RIVAL, FIXED or FAR; as dialled, or in E.164 as callers' are shown."""
-    which = scale(u, CONTACTS)
-    v = world.draws.block("outside", sub, 0, kind * CONTACTS + which)
+    number = np.zeros(len(sub), dtype="S20")
+    rival, lines = np.flatnonzero(kind == RIVAL), np.flatnonzero(kind != RIVAL)
+    known = np.maximum(world.population.rivals[sub[rival]], 1)
+    friend = world.population.rival_number(sub[rival], scale(u[rival], known))
+    number[rival] = digits_of(friend, 13)
+    which = kind[lines] * CONTACTS + scale(u[lines], CONTACTS)
+    v = world.draws.block("outside", sub[lines], 0, which)
     serial = scale(v[0], _SERIALS).astype(np.uint64)
-    head = np.where(kind == RIVAL, np.uint64(86_133), np.uint64(8_600 + int(HOME_AREA)))
-    value = head * np.uint64(_SERIALS) + serial
-    number = digits_of(value, 13)
-    fixed = np.flatnonzero(kind != RIVAL)
-    number[fixed] = digits_of(value[fixed], 12)
-    far = np.flatnonzero(kind == FAR)
+    head = np.uint64((8_600 + int(HOME_AREA)) * _SERIALS)
+    number[lines] = digits_of(head + serial, 12)
+    at = np.flatnonzero(kind[lines] == FAR)
+    far = lines[at]
     if len(far):
-        areas = np.array(AREAS, dtype=np.uint64)[scale(v[1, far], len(AREAS))]
-        digits = (areas * np.uint64(_SERIALS) + serial[far]).astype("S20")
+        areas = np.array(AREAS, dtype=np.uint64)[scale(v[1, at], len(AREAS))]
+        digits = (areas * np.uint64(_SERIALS) + serial[at]).astype("S20")
         number[far] = np.char.add(b"0" if dialled else b"86", digits)
     return number
 

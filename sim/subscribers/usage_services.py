@@ -79,7 +79,7 @@ class Services:
 
 def services(world: Habitat, who: I64, span: Span, scaled_q16: int) -> Services:
     """Everything at from_us <= t < to_us."""
-    rows = rows_within(who, span)
+    rows = rows_within(world, who, span)
     parts = [
         _queries(world, rows, span),
         _after_calls(world, who, span, scaled_q16),
@@ -139,7 +139,7 @@ def _after_calls(world: Habitat, who: I64, span: Span, scaled_q16: int) -> Servi
     """Prepaid subscribers look what a call has cost."""
     longest_us = LONGEST_BEFORE_US + LONGEST_TALK_US + _ASKS_AFTER_US
     early = (span[0] - longest_us, span[1])
-    rows = rows_within(who[is_prepaid(world, who)], early)
+    rows = rows_within(world, who[is_prepaid(world, who)], early)
     begun = own_arrivals(world, rows, early, scaled_q16)
     u = begun.details(world.draws, "ussd_after_call", 1, stride=1)
     asks = np.flatnonzero(u[0] < threshold_q32(world.scenario.usage.balance_after_call_share))

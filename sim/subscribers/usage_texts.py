@@ -17,7 +17,7 @@ from sim.scenario import DAY_US
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import SERVICES
-from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_within
+from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_on, rows_within
 from sim.subscribers.usage_numbers import (
     MMS_LINE,
     RIVAL,
@@ -135,9 +135,9 @@ def festive_arrivals(world: Habitat, who: I64, span: Span) -> list[tuple[Arrival
     for busy in profiles.busy_times(world.scenario, *span):
         if not busy.text_q16:
             continue
-        rows = Rows(who, np.full(len(who), busy.day, dtype=np.int64))
-        rate = world.population.text_rate_q16[who].astype(np.int64) * busy.text_q16 >> 16
-        nothing = np.zeros(len(who), dtype=np.int64)
+        rows = rows_on(world, who, range(busy.day, busy.day + 1))
+        rate = world.population.text_rate_q16[rows.sub].astype(np.int64) * busy.text_q16 >> 16
+        nothing = np.zeros(len(rows), dtype=np.int64)
         start_us = busy.start_us - busy.day * DAY_US
         found = poisson(world.draws, "text_festive", rows, rate, busy.curve, nothing, span, start_us)
         tables.append((found, FESTIVE + (busy.day & 1)))
@@ -178,7 +178,7 @@ def chat_arrivals(world: Habitat, rows: Rows, span: Span) -> tuple[Arrivals, U32
 
 def chat_texts(world: Habitat, who: I64, span: Span) -> Texts:
     """Bursts of an idle evening: several texts to one person, a minute or so apart."""
-    found, u = chat_arrivals(world, rows_within(who, (span[0] - CHAT_LONGEST_US, span[1])), span)
+    found, u = chat_arrivals(world, rows_within(world, who, (span[0] - CHAT_LONGEST_US, span[1])), span)
     return _sent(world, found, STREAMS * found.k + CHAT, u, _one_of(SHORT_ONES, _CHATS, u[4]))
 
 
