@@ -105,7 +105,8 @@ class Inhabitants:
         return usage.Texts(*_in_order(_joined(parts, usage.Texts)))
 
     def services(self, from_us: int, to_us: int) -> Services:
-        return Services.none()
+        parts = [usage.services(self._world, from_us, to_us, some) for some in self._chunks()]
+        return Services(*_in_order(_joined(parts, usage.Services)))
 
     def journeys(self, from_us: int, to_us: int) -> Journeys:
         parts = [diary.journeys(self._world, from_us, to_us, some) for some in self._chunks()]
@@ -117,7 +118,7 @@ class Inhabitants:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def dialogue(self, dialogue: int) -> tuple[str, str]:
-        raise LookupError(dialogue)
+        return usage.dialogue(dialogue)
 
     def next_on_us(self, sub: int, after_us: int) -> int:
         """When somebody next switches on; -1: not within two days."""

@@ -55,6 +55,7 @@ __all__ = [
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PerDay = Annotated[float, Field(ge=0.0, le=40.0)]
+Date = date  # a field may be called `date`
 Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
 
 DAY_US = 86_400_000_000
@@ -166,16 +167,110 @@ class ServiceLine(Strict):
     )
 
 
+class Festival(Strict):
+    """A time at which everybody texts and calls more than usual; what comes on top rises and falls evenly."""
+
+    date: Date = Field(description="Local date from which `peak_hour` counts.")
+    peak_hour: float = Field(
+        description="Hour of the peak; above 24 it is after that day's midnight.", ge=0, le=30
+    )
+    factor: float = Field(
+        1.0, description="Texts on top at the peak, in means of an ordinary day's texts.", ge=0, le=200
+    )
+    calls_factor: float = Field(
+        0.0,
+        description="Calls to people on top at the peak, in means of an ordinary day's calls.",
+        ge=0,
+        le=50,
+    )
+    width_min: int = Field(
+        90, description="Minutes from the peak to its end; it rises over twice as many.", ge=8, le=480
+    )
+
+
+DEFAULT_FESTIVALS = [
+    *(
+        Festival(date=eve, peak_hour=23.5, factor=40, calls_factor=3)
+        for eve in (date(2007, 2, 17), date(2008, 2, 6), date(2009, 1, 25))
+    ),
+    *(
+        Festival(date=day, peak_hour=20, factor=8, calls_factor=1)
+        for day in (date(2007, 9, 25), date(2008, 9, 14), date(2009, 10, 3))
+    ),
+    *(
+        Festival(date=date(year, 12, 31), peak_hour=24, factor=12, calls_factor=0.5)
+        for year in (2006, 2007, 2008)
+    ),
+]
+"""Eves of the Spring Festival, Mid-Autumn days and New Year's Eves."""
+
+
 class UsageScenario(Strict):
-    """How much people call and text: means per subscriber and day, before habits, weekday and segment."""
+    """How much people call and text: means per subscriber and day over a week, before habits and segment.
+
+    The defaults make the usual busy hour of planning: 20 mErl a subscriber in calls of 120 s, a third of them
+    received, and half a page.
+    """
 
     calls_per_day: PerDay = Field(
-        1.3, description="Calls made to people (own and other networks, misdialled ones too)."
+        6.1, description="Calls made to people (own and other networks, misdialled ones too)."
     )
-    incoming_calls_per_day: PerDay = Field(0.35, description="Calls received from other networks.")
+    incoming_calls_per_day: PerDay = Field(0.76, description="Calls received from other networks.")
+    busy_hour_merl: float | None = Field(
+        None,
+        description="Conversation in the busy hour of a working day, milli-Erlang per subscriber, both ends"
+        " counted; given, `calls_per_day` and `incoming_calls_per_day` are scaled together to meet it.",
+        gt=0,
+        le=200,
+    )
     service_calls_per_day: PerDay = Field(0.08, description="Calls made to service lines.")
-    texts_per_day: PerDay = Field(0.8, description="Short messages sent.")
-    incoming_texts_per_day: PerDay = Field(0.3, description="Short messages received from other networks.")
+    texts_per_day: PerDay = Field(4.0, description="Short messages sent.")
+    incoming_texts_per_day: PerDay = Field(2.7, description="Short messages received from other networks.")
+    festivals: list[Festival] = Field(
+        DEFAULT_FESTIVALS,
+        description="Times of more texts and calls: eves of the Spring Festival, Mid-Autumn, New Year's Eves"
+        " of 2006 to 2009; events may be added.",
+        max_length=64,
+    )
+    long_distance_share: Share = Field(
+        0.14, description="Share of calls to other networks that go to other provinces."
+    )
+    prefix_share: Share = Field(
+        0.35, description="Share of long-distance calls dialled with the cheap prefix 12593."
+    )
+    competitor_share: Share = Field(
+        0.7, description="Share of the other calls to other networks that go to the competitor's mobiles."
+    )
+    ring_back_changes_per_month: float = Field(
+        0.6, description="Calls to 12530 to change the ring-back tone, per holder and 30 days.", ge=0, le=15
+    )
+    balance_after_call_share: Share = Field(
+        0.01, description="Share of a prepaid subscriber's calls made that a USSD balance query follows."
+    )
+    ussd_per_day: float = Field(
+        0.03, description="Other USSD queries per subscriber and day (balance, charges, points).", ge=0, le=5
+    )
+    forwarding_per_day: Share = Field(
+        0.006, description="Share of subscribers who register call forwarding and erase it on the same day."
+    )
+    call_waiting_per_day: Share = Field(
+        0.0005, description="Share of subscribers who activate call waiting on a day."
+    )
+    mms_per_day: float = Field(
+        0.12,
+        description="Multimedia messages per holder and day: as many received, each told by a text, as sent.",
+        ge=0,
+        le=10,
+    )
+    gprs_sessions_per_day: float = Field(
+        0.8,
+        description="GPRS sessions per holder of WAP and day; they show in usage records only.",
+        ge=0,
+        le=50,
+    )
+    complaint_share: Share = Field(
+        0.04, description="Share of calls to the first service line that are complaints."
+    )
     talk_mean_s: float = Field(
         120.0, description="Mean length of an answered call, seconds (log-normal).", ge=5, le=1200
     )
@@ -183,7 +278,7 @@ class UsageScenario(Strict):
         55.0, description="Mean length of a call to a service line, seconds (log-normal).", ge=5, le=1200
     )
     inside_share: Share = Field(
-        0.62, description="Share of calls and texts that stay among this world's subscribers."
+        0.32, description="Share of calls and texts that stay among this world's subscribers."
     )
     vacant_share: Share = Field(0.03, description="Share of calls that go to vacant numbers by misdialling.")
     service_lines: list[ServiceLine] = Field(
@@ -192,7 +287,8 @@ class UsageScenario(Strict):
             ServiceLine(number="12580", weight=3),
             ServiceLine(number="1860", weight=1),
         ],
-        description="The service lines and how often each is called.",
+        description="The service lines and how often each is called. Of the old codes 1860, 96121 and 12117,"
+        " those that are none of them are dialled by mistake, and vacant.",
         min_length=1,
     )
 

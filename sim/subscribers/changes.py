@@ -99,7 +99,7 @@ class Changes:
         """IMEIs of handsets: no two equal."""
         return imei(model, self.serials.forward(line * HANDSETS + generation))
 
-    def visiting(self, sub: I64, day: int) -> Flags:
+    def visiting(self, sub: I64, day: int | I64) -> Flags:
         """Whether roamers are here: one stay in each month, four days in the mean."""
         u = self.draws.block("visit", sub, day // MONTH)
         first = scale(u[0], MONTH - 2)

@@ -293,8 +293,8 @@ class Population:
             picked.append(place)
         return np.stack(picked, axis=1)
 
-    def active_on(self, day: int, subs: ArrayLike) -> NDArray[np.bool_]:
-        """Whether people have to do with this network on a day: customers, and roamers on a visit."""
+    def active_on(self, day: int | I64, subs: ArrayLike) -> NDArray[np.bool_]:
+        """Whether people have to do with this network on a day (or each on one): customers, visitors."""
         i = np.asarray(subs, dtype=np.int64)
         own = (self.start_day[i] <= day) & (day < self.leave_day[i])
         return np.where(self.origin[i] > 0, self.changes.visiting(i, day), own)

@@ -14,12 +14,15 @@ import pytest
 
 from sigtran import m3ua
 from sim.bssap import sccp
+from sim.bssap.ss_components import encode_ussd, ussd
 from sim.network import acts
+from sim.network.acts import SERVICE_USED
 from sim.network.visible import RULES
 from sim.network.wire import WireBatch
 from sim.run import Run, build, settings_of
 from sim.scenario import BscScenario, NetworkScenario, WorldScenario
 from sim.subscribers.diary import trips
+from sim.subscribers.usage import dialogue, services
 from sim.subscribers.walk import LONGEST_RIDE_US, walk
 
 SECOND = 1_000_000
@@ -181,7 +184,24 @@ def test_everything_of_a_day_occurs(day) -> None:
     kinds = Counter(np.concatenate(day.visible_rows)["kind"].tolist())
     assert {1, 2, 3, 4, 10, 11, 12, 13, 14, 20, 21} <= set(kinds)
     n = sum(b.n for b in day.batches)
-    assert 60 * 250 < n < 200 * 250
+    # The planned busy hour of 20 mErl makes eight calls and seven texts a day.
+    assert 200 * 250 < n < 500 * 250
+
+
+def test_services_that_people_mean_are_used(day, world) -> None:
+    """Each leads to one act (a few wait for a channel at the end), and its answer goes over the air."""
+    meant, used = services(world, 0, DAY), np.concatenate(day.act_rows)
+    used = used[used["kind"] == SERVICE_USED]
+    assert 0.95 * len(meant.t_us) <= len(used) <= len(meant.t_us)
+    assert set(used["sub"].tolist()) <= set(meant.sub.tolist())
+    assert (used["outcome"] == b"answered").any()
+    numbers = set(meant.number[meant.kind == 2].tolist())
+    accepted = used[(used["outcome"] == b"accepted") & (used["peer_number"] != b"")]
+    assert set(accepted["peer_number"].tolist()) <= numbers
+    octets = b"".join(batch.data for batch in day.batches)
+    asked = {dialogue(1 + number) for number in meant.dialogue[meant.kind == 0].tolist()}
+    there = [encode_ussd(ussd(text)) in octets for pair in asked for text in pair]
+    assert np.mean(there) > 0.8  # those whose handset was off have asked in vain
 
 
 def test_tmsi_are_alone(world, library) -> None:

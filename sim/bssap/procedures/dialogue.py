@@ -30,13 +30,16 @@ CALL_CONTROL = 0x09
 HANDOVER_SUCCESSFUL = 0x0B
 #: Protocols whose uplink messages share the send state variable, TS 24.007 11.2.3.2.
 _SEQUENCED = (dtap.PD_CC, dtap.PD_MM, dtap.PD_SS)
-#: Digits from which on a number is sent as an international one: decided by length alone.
+#: Digits from which on a number is sent as an international one, unless it begins with a prefix: 0 (trunk) or
+#: 1 (a carrier's code); E.164 numbers that begin with 1 have eleven digits.
 _INTERNATIONAL_DIGITS = 12
+_PREFIXES = ("0", "1")
 MS = 1_000
 
 
 def number(digits: str, indicators: int | None = None) -> PartyNumber:
-    kind = INTERNATIONAL if len(digits) >= _INTERNATIONAL_DIGITS else UNKNOWN_NUMBER
+    international = len(digits) >= _INTERNATIONAL_DIGITS and not digits.startswith(_PREFIXES)
+    kind = INTERNATIONAL if international else UNKNOWN_NUMBER
     return PartyNumber(digits, kind, indicators=indicators)
 
 

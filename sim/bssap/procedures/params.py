@@ -84,7 +84,7 @@ class Params:
     ss_ti: int = 0
     """Transaction identifier value of supplementary services, 0-6."""
     called: str = "8613900012345"
-    """Called number, 0-9 * # a b c; 12 digits and more are sent as international numbers."""
+    """Called number, 0-9 * # a b c; 12 digits and more are international unless a 0 or 1 leads."""
     calling: str = "8613900054321"
     """Calling number; "" leaves the element out."""
     cic: int = 0x0021

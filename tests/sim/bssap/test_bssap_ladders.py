@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.bssap import EncodeError, bssap, bssmap, dtap, sccp, sms, tpdu, view
+from sim.bssap.cc_elements import INTERNATIONAL, UNKNOWN_NUMBER
 from sim.bssap.procedures import LADDERS, Params, Step, ladder, location, overview, texts_failed
 from sim.bssap.procedures.params import MARKS, WAITS
 from sim.bssap.user_data import text_user_data
@@ -366,3 +367,15 @@ def test_the_readme_is_what_the_code_says():
     here = Path(__file__).parent
     sources = {path.name: path.read_text() for path in here.glob("*.py")}
     assert (here.parents[2] / "sim" / "bssap" / "README.md").read_text() == overview.markdown(sources)
+
+
+@pytest.mark.parametrize(
+    ("called", "kind"),
+    [("8613900000001", INTERNATIONAL), ("057188888888", UNKNOWN_NUMBER),
+     ("12593057188888888", UNKNOWN_NUMBER), ("10086", UNKNOWN_NUMBER)],
+)  # fmt: skip
+def test_prefixes_make_no_international_number(called, kind):
+    """TS 24.008 10.5.4.7: with a trunk or carrier prefix a number is no international one, however long."""
+    said = [view("sccp", step.payload) for step in ladder("mo_call_answered", Params(called=called))]
+    found = [one["ies"]["Called party BCD number"] for one in said if one.get("dtap") == "SETUP"]
+    assert [(one["digits"], one["type"]) for one in found] == [(called, kind)]
