@@ -21,6 +21,7 @@ from sim.bssap import (
     bssmap,
     bssmap_elements,
     dtap,
+    gsm7,
     sccp,
     sms,
     ss_components,
@@ -274,7 +275,9 @@ def _add_ussd(row: Row, value: ss_components.Component, octets: bytes, base: int
     row |= {"tp_dcs": ussd.dcs, "tp_length": len(ussd.octets)}
     row["list_offset"] = base + _string_place(octets, value)
     row["present"] |= Present.USSD
-    if cbs_alphabet(ussd.dcs) == GSM7 and re.fullmatch("[0-9*#]{1,255}", ussd.text):
+    # TS 23.038 6.2.1.1: what follows an escape that no table knows is shown as itself, and is no digit.
+    escaped = gsm7.ESCAPE in gsm7.unpack(ussd.octets, len(ussd.octets) * 8 // 7)
+    if cbs_alphabet(ussd.dcs) == GSM7 and not escaped and re.fullmatch("[0-9*#]{1,255}", ussd.text):
         row["called_digits"], row["called"] = len(ussd.text), _kept(ussd.text)
 
 

@@ -202,3 +202,14 @@ def test_a_management_message_is_named_by_its_numbers():
     beat = m3ua.encode(m3ua.Message.named("BEAT", m3ua.Parameter(m3ua.Tag.HEARTBEAT_DATA, b"abc")))
     found = expected(beat)
     assert (found.row["m3ua_class"], found.row["m3ua_type"], found.refused_at) == (3, 3, "")
+
+
+def test_an_escaped_character_is_no_digit_of_a_ussd_code():
+    """TS 23.038 6.2.1.1: it is shown as the character itself, and still is not what the user dialled."""
+    octets = bytes.fromhex(
+        "010001010000004c021000420000000000000000030000000600000000012b0100287b95bb1c23a1210201370201"
+        "3b301904010f0414b09aec668ba95431180c771bd170b7d86d038b010000"
+    )
+    row = decode_batch(octets, np.array([0, len(octets)]))[0]
+    assert row["present"] & Present.USSD
+    assert row["called_digits"] == expected(octets).row["called_digits"] == 0
