@@ -22,11 +22,11 @@ from experiments.realism_statistics import Estimate
 from experiments.realism_study import Keys
 from experiments.study import LoadedStudy
 
-__all__ = ["PING_PONG", "judge", "rows_of", "run_study"]
+__all__ = ["HYSTERESIS_DB", "judge", "rows_of", "run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.realism/1"
-PING_PONG: Final = {"ping_pong_none": 0.0, "ping_pong_some": 0.04, "ping_pong_much": 0.16}
-"""Measure -> the share of handovers that go back, as set."""
+HYSTERESIS_DB: Final = (0.0, 2.0, 4.0, 6.0)
+"""Margins of handover at which ping-pong is counted."""
 
 Found = dict[str, dict[str, Estimate]]
 """Population -> measure -> figure."""
@@ -109,7 +109,7 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     from experiments import realism_measure as measure
     from experiments import realism_mobility as mobility
     from experiments import realism_pictures as pictures
-    from experiments.realism_network import planned_channels
+    from experiments.realism_network import ping_pong_share, planned_channels
     from experiments.realism_nulls import UniformUse, Waypoint
     from experiments.realism_tables import Lived, live_through
     from sim.network.build import template_library
@@ -144,24 +144,30 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     ground = mobility.Ground.of(world.topology)
     lives = {name: lived(COLUMNS[name], world, people()) for name, people in populations.items()}
     ranges = ground.daily_range_km(lives[WAYPOINT].hourly)
+    margins = []
+    for margin in HYSTERESIS_DB:
+        settings = keys.world_settings | {"network.radio.hysteresis_db": margin}
+        other = build(load_world(keys.world, settings), keys.seed)
+        margins.append(lived(f"hysteresis {margin:g} dB", other, Inhabitants(other)))
     limits: dict[str, tuple[Any, Lived]] = {}
     for name, people in populations.items():
         channels = planned_channels(lives[name])
         limited = lived(f"{COLUMNS[name]}, channels", world, people(), channels=channels)
         limits[name] = (channels, limited)
-        back = {
-            what: lived(f"{COLUMNS[name]}, {what}", world, people(), ping_pong_share=share)
-            for what, share in PING_PONG.items()
-        }
+        studied.found[name] |= measure.radio(lives[name], limited, channels, margins if name == OURS else ())
         studied.found[name] |= measure.moving(lives[name], ranges)
         studied.found[name] |= measure.using(lives[name])
-        studied.found[name] |= measure.radio(lives[name], limited, channels, back)
     each: list[Mapping[str, float]] = [measure.offered(lives[OURS])]
     for seed in range(keys.seed + 1, keys.seed + keys.seeds):
         other = build(scenario, seed)
         each.append(measure.offered(lived(f"seed {seed}", other, Inhabitants(other))))
     studied.found[OURS] |= measure.over_seeds(each)
     studied.pictures = pictures.pictures_of(lives, limits)
+    shares = [ping_pong_share(life) for life in margins]
+    studied.pictures["hysteresis"] = [
+        [margin, share.value, share.low, share.high]
+        for margin, share in zip(HYSTERESIS_DB, shares, strict=True)
+    ]
     studied.pictures["seeds"] = {name: [found[name] for found in each] for name in each[0]}
     return studied
 

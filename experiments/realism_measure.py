@@ -68,9 +68,9 @@ def using(lived: Lived) -> dict[str, Estimate]:
 
 
 def radio(
-    lived: Lived, limited: Lived, channels: network.I32, ping_pong: Mapping[str, Lived]
+    lived: Lived, limited: Lived, channels: network.I32, margins: Sequence[Lived] = ()
 ) -> dict[str, Estimate]:
-    """What the network makes of it: unlimited, with planned channels, at several settings of ping-pong."""
+    """What the network makes of it: unlimited, with planned channels, at rising margins of handover."""
     hour, traffic = network.busy_hour(lived)
     sizes = network.updates_by_size(lived, range(1, 5))
     legs = network.talk_legs(lived)
@@ -84,10 +84,9 @@ def radio(
     workdays = sum(not lived.world.scenario.is_weekend(day) for day in range(lived.days))
     paged = 1 / max(lived.n * workdays, 1)
     spread = 1.96 * math.sqrt(max(pages, 1))
-    return {
+    found = {
         "blocking": network.blocking_ratio(limited, channels),
         "handover_ratio": network.handover_ratio(lived),
-        **{name: network.ping_pong_share(at) for name, at in ping_pong.items()},
         "paging_success": network.paging_success(lived),
         "perimeter_law": network.perimeter_exponent(sizes),
         "area_law": network.area_size_exponent(sizes),
@@ -96,6 +95,9 @@ def radio(
         "busy_pages": Estimate(pages * paged, (pages - spread) * paged, (pages + spread) * paged),
         "terminating_share": Estimate(share, share - half, share + half),
     }
+    if margins:
+        found["ping_pong_falls"] = network.ping_pong_fall([network.ping_pong_share(at) for at in margins])
+    return found
 
 
 def offered(lived: Lived) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -132,6 +133,20 @@ def ping_pong_share(lived: Lived) -> Estimate:
     share = close / 2 / there
     half = 1.96 * math.sqrt(max(share, 1 / there) / there)
     return Estimate(share, max(0.0, share - half), share + half)
+
+
+def ping_pong_fall(shares: Sequence[Estimate]) -> Estimate:
+    """The share of ping-pong at a margin over that at the margin before, where it falls least."""
+    steps = [
+        Estimate(
+            after.value / before.value,
+            max(after.low, 0.0) / max(before.high, 1e-9),
+            after.high / max(before.low, 1e-9),
+        )
+        for before, after in pairwise(shares)
+        if before.value > 0
+    ]
+    return max(steps, key=lambda step: step.value) if steps else Estimate.exact(math.nan)
 
 
 def paging_success(lived: Lived) -> Estimate:

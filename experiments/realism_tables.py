@@ -7,7 +7,7 @@ were talked, what each cell was asked for in each hour. Times are world microsec
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -121,7 +121,6 @@ def live_through(
     library: TemplateLibrary,
     *,
     channels: I32 | None = None,
-    ping_pong_share: float | None = None,
     watch: Callable[[int, int], None] = lambda t_us, messages: None,
 ) -> Lived:
     """Runs a world's network for some days.
@@ -132,12 +131,9 @@ def live_through(
         days: How many.
         library: Templates, shared by the runs of one process.
         channels: Traffic channels of each cell; None: no limit.
-        ping_pong_share: Of handovers, those that go back at once; None: the network's own.
         watch: Told of every hour: the time reached and messages so far.
     """
     settings: Settings = settings_of(world.scenario)
-    if ping_pong_share is not None:
-        settings = replace(settings, ping_pong_share=ping_pong_share)
     limits = np.full(world.topology.n, -1, np.int32) if channels is None else channels
     topology: Any = WithColumns(world.topology, tch=limits, sdcch=np.full(world.topology.n, -1, np.int32))
     population = world.population

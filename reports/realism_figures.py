@@ -50,6 +50,7 @@ def pictures(summary: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str
             "degrees": _degrees(details["laws"], called),
             "erlang": _erlang(details["erlang"]),
             "areas": _areas(details["areas"]),
+            "hysteresis": _hysteresis(details["hysteresis"]),
             "seeds": _seeds(summary, details["seeds"]),
         }
 
@@ -436,7 +437,7 @@ def _erlang(erlang: Mapping[str, Any]) -> str:
 
 
 def _areas(areas: Sequence[Sequence[float]]) -> str:
-    figure, axes = figure_of("areas", 2.9, 7.0)
+    figure, axes = figure_of("areas", 2.9, SMALL)
     border = np.array([b for _, b, _ in areas], float)
     rate = np.array([r for _, _, r in areas])
     axes.plot(border, rate * 24, "o", color="#14467a", markersize=8)
@@ -452,6 +453,19 @@ def _areas(areas: Sequence[Sequence[float]]) -> str:
     axes.set_ylabel("area changes a head and day")
     axes.legend(loc="lower right", fontsize=10)
     return svg(figure, "areas", "Changes of area against length of border")
+
+
+def _hysteresis(margins: Sequence[Sequence[float]]) -> str:
+    figure, axes = figure_of("hysteresis", 2.9, SMALL)
+    margin, share, low, high = (np.array(column) for column in zip(*margins, strict=True))
+    axes.errorbar(
+        margin, 100 * share, 100 * np.array([share - low, high - share]), fmt="o-", color="#14467a", capsize=4
+    )
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(margin)
+    axes.set_xlabel("hysteresis, dB")
+    axes.set_ylabel("handovers that go back, %")
+    return svg(figure, "hysteresis", "Share of handovers that go back, by hysteresis")
 
 
 def _seeds(summary: Mapping[str, Any], seeds: Mapping[str, Sequence[float]]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import realism_network as network
 from experiments import realism_usage as usage
-from experiments.realism_statistics import erlang_b
+from experiments.realism_statistics import Estimate, erlang_b
 from experiments.realism_tables import HOUR_US, OUTCOMES, Acts, Lived, Traffic
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
@@ -140,6 +140,14 @@ def test_ping_pong_is_two_handovers_more() -> None:
     t = np.array([0, 100, 106, 111, 500, 600]) * second
     done = acts(t, [0, 1, 1, 1, 2, 2], act_table.HANDOVER, "intra-BSC")
     assert network.ping_pong_share(lived(done)).value == pytest.approx(1 / 4)
+
+
+def test_ping_pong_must_fall_at_every_step() -> None:
+    falls = [Estimate.exact(share) for share in (0.2, 0.1, 0.01)]
+    assert network.ping_pong_fall(falls).value == pytest.approx(0.5)
+    rises = [Estimate.exact(share) for share in (0.2, 0.05, 0.06)]
+    assert network.ping_pong_fall(rises).value == pytest.approx(1.2)
+    assert math.isnan(network.ping_pong_fall([Estimate.exact(0.0)] * 3).value)
 
 
 def test_paging_success() -> None:
