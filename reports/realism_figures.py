@@ -445,8 +445,11 @@ def _areas(areas: Sequence[Sequence[float]]) -> str:
     axes.plot(x, 24 * float((rate * border).sum() / (border * border).sum()) * x, color=INK, linestyle="--",
               linewidth=1.2, label="in proportion")  # fmt: skip
     for cells, b, r in areas:
-        axes.annotate(f"{cells:g} cells an area", (b, 24 * r), (-8, 6), textcoords="offset points",
-                      ha="right", fontsize=9)  # fmt: skip
+        left = b < border.max() / 2  # where there is room
+        axes.annotate(
+            f"{cells:g} cells an area", (b, 24 * r), (9, -5) if left else (-8, 6), textcoords="offset points",
+            ha="left" if left else "right", fontsize=9,
+        )  # fmt: skip
     axes.set_xlim(0, 1.08 * border.max())
     axes.set_ylim(0, 1.2 * 24 * rate.max())
     axes.set_xlabel("length of border, pairs of cells")
