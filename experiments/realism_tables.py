@@ -138,7 +138,7 @@ def live_through(
     topology: Any = WithColumns(world.topology, tch=limits, sdcch=np.full(world.topology.n, -1, np.int32))
     population = world.population
     network = build_network(
-        settings, topology, Identities(population.imsi, population.msisdn, population.imei), people,
+        settings, topology, Identities(population.imsi[:], population.msisdn[:]), people,
         world.draws, library, 0, days * DAY_US,
     )  # fmt: skip
     lines = np.array([line.number for line in world.scenario.usage.service_lines], "S20")
