@@ -18,6 +18,7 @@ from experiments.realism_statistics import (
     by_subscriber,
     correlation,
     lognormal_distance,
+    slope,
 )
 from experiments.realism_tables import HOUR_US, Acts, Lived
 from sim.network import acts as act_table
@@ -126,7 +127,7 @@ def weekly(lived: Lived, acts: Acts) -> Estimate:
 
 
 def by_segment(lived: Lived, acts: Acts, factors: F64) -> Estimate:
-    """Correlation of events a head by segment with the configured factors."""
+    """Slope of events a head by segment on the configured factors, both over their means: 1 as told."""
     segment = lived.world.population.segment.astype(np.int64)
     count = np.bincount(acts.sub, minlength=lived.n)
     ones = np.eye(len(SEGMENTS))[segment]
@@ -136,7 +137,11 @@ def by_segment(lived: Lived, acts: Acts, factors: F64) -> Estimate:
     def figure(mean: F64) -> float:
         events, people = mean[: len(SEGMENTS)], mean[len(SEGMENTS) :]
         here = there & (people > 0)
-        return correlation(events[here] / people[here], factors[here]) if here.sum() > 2 else math.nan
+        if here.sum() < 3 or not events.sum():
+            return math.nan
+        share = people[here] / people[here].sum()
+        rate = events[here] / people[here]
+        return slope(factors[here] / float(share @ factors[here]), rate / float(share @ rate))
 
     return by_subscriber(rows, figure)
 
