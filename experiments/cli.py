@@ -161,6 +161,7 @@ def run(study: Path, seed: int | None, out: Path, transport: str | None, setting
     loses the platform is invalid: it keeps what it has, says why, and exits with 3.
     """
     from experiments.study import load_study
+    from experiments.study_kinds import kinds
     from experiments.validate import check_study_files
 
     overrides = list(settings)
@@ -170,6 +171,9 @@ def run(study: Path, seed: int | None, out: Path, transport: str | None, setting
         overrides.append(f"transport={transport}")
     loaded = load_study(study, overrides)
     check_study_files(loaded)
+    for kind in kinds().values():
+        if isinstance(loaded.study, kind.Keys):
+            sys.exit(kind.run(loaded, out, sys.argv[1:]))
     from experiments.endtoend import run_study
 
     sys.exit(run_study(loaded, out, sys.argv[1:]))
@@ -300,9 +304,13 @@ def report(run_dir: Path, out: Path | None) -> None:
 
     from experiments.folder import check_reportable, open_run
     from experiments.problems import relative
+    from experiments.study_kinds import kind_of_values
     from reports.page import NotReportable, write_report
 
-    open_run(run_dir)
+    kind = kind_of_values(open_run(run_dir).manifest)
+    if kind is not None:
+        click.echo(kind.report(run_dir, out))
+        return
     check_reportable(run_dir)
     try:
         written = write_report(run_dir, out)

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from experiments.study_kinds import kinds
 from experiments.validate import model_of
 
 __all__ = ["readme"]
@@ -55,6 +56,10 @@ def readme() -> str:
     for kind, (folder, said) in FOLDERS.items():
         title = f"## {kind.capitalize()}" + (f" (`{folder}`)" if folder else "")
         parts.append(f"{title}\n\n{said[0].upper()}{said[1:]}.\n\n{_table(model_of(kind))}")
+        if kind == "study":
+            for name, other in kinds().items():
+                about = " ".join((other.Keys.__doc__ or "").split())
+                parts.append(f"### Study of kind {name}\n\n{about}\n\n{_table(other.Keys)}")
     return "\n".join(parts)
 
 

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from experiments.problems import BadInput, relative
+from experiments.study_kinds import kind_of_values
 from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model, suggest
 from sim.subscribers.response import Offer
 
 __all__ = ["CaptureKeys", "Eligible", "Limits", "Lists", "LiveKeys", "LoadedStudy", "Study", "load_study"]
 
+Model = TypeVar("Model", bound=BaseModel)
 TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
 Arm = Literal["control", "precise", "blanket"]
 
@@ -93,7 +95,7 @@ class Study(Strict):
     study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["end-to-end"]
-    """end-to-end: arms in lockstep, then a live phase, one report."""
+    """end-to-end: arms in lockstep, then a live phase, one report; keys of other kinds are below."""
     title: str = ""
     """What is asked, in one line, for the report."""
     world: ExistingFile
@@ -153,9 +155,21 @@ class LoadedStudy:
     """A checked study with where it came from."""
 
     path: Path
-    keys: Study
+    study: BaseModel
+    """Its keys, of the model of its kind."""
     overrides: tuple[str, ...]
     """`path=value` settings from the command line, applied."""
+
+    @property
+    def keys(self) -> Study:
+        """The keys of an end-to-end study."""
+        return self.keys_of(Study)
+
+    def keys_of(self, model: type[Model]) -> Model:
+        """The keys as a kind's model. Raises TypeError where the study is of another kind."""
+        if not isinstance(self.study, model):
+            raise TypeError(f"{self.path}: not a study of {model.__module__}")
+        return self.study
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
@@ -164,10 +178,20 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     Raises:
         BadInput: every problem of the file and of the settings.
     """
+    found = kind_of_values(_values(path))
+    model = found.Keys if found else Study
     try:
-        study, document = read_model(path, Study)
+        study, document = read_model(path, model)
     except ConfigError as error:
         raise BadInput([str(p) for p in error.problems]) from None
+    if isinstance(study, Study):
+        _check_offers(study, document)
+    if overrides:
+        study = _overridden(model, document, overrides)
+    return LoadedStudy(path, study, tuple(overrides))
+
+
+def _check_offers(study: Study, document: Document) -> None:
     offered = {offer.name for offer in study.offers}
     lacking = []
     for campaign in study.campaigns:
@@ -177,12 +201,9 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
             lacking.append(str(document.problem(("offers",), "", said)))
     if lacking:
         raise BadInput(lacking)
-    if overrides:
-        study = _overridden(study, document, overrides)
-    return LoadedStudy(path, study, tuple(overrides))
 
 
-def _overridden(study: Study, document: Document, overrides: Sequence[str]) -> Study:
+def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[str]) -> BaseModel:
     """The study with `path=value` settings: the path is dotted keys and positions, the value YAML."""
     problems = []
     values = copy.deepcopy(document.values)
@@ -206,13 +227,13 @@ def _overridden(study: Study, document: Document, overrides: Sequence[str]) -> S
     if problems:
         raise BadInput(problems)
     try:
-        return Study.model_validate(values, context={"folder": document.path.parent})
+        return model.model_validate(values, context={"folder": document.path.parent})
     except ValidationError as error:
         for item in error.errors(include_url=False):
             where = ".".join(str(part) for part in item["loc"])
             hint = ""
             if item["type"] == "extra_forbidden":
-                near = suggest(str(item["loc"][-1]), list(Study.model_fields))
+                near = suggest(str(item["loc"][-1]), list(model.model_fields))
                 hint = f" Did you mean {near!r}?" if near else ""
             said = item["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
             shown = f"{where} = {item['input']!r}"[:120] if where else "the study"
@@ -231,8 +252,13 @@ def _plain(value: Any, text: str) -> Any:
 
 
 def _offer_of(campaign: Path) -> str:
-    try:
-        values = yaml.load(campaign.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, yaml.YAMLError):
-        return ""  # said by the check of the campaign file itself
+    values = _values(campaign)
     return str(values.get("offer", "")) if isinstance(values, dict) else ""
+
+
+def _values(path: Path) -> Any:
+    """What a file says, where it can be read; what is wrong with it is said by its own check."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from experiments.problems import BadInput, relative
+from experiments.study_kinds import kinds
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -103,7 +104,15 @@ def model_of(kind: str) -> type[BaseModel]:
 
 def json_schema(kind: str) -> dict[str, Any]:
     """JSON Schema of a kind of file, for editors."""
-    schema = model_of(kind).model_json_schema(by_alias=True)
+    if kind == "study":
+        from pydantic import TypeAdapter
+
+        models: Any = model_of(kind)
+        for other in kinds().values():
+            models |= other.Keys
+        schema = TypeAdapter(models).json_schema(by_alias=True)
+    else:
+        schema = model_of(kind).model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Kairos {kind}", **schema}
 
 
@@ -177,6 +186,10 @@ def check_study_files(loaded: LoadedStudy) -> None:
     Raises:
         BadInput: every problem of every file.
     """
+    for kind in kinds().values():
+        if isinstance(loaded.study, kind.Keys):
+            kind.check(loaded)
+            return
     study = loaded.keys
     problems = []
     worlds = {study.world} | ({study.live.world} if study.live else set())

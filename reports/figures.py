@@ -21,11 +21,16 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ARM_STYLES",
+    "INK",
+    "SMALL",
+    "STYLE",
     "ForestRow",
     "contact_hours",
     "contact_pressure",
+    "figure_of",
     "latency_over_time",
     "latency_share",
+    "svg",
     "take_up",
     "uplift_forest",
     "wilson",
@@ -50,7 +55,7 @@ ARM_STYLES: Final = {
 INK: Final = "#1d242c"
 SMALL: Final = 4.6
 """Width of figures that stand side by side, inches: their letters are as large as those of the wide ones."""
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 11,
@@ -69,18 +74,19 @@ _STYLE: Any = {
 }
 
 
-def _figure(name: str, height: float, width: float = 6.4) -> tuple[Figure, Axes]:
+def figure_of(name: str, height: float, width: float = 6.4) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     figure.set_gid(name)
     return figure, axes
 
 
-def _svg(figure: Figure, name: str, said: str) -> str:
+def svg(figure: Figure, name: str, said: str) -> str:
     """The figure as an `<svg>` element that scales; `said` is its text for those who cannot see it."""
     buffer = io.StringIO()
     # The salt keeps ids apart between figures of one page and equal between two renderings.
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"kairos-{name}"}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": f"kairos-{name}"}):
         figure.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
@@ -106,8 +112,8 @@ def wilson(k: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
 
 def take_up(arms: Mapping[str, tuple[int, int, float | None]]) -> str:
     """Take-up per arm with 95 % intervals; name -> (took up, eligible, mean share of the replays)."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure("take-up", 0.75 + 0.55 * len(arms))
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of("take-up", 0.75 + 0.55 * len(arms))
         for y, (name, (k, n, replay)) in enumerate(arms.items()):
             style = ARM_STYLES[name]
             share = 100 * k / n if n else 0.0
@@ -127,7 +133,7 @@ def take_up(arms: Mapping[str, tuple[int, int, float | None]]) -> str:
         axes.margins(x=0.14)
         axes.set_xlabel("eligible subscribers who took up an offer by the end, %")
     said = "Take-up: " + ", ".join(f"{name} {100 * k / max(n, 1):.1f} %" for name, (k, n, _) in arms.items())
-    return _svg(figure, "take-up", said)
+    return svg(figure, "take-up", said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +150,8 @@ class ForestRow:
 
 def uplift_forest(rows: Sequence[ForestRow]) -> str:
     """Differences of take-up in percentage points: what orders show, and what replays know."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure("uplift", 1.15 + 0.6 * len(rows))
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of("uplift", 1.15 + 0.6 * len(rows))
         axes.axvline(0, color=INK, linewidth=1)
         for y, row in enumerate(rows):
             axes.plot([100 * row.low, 100 * row.high], [y, y], color=INK, linewidth=1.8)
@@ -175,14 +181,14 @@ def uplift_forest(rows: Sequence[ForestRow]) -> str:
         f"{r.label} {100 * r.estimate:+.1f} points, interval {100 * r.low:.1f} to {100 * r.high:.1f}"
         for r in rows
     )
-    return _svg(figure, "uplift", said)
+    return svg(figure, "uplift", said)
 
 
 def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | None]) -> str:
     """Share of triggers that were at the SMSC within a time (empirical distribution)."""
     values = np.sort(latency_ms)
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure("latency", 3.0, SMALL)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of("latency", 3.0, SMALL)
         axes.step(
             values,
             100 * np.arange(1, len(values) + 1) / len(values),
@@ -205,7 +211,7 @@ def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | N
         axes.set_ylim(0, 101)
         axes.set_ylabel("% of triggers")
         axes.set_xlabel("milliseconds from planned send to the SMSC")
-    return _svg(figure, "latency", f"Distribution of {len(values)} trigger latencies")
+    return svg(figure, "latency", f"Distribution of {len(values)} trigger latencies")
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -220,20 +226,20 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def latency_over_time(at_s: NDArray[np.float64], latency_ms: NDArray[np.float64]) -> str:
     """Every trigger's latency over the live phase."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure("latency-time", 3.0, SMALL)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of("latency-time", 3.0, SMALL)
         axes.plot(at_s, latency_ms, "o", color="#14467a", markersize=3.5, alpha=0.7, markeredgewidth=0)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.set_xlabel("seconds into the live phase")
         axes.set_ylabel("milliseconds")
-    return _svg(figure, "latency-time", "Latency of each trigger over the live phase")
+    return svg(figure, "latency-time", "Latency of each trigger over the live phase")
 
 
 def contact_hours(arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, float] | None) -> str:
     """Contacts received by hour of the local day; quiet hours shaded. name -> 24 counts."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure("hours", 3.1, SMALL)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of("hours", 3.1, SMALL)
         if quiet is not None:
             start, end = quiet
             for a, b in [(start, end)] if start <= end else [(start, 24.0), (0.0, end)]:
@@ -260,15 +266,15 @@ def contact_hours(arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, flo
         axes.set_xlabel("local hour of receipt")
         axes.set_ylabel("contacts")
         axes.legend(loc="upper left", bbox_to_anchor=(0.4, 1.02))
-    return _svg(figure, "hours", "Contacts received by hour of the day")
+    return svg(figure, "hours", "Contacts received by hour of the day")
 
 
 def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None) -> str:
     """How many eligible subscribers received 0, 1, 2, ... contacts. name -> contacts of each subscriber."""
     most = max((int(counts.max(initial=0)) for counts in arms.values()), default=0)
     most = max(most, cap or 0)
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure("pressure", 3.1, SMALL)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of("pressure", 3.1, SMALL)
         width = 0.84 / max(len(arms), 1)
         for i, (name, counts) in enumerate(arms.items()):
             style = ARM_STYLES[name]
@@ -302,4 +308,4 @@ def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None) -> 
         axes.set_xlabel("contacts received by a subscriber")
         axes.set_ylabel("% of eligible")
         axes.legend()
-    return _svg(figure, "pressure", "Contacts per subscriber")
+    return svg(figure, "pressure", "Contacts per subscriber")

@@ -1,0 +1,228 @@
+"""Studies of kind realism: three populations on one map, every measure with its band.
+
+One process and one core are enough: a world of some thousand people lives two weeks in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from experiments.folder import RunFolder, write_json
+from experiments.problems import relative
+from experiments.progress import Display
+from experiments.realism_bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
+from experiments.realism_statistics import Estimate
+from experiments.realism_study import Keys
+from experiments.study import LoadedStudy
+
+__all__ = ["HYSTERESIS_DB", "judge", "rows_of", "run_study"]
+
+SUMMARY_SCHEMA: Final = "kairos.realism/1"
+HYSTERESIS_DB: Final = (0.0, 2.0, 4.0, 6.0)
+"""Margins of handover at which ping-pong is counted."""
+
+Found = dict[str, dict[str, Estimate]]
+"""Population -> measure -> figure."""
+
+
+@dataclass(slots=True)
+class _Studied:
+    found: Found = field(default_factory=lambda: {column: {} for column in COLUMNS})
+    pictures: dict[str, Any] = field(default_factory=dict)
+    messages: int = 0
+    subscribers: int = 0
+
+
+def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[str]) -> int:
+    """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
+    started = time.monotonic()
+    files = {"study": loaded.path, "world": keys.world}
+    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], files)
+    folder.update(kind=keys.kind)
+    try:
+        with Display() as display:
+            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.days} days")
+            studied = _studied(keys, display)
+    except KeyboardInterrupt:
+        folder.finish(["stopped by Ctrl-C"])
+        raise
+    except BaseException as error:
+        folder.finish([f"{type(error).__name__}: {error}"])
+        raise
+    rows = rows_of(studied.found)
+    reasons = judge(rows)
+    folder.finish(reasons)
+    _write(folder, loaded, keys, studied, rows, reasons, time.monotonic() - started)
+    from reports.realism import screen, write_report
+
+    page = write_report(folder.path)
+    sys.stdout.write(screen(folder.path) + f"\nReport: {relative(page)}\n")
+    return 3 if reasons else 0
+
+
+def _write(
+    folder: RunFolder,
+    loaded: LoadedStudy,
+    keys: Keys,
+    studied: _Studied,
+    rows: list[dict[str, Any]],
+    reasons: list[str],
+    wall_s: float,
+) -> None:
+    words = ["kairos", "run", relative(loaded.path)]
+    for setting in loaded.overrides:
+        words += ["--set", setting]
+    summary = {
+        "schema": SUMMARY_SCHEMA,
+        "study": keys.study,
+        "kind": keys.kind,
+        "title": keys.title,
+        "seed": keys.seed,
+        "seeds": keys.seeds,
+        "days": keys.days,
+        "subscribers": studied.subscribers,
+        "messages": studied.messages,
+        "valid": not reasons,
+        "invalid_reasons": reasons,
+        "populations": COLUMNS,
+        "measures": rows,
+        "time": {
+            "started": folder.manifest["started"],
+            "ended": folder.manifest["ended"],
+            "wall_s": round(wall_s, 1),
+        },
+        "rerun": shlex.join(words),
+    }
+    write_json(folder.path / "details.json", {"schema": "kairos.realism-pictures/1", **studied.pictures})
+    write_json(folder.path / "summary.json", summary)
+
+
+def _studied(keys: Keys, display: Display) -> _Studied:
+    """Lives through all worlds and measures them."""
+    from experiments import realism_measure as measure
+    from experiments import realism_mobility as mobility
+    from experiments import realism_pictures as pictures
+    from experiments.realism_network import ping_pong_share, planned_channels
+    from experiments.realism_nulls import UniformUse, Waypoint
+    from experiments.realism_tables import Lived, live_through
+    from sim.network.build import template_library
+    from sim.network.intents import People
+    from sim.run import Inhabitants, build, settings_of
+    from sim.scenario import load_world
+    from sim.world import World
+
+    scenario = load_world(keys.world, keys.world_settings)
+    library = template_library(settings_of(scenario))
+    studied = _Studied(subscribers=scenario.subscribers)
+
+    def lived(name: str, world: World, people: People, **settings: Any) -> Lived:
+        def watch(t_us: int, messages: int) -> None:
+            end_us = keys.days * 86_400_000_000
+            display.event(
+                name,
+                {"event": "progress", "t_us": t_us, "start_us": 0, "end_us": end_us, "messages": messages},
+            )
+
+        result = live_through(world, people, keys.days, library, watch=watch, **settings)
+        display.close(name)
+        studied.messages += result.messages
+        return result
+
+    world = build(scenario, keys.seed)
+    populations: dict[str, Callable[[], People]] = {
+        OURS: lambda: Inhabitants(world),
+        WAYPOINT: lambda: Waypoint(world, keys.days),
+        UNIFORM: lambda: UniformUse(world, keys.days),
+    }
+    ground = mobility.Ground.of(world.topology)
+    lives = {name: lived(COLUMNS[name], world, people()) for name, people in populations.items()}
+    ranges = ground.daily_range_km(lives[WAYPOINT].hourly)
+    margins = []
+    for margin in HYSTERESIS_DB:
+        settings = keys.world_settings | {"network.radio.hysteresis_db": margin}
+        other = build(load_world(keys.world, settings), keys.seed)
+        margins.append(lived(f"hysteresis {margin:g} dB", other, Inhabitants(other)))
+    limits: dict[str, tuple[Any, Lived]] = {}
+    for name, people in populations.items():
+        channels = planned_channels(lives[name])
+        limited = lived(f"{COLUMNS[name]}, channels", world, people(), channels=channels)
+        limits[name] = (channels, limited)
+        studied.found[name] |= measure.radio(lives[name], limited, channels, margins if name == OURS else ())
+        studied.found[name] |= measure.moving(lives[name], ranges)
+        studied.found[name] |= measure.using(lives[name])
+    each: list[Mapping[str, float]] = [measure.offered(lives[OURS])]
+    for seed in range(keys.seed + 1, keys.seed + keys.seeds):
+        other = build(scenario, seed)
+        each.append(measure.offered(lived(f"seed {seed}", other, Inhabitants(other))))
+    studied.found[OURS] |= measure.over_seeds(each)
+    studied.pictures = pictures.pictures_of(lives, limits)
+    shares = [ping_pong_share(life) for life in margins]
+    studied.pictures["hysteresis"] = [
+        [margin, share.value, share.low, share.high]
+        for margin, share in zip(HYSTERESIS_DB, shares, strict=True)
+    ]
+    studied.pictures["seeds"] = {name: [found[name] for found in each] for name in each[0]}
+    return studied
+
+
+def rows_of(found: Found) -> list[dict[str, Any]]:
+    """Every measure as a row of the summary: band, source, and for each population figure and verdict."""
+    rows = []
+    for measure in MEASURES:
+        row = {k: _plain(v) for k, v in asdict(measure).items()}
+        row["populations"] = {
+            column: {
+                "value": _plain(figure.value),
+                "low": _plain(figure.low),
+                "high": _plain(figure.high),
+                "verdict": verdict(measure, figure),
+            }
+            for column in COLUMNS
+            if (figure := found[column].get(measure.name)) is not None
+        }
+        rows.append(row)
+    return rows
+
+
+def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why the study is not passed: required bands that our people miss, and nulls not told apart."""
+    reasons = []
+    for row in rows:
+        ours = row["populations"].get(OURS)
+        if row["required"] and (ours is None or ours["verdict"] != "inside"):
+            reasons.append(f"{row['name']}: {_said(row, ours)}")
+    for column, called in COLUMNS.items():
+        blind = [
+            row["name"]
+            for row in rows
+            if column in row["fails"]
+            and row["populations"].get(column, {"verdict": "unmeasured"})["verdict"] != "outside"
+        ]
+        reasons += [f"{name}: {called} is not told apart by it" for name in blind]
+    return reasons
+
+
+def _said(row: Mapping[str, Any], ours: Mapping[str, Any] | None) -> str:
+    low, high = (("" if v is None else f"{v:g}") for v in (row["low"], row["high"]))
+    band = f"{low} to {high}" if high else f"{low} or more"
+    if ours is None or ours["value"] is None:
+        return f"not measured (band {band})"
+    if ours["verdict"] == "unmeasured":
+        return f"{ours['value']:.3g}, its interval too wide to tell (band {band})"
+    return f"{ours['value']:.3g} is outside {band}"
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinities."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,137 @@
+"""From a world lived through to the figures of every measure, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from experiments import realism_mobility as mobility
+from experiments import realism_network as network
+from experiments import realism_usage as usage
+from experiments.realism_statistics import F64, Estimate, mean_over_seeds
+from experiments.realism_tables import HOUR_US, Lived
+from sim.network import acts as act_table
+from sim.network.intents import DAY_US
+
+__all__ = ["moving", "offered", "over_seeds", "radio", "using"]
+
+
+def moving(lived: Lived, waypoint_ranges_km: F64) -> dict[str, Estimate]:
+    """How people move; the daily ranges of random waypoint people are what theirs are compared with."""
+    ground, n, cells = mobility.Ground.of(lived.world.topology), lived.n, lived.world.topology.n
+    end_us = lived.days * DAY_US
+    free = np.array([lived.world.scenario.is_weekend(day) for day in range(lived.days)])
+    rates, bounds = mobility.entropies(lived.hourly)
+    return {
+        "jump_exponent": mobility.jump_exponent(ground, lived.trips, n),
+        "jump_shape": mobility.jump_shape(ground, lived.trips, n),
+        "gyration_exponent": mobility.gyration_exponent(ground, lived.hourly),
+        "gyration_share": mobility.gyration_share(ground, lived.hourly),
+        "waiting_exponent": mobility.waiting_exponent(lived.stays, n, end_us),
+        "waiting_shape": mobility.waiting_shape(lived.stays, n, end_us),
+        "zipf_exponent": mobility.zipf_exponent(lived.stays, n, cells),
+        "distinct_exponent": mobility.distinct_exponent(lived.stays, n, cells, lived.days),
+        "entropy_bits": mobility.mean_of(rates),
+        "predictability": mobility.mean_of(bounds),
+        "regularity": mobility.regularity(lived.hourly, free),
+        "return_peak": mobility.return_peak(lived.hourly),
+        "range_distance": mobility.range_distance(ground.daily_range_km(lived.hourly), waypoint_ranges_km),
+    }
+
+
+def using(lived: Lived) -> dict[str, Estimate]:
+    """How people use their phones."""
+    told = usage.Configured.of(lived.world.scenario)
+    calls, texts = usage.calls_made(lived), usage.texts_sent(lived)
+    t_us, sub = usage.events_of_people(lived)
+    graph = usage.call_graph(lived)
+    return {
+        "calls_diurnal": usage.diurnal(lived, calls, told.calls_hours),
+        "texts_diurnal": usage.diurnal(lived, texts, told.texts_hours),
+        "calls_segments_diurnal": usage.diurnal_of_segments(lived, calls, told.calls_hours),
+        "texts_segments_diurnal": usage.diurnal_of_segments(lived, texts, told.texts_hours),
+        "calls_by_segment": usage.by_segment(lived, calls, told.segment_calls),
+        "texts_by_segment": usage.by_segment(lived, texts, told.segment_texts),
+        "calls_weekly": usage.weekly(lived, calls),
+        "updates_morning": usage.commute_peaks(lived),
+        "updates_by_night": usage.updates_by_night(lived),
+        "talk_shape": usage.talk_distance(lived.talk_s, told.talk_mean_s),
+        "burstiness": usage.burstiness_of(t_us / HOUR_US, sub, lived.n),
+        "burstiness_deseasoned": usage.burstiness_of(
+            usage.without_seasons(t_us, lived.days) / HOUR_US, sub, lived.n
+        ),
+        "degree_spread": usage.degree_spread(graph),
+        "reciprocity": usage.reciprocity(graph),
+    }
+
+
+def radio(
+    lived: Lived, limited: Lived, channels: network.I32, margins: Sequence[Lived] = ()
+) -> dict[str, Estimate]:
+    """What the network makes of it: unlimited, with planned channels, at rising margins of handover."""
+    hour, traffic = network.busy_hour(lived)
+    sizes = network.updates_by_size(lived, range(1, 5))
+    legs = network.talk_legs(lived)
+    received = len(lived.acts.of(act_table.CALL_RECEIVED, "answered").t_us)
+    share = received / max(len(legs.t_us), 1)
+    half = 1.96 * math.sqrt(share * (1 - share) / max(len(legs.t_us), 1))
+    pages = sum(
+        int((lived.acts.of(kind).t_us[lived.workday(lived.acts.of(kind).t_us)] // HOUR_US % 24 == hour).sum())
+        for kind in (act_table.CALL_RECEIVED, act_table.TEXT_RECEIVED, act_table.PAGE)
+    )
+    workdays = sum(not lived.world.scenario.is_weekend(day) for day in range(lived.days))
+    paged = 1 / max(lived.n * workdays, 1)
+    spread = 1.96 * math.sqrt(max(pages, 1))
+    found = {
+        "blocking": network.blocking_ratio(limited, channels),
+        "handover_ratio": network.handover_ratio(lived),
+        "paging_success": network.paging_success(lived),
+        "perimeter_law": network.perimeter_exponent(sizes),
+        "area_law": network.area_size_exponent(sizes),
+        "events_crowding": Estimate.exact(math.nan),
+        "busy_traffic": Estimate.exact(float(traffic.sum()) / lived.n * 1000),
+        "busy_pages": Estimate(pages * paged, (pages - spread) * paged, (pages + spread) * paged),
+        "terminating_share": Estimate(share, share - half, share + half),
+    }
+    if margins:
+        found["ping_pong_falls"] = network.ping_pong_fall([network.ping_pong_share(at) for at in margins])
+    return found
+
+
+def offered(lived: Lived) -> dict[str, float]:
+    """What one seed's world did, over what it was told to do."""
+    scenario = lived.world.scenario
+    told, use = usage.Configured.of(scenario), scenario.usage
+    people_days = lived.n * lived.days
+    calls, texts = usage.calls_made(lived), usage.texts_sent(lived)
+    to_people = ~calls.to_line
+    wanted = told.per_day(use.calls_per_day, scenario, lived.days) * people_days
+    workdays = sum(not scenario.is_weekend(day) for day in range(lived.days))
+    busy = int(told.calls_hours.argmax())
+    in_busy = int((lived.workday(calls.t_us) & (calls.t_us // HOUR_US % 24 == busy)).sum())
+    attempts = (
+        use.calls_per_day * told.calls_hours[busy] + use.service_calls_per_day * told.service_hours[busy]
+    )
+    answered = len(lived.talk_s) / max(int(to_people.sum()), 1)
+    crossed = network.crossings_expected(lived)
+    return {
+        "offered_calls": len(calls.t_us)
+        / (wanted + told.per_day(use.service_calls_per_day, scenario, lived.days) * people_days),
+        "offered_bhca": in_busy / (max(lived.n * workdays, 1) * float(attempts)),
+        "offered_texts": len(texts.t_us)
+        / (told.per_day(use.texts_per_day, scenario, lived.days) * people_days),
+        "offered_talk": float(lived.talk_s.mean()) / told.talk_mean_s if len(lived.talk_s) else math.nan,
+        "offered_erlang": float(lived.talk_s.sum()) / (wanted * answered * told.talk_mean_s),
+        "offered_updates": len(lived.acts.of(act_table.LOCATION_UPDATE).t_us) / crossed
+        if crossed
+        else math.nan,
+    }
+
+
+def over_seeds(each: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    """Means over seeds, with intervals that hold together: 95 % for all of them at once (Bonferroni)."""
+    names = list(each[0])
+    level = 1 - 0.05 / len(names)
+    return {name: mean_over_seeds([found[name] for found in each], level) for name in names}

@@ -1,0 +1,67 @@
+"""Studies of kind realism: are the people and the network of a world like life?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.folder import open_run, read_json
+from experiments.problems import BadInput, relative
+from experiments.study import LoadedStudy
+from marketing.config import ExistingFile, Strict
+
+__all__ = ["Keys", "check", "report", "run"]
+
+
+class Keys(Strict):
+    """A study of how like life a world is: its people beside two populations that are not."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    """Name; results go to `experiments/runs/<name>/`."""
+    kind: Literal["realism"]
+    """realism: measures of mobility, usage and network with bands, which two null populations must miss."""
+    title: str = ""
+    """What is asked, in one line, for the report."""
+    world: ExistingFile
+    """World file."""
+    world_settings: dict[str, str | bool | int | float] = Field(default={})
+    """Dotted keys of the world file laid over it, such as `subscribers: 3000`."""
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    """Seed of the first world; the others follow."""
+    seeds: int = Field(default=10, ge=2, le=1000)
+    """Worlds in which what is offered is compared with what is configured."""
+    days: int = Field(default=14, ge=7, le=92)
+    """Simulated days; whole weeks show the week as it is."""
+
+
+def check(loaded: LoadedStudy) -> None:
+    """Reads the world with the study's settings."""
+    from experiments.validate import problems_of
+    from sim.scenario import load_world
+
+    keys = loaded.keys_of(Keys)
+    problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
+    if problems:
+        raise BadInput(problems)
+
+
+def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
+    """Runs it; 3 where a required band is missed or a null population is not told apart."""
+    from experiments.realism import run_study
+
+    return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def report(run_dir: Path, out: Path | None) -> Path:
+    """Writes the page again."""
+    from reports.realism import NotReportable, write_report
+
+    open_run(run_dir)
+    read_json(run_dir / "summary.json")
+    try:
+        return write_report(run_dir, out)
+    except NotReportable as error:
+        raise BadInput(f"{relative(run_dir)}: {error}") from None

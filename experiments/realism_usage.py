@@ -1,0 +1,246 @@
+"""Measures of how people use their handsets, over acts; and what the world file says they should be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.realism_statistics import (
+    F64,
+    I64,
+    Estimate,
+    burstiness,
+    by_subscriber,
+    correlation,
+    lognormal_distance,
+    slope,
+)
+from experiments.realism_tables import HOUR_US, Acts, Lived
+from sim.network import acts as act_table
+from sim.network.intents import DAY_US
+from sim.scenario import WorldScenario
+from sim.subscribers import usage
+from sim.subscribers.segments import SEGMENTS
+
+_FEWEST_EVENTS = 20  # of a person whose burstiness is measured
+_SHORTEST_TALK_S, _LONGEST_TALK_S = 2.5, 3_590.0  # cut by the world at 2 s and an hour
+_SIGMA_OF_TALK: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configured:
+    """What a world is told to do, as figures that its acts must show."""
+
+    calls_hours: F64
+    """Share of a working day's calls by hour."""
+    service_hours: F64
+    """The same of calls to service lines."""
+    texts_hours: F64
+    free_day_factor: float
+    """Usage on a free day against a working day."""
+    segment_calls: F64
+    """Factor on calls by segment."""
+    segment_texts: F64
+    talk_mean_s: float
+
+    @staticmethod
+    def of(scenario: WorldScenario) -> Configured:
+        return Configured(
+            calls_hours=_shares(usage._CALLS_WORKDAY),
+            service_hours=_shares(usage._SERVICE_WORKDAY),
+            texts_hours=_shares(usage._TEXTS_WORKDAY),
+            free_day_factor=usage._FREE_DAY_Q16 / 65536,
+            segment_calls=np.array([s.calls for s in SEGMENTS]),
+            segment_texts=np.array([s.texts for s in SEGMENTS]),
+            talk_mean_s=scenario.usage.talk_mean_s,
+        )
+
+    def per_day(self, rate: float, scenario: WorldScenario, days: int) -> float:
+        """A rate of working days, averaged over the days of a run."""
+        free = sum(scenario.is_weekend(day) for day in range(days))
+        return rate * (1 + (self.free_day_factor - 1) * free / days)
+
+
+def _shares(weights: tuple[int, ...]) -> F64:
+    values = np.array(weights, float)
+    return np.asarray(values / values.sum())
+
+
+def calls_made(lived: Lived) -> Acts:
+    """Calls that our people made, whatever became of them."""
+    return lived.acts.of(act_table.CALL_MADE)
+
+
+def texts_sent(lived: Lived) -> Acts:
+    """Short messages that our people sent."""
+    return lived.acts.of(act_table.TEXT_SENT)
+
+
+def hours_of_workdays(lived: Lived, t_us: I64, sub: NDArray[np.integer]) -> F64:
+    """Events on working days by subscriber and hour; shape (n, 24)."""
+    rows = lived.workday(t_us)
+    hour = t_us[rows] // HOUR_US % 24
+    return (
+        np.bincount(sub[rows].astype(np.int64) * 24 + hour, minlength=lived.n * 24).reshape(lived.n, 24) / 1.0
+    )
+
+
+def diurnal(lived: Lived, acts: Acts, profile: F64) -> Estimate:
+    """Correlation of a working day's curve with the configured one."""
+    return by_subscriber(hours_of_workdays(lived, acts.t_us, acts.sub), lambda m: correlation(m, profile))
+
+
+def diurnal_of_segments(lived: Lived, acts: Acts, profile: F64) -> Estimate:
+    """The lowest correlation that a segment's curve has with the configured one, of segments with events."""
+    hours = hours_of_workdays(lived, acts.t_us, acts.sub)
+    segment = lived.world.population.segment
+    members = [np.flatnonzero(segment == index) for index in range(len(SEGMENTS))]
+    found = [
+        by_subscriber(hours[some], lambda m: correlation(m, profile))
+        for some in members
+        # A curve of fewer events is mostly noise.
+        if len(some) and hours[some].sum() >= 500
+    ]
+    return min(found, key=lambda estimate: estimate.value) if found else Estimate.exact(math.nan)
+
+
+def weekly(lived: Lived, acts: Acts) -> Estimate:
+    """Events of a free day over those of a working day."""
+    day = acts.t_us // DAY_US
+    free = np.array([lived.world.scenario.is_weekend(d) for d in range(lived.days)])
+    if free.all() or not free.any():
+        return Estimate.exact(math.nan)
+    on_free = free[day]
+    rows = np.stack(
+        [
+            np.bincount(acts.sub[on_free], minlength=lived.n) / free.sum(),
+            np.bincount(acts.sub[~on_free], minlength=lived.n) / (~free).sum(),
+        ],
+        axis=1,
+    )
+    return by_subscriber(rows, lambda m: float(m[0] / m[1]) if m[1] else math.nan)
+
+
+def by_segment(lived: Lived, acts: Acts, factors: F64) -> Estimate:
+    """Slope of events a head by segment on the configured factors, both over their means: 1 as told."""
+    segment = lived.world.population.segment.astype(np.int64)
+    count = np.bincount(acts.sub, minlength=lived.n)
+    ones = np.eye(len(SEGMENTS))[segment]
+    there = ones.any(axis=0)
+    rows = np.concatenate([ones * count[:, None], ones], axis=1)
+
+    def figure(mean: F64) -> float:
+        events, people = mean[: len(SEGMENTS)], mean[len(SEGMENTS) :]
+        here = there & (people > 0)
+        if here.sum() < 3 or not events.sum():
+            return math.nan
+        share = people[here] / people[here].sum()
+        rate = events[here] / people[here]
+        return slope(factors[here] / float(share @ factors[here]), rate / float(share @ rate))
+
+    return by_subscriber(rows, figure)
+
+
+def talk_distance(talk_s: F64, mean_s: float) -> Estimate:
+    """Kolmogorov's distance of talk from the configured log-normal law (its median is mean e^-1/2)."""
+    value = lognormal_distance(
+        talk_s, mean_s * math.exp(-(_SIGMA_OF_TALK**2) / 2), _SIGMA_OF_TALK, _SHORTEST_TALK_S, _LONGEST_TALK_S
+    )
+    # Under the law the distance of n values is below 1.36 / sqrt(n) with 95 %.
+    half = 1.36 / math.sqrt(max(len(talk_s), 1))
+    return Estimate(value, max(0.0, value - half), value + half)
+
+
+def events_of_people(lived: Lived) -> tuple[I64, I64]:
+    """When people call and text: times and subscribers by (subscriber, time)."""
+    acts = lived.acts
+    mine = np.isin(acts.kind, (act_table.CALL_MADE, act_table.TEXT_SENT))
+    sub, t_us = acts.sub[mine].astype(np.int64), acts.t_us[mine]
+    order = np.lexsort((t_us, sub))
+    return t_us[order], sub[order]
+
+
+def burstiness_of(t: F64, sub: I64, n: int) -> Estimate:
+    """Mean burstiness of people with enough events; times in any unit, by (subscriber, time)."""
+    same = sub[1:] == sub[:-1]
+    gaps, owner = np.diff(t)[same], sub[1:][same]
+    events = np.bincount(sub, minlength=n).astype(float)
+    counts = np.maximum(np.bincount(owner, minlength=n), 1)
+    mean = np.bincount(owner, gaps, minlength=n) / counts
+    variance = np.maximum(np.bincount(owner, gaps * gaps, minlength=n) / counts - mean * mean, 0)
+    enough = (events >= _FEWEST_EVENTS) & (mean > 0)
+    if not enough.any():
+        return Estimate.exact(math.nan)
+    values = np.zeros(n)
+    values[enough] = burstiness(events[enough], np.sqrt(variance[enough]), mean[enough])
+    return by_subscriber(
+        np.stack([values, enough], axis=1), lambda m: float(m[0] / m[1]) if m[1] else math.nan
+    )
+
+
+def without_seasons(t_us: I64, days: int) -> F64:
+    """Times on a clock that runs as fast as everybody's events come, by hour of the run (Jo et al. 2012)."""
+    counts = np.bincount(t_us // HOUR_US, minlength=days * 24).astype(float)
+    passed = np.concatenate([[0.0], np.cumsum(counts)]) / max(counts.mean(), 1e-9)
+    return np.asarray(np.interp(t_us, np.arange(days * 24 + 1) * float(HOUR_US), passed))
+
+
+def commute_peaks(lived: Lived) -> Estimate:
+    """Share of segments with work whose morning peak of location updates is within an hour of leaving."""
+    acts = lived.acts.of(act_table.LOCATION_UPDATE)
+    hours = hours_of_workdays(lived, acts.t_us, acts.sub)
+    segment = lived.world.population.segment
+    found = []
+    for index, s in enumerate(SEGMENTS):
+        counts = hours[segment == index].sum(axis=0)
+        if s.work == "none" or counts.sum() < 200:
+            continue
+        peak = int(counts[4:12].argmax()) + 4
+        found.append(abs(peak + 0.5 - s.leaves_min / 60) <= 1.0)
+    return Estimate.exact(float(np.mean(found)) if found else math.nan)
+
+
+def updates_by_night(lived: Lived) -> Estimate:
+    """Share of location updates between 1 and 5 o'clock."""
+    t_us = lived.acts.of(act_table.LOCATION_UPDATE).t_us
+    sub = lived.acts.of(act_table.LOCATION_UPDATE).sub
+    hour = t_us // HOUR_US % 24
+    night = (hour >= 1) & (hour < 5)
+    rows = np.stack([np.bincount(sub[night], minlength=lived.n), np.bincount(sub, minlength=lived.n)], axis=1)
+    return by_subscriber(rows.astype(float), lambda m: float(m[0] / m[1]) if m[1] else math.nan)
+
+
+def call_graph(lived: Lived) -> nx.DiGraph[int]:
+    """Who called whom among our people."""
+    acts = calls_made(lived)
+    inside = acts.peer_sub >= 0
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_edges_from(
+        np.unique(np.stack([acts.sub[inside], acts.peer_sub[inside]], axis=1), axis=0).tolist()
+    )
+    return graph
+
+
+def degree_spread(graph: nx.DiGraph[int]) -> Estimate:
+    """Coefficient of variation of the number of people somebody spoke with or called."""
+    degree = np.array([d for _, d in graph.to_undirected().degree()], float)
+    if len(degree) < 3:
+        return Estimate.exact(math.nan)
+    rows = np.stack([degree, degree * degree], axis=1)
+    return by_subscriber(rows, lambda m: math.sqrt(max(m[1] - m[0] ** 2, 0.0)) / m[0])
+
+
+def reciprocity(graph: nx.DiGraph[int]) -> Estimate:
+    """Share of links that are returned, beyond what chance returns: (r - a) / (1 - a), a the density."""
+    n, links = graph.number_of_nodes(), graph.number_of_edges()
+    if n < 3 or not links:
+        return Estimate.exact(math.nan)
+    chance = links / (n * (n - 1))
+    r = float(nx.overall_reciprocity(graph))
+    half = 1.96 * math.sqrt(max(r * (1 - r), 1e-9) * 2 / links)  # a pair of links is one event
+    return Estimate(*((value - chance) / (1 - chance) for value in (r, r - half, r + half)))

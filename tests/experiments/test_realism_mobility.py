@@ -1,0 +1,137 @@
+"""Measures of movement against made-up people whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from experiments import realism_mobility as mobility
+from experiments.realism_tables import HOUR_US, Stays, cells_at, stays_of
+from sim.network.intents import DAY_US
+from sim.subscribers.walk import Trips
+
+SQUARE = mobility.Ground(np.array([0.0, 3.0, 3.0, 0.0]), np.array([0.0, 0.0, 4.0, 4.0]))
+
+
+def trips(*rows):
+    sub, leave_h, ride_h, start, end = zip(*rows, strict=True)
+    return Trips(
+        np.array(sub), np.array(leave_h) * HOUR_US, np.array(ride_h) * HOUR_US,
+        np.array(start, np.int32), np.array(end, np.int32),
+    )  # fmt: skip
+
+
+def test_stays_lie_before_between_and_after_trips() -> None:
+    made = trips((0, 8, 1, 0, 2), (0, 18, 1, 2, 0), (2, 5, 1, 1, 3))
+    stays = stays_of(made, np.array([0, 1, 1], np.int32), DAY_US)
+    rows = list(zip(*(getattr(stays, name).tolist() for name in Stays.__dataclass_fields__), strict=True))
+    h = HOUR_US
+    assert rows == [
+        (0, 0, 0, 8 * h), (0, 2, 9 * h, 18 * h), (0, 0, 19 * h, 24 * h),
+        (1, 1, 0, 24 * h),
+        (2, 1, 0, 5 * h), (2, 3, 6 * h, 24 * h),
+    ]  # fmt: skip
+    where = cells_at(stays, 3, np.array([0, 8, 12, 23]) * h)
+    assert where.tolist() == [[0, 0, 2, 0], [1, 1, 1, 1], [1, 3, 3, 3]]
+
+
+def test_jumps_are_as_the_crow_flies() -> None:
+    assert SQUARE.jumps_km(trips((0, 1, 1, 0, 2), (0, 5, 1, 1, 2))).tolist() == [5.0, 4.0]
+    assert SQUARE.diameter_km == 5.0
+    assert SQUARE.nearest_km == 3.0
+    assert SQUARE.radius_km == 2.5
+
+
+def test_half_the_time_at_each_of_two_places_gyrates_half_their_distance() -> None:
+    hourly = np.array([[0] * 12 + [2] * 12, [1] * 24], np.int16)
+    assert SQUARE.gyration_km(hourly).tolist() == [2.5, 0.0]
+    assert SQUARE.daily_range_km(hourly).tolist() == [[5.0], [0.0]]
+
+
+def test_whoever_likes_all_cells_alike_gyrates_as_far_as_the_map() -> None:
+    hourly = np.random.default_rng(1).integers(0, 4, (300, 24 * 14)).astype(np.int16)
+    assert mobility.gyration_share(SQUARE, hourly).value == pytest.approx(1.0, abs=0.01)
+
+
+def test_zipfs_exponent_is_found() -> None:
+    often = np.round(1000 * np.arange(1, 21.0) ** -1.2).astype(int)
+    visits = np.tile(np.repeat(np.arange(20), often), 50)  # everybody's favourites in another order of time
+    sub = np.repeat(np.arange(50), often.sum())
+    start = np.arange(len(sub)) * HOUR_US
+    stays = Stays(sub, ((visits + sub) % 20).astype(np.int32), start, start + HOUR_US)
+    found = mobility.zipf_exponent(stays, 50, 20)
+    assert found.value == pytest.approx(1.2, abs=0.01)
+    alike = Stays(sub, np.random.default_rng(2).integers(0, 20, len(sub)).astype(np.int32), start, start)
+    assert mobility.zipf_exponent(alike, 50, 20).value < 0.2
+
+
+def test_a_new_place_every_day_is_an_exponent_of_one() -> None:
+    days = 10
+    sub, day = np.repeat(np.arange(50), days), np.tile(np.arange(days), 50)
+    fresh = Stays(sub, day.astype(np.int32), day * DAY_US, (day + 1) * DAY_US)
+    assert mobility.distinct_places(fresh, 50, days, days)[7].tolist() == list(range(1, days + 1))
+    assert mobility.distinct_exponent(fresh, 50, days, days).value == pytest.approx(1.0)
+    same = Stays(sub, np.zeros(500, np.int32), day * DAY_US, (day + 1) * DAY_US)
+    assert mobility.distinct_exponent(same, 50, days, days).value == pytest.approx(0.0)
+
+
+def waiting(hours, n=200):
+    """Stays one after another of so many hours; the first and the last are not seen whole."""
+    sub = np.repeat(np.arange(n), len(hours) // n)
+    ends = np.concatenate([np.cumsum(part) for part in np.split(hours, n)])
+    return Stays(sub, np.zeros(len(sub), np.int32), ((ends - hours) * HOUR_US).astype(np.int64) + 1,
+                 (ends * HOUR_US).astype(np.int64) + 1)  # fmt: skip
+
+
+def test_waiting_times_of_the_published_law_are_known_and_uniform_ones_are_not() -> None:
+    rng = np.random.default_rng(3)
+    # By rejection: t^-1.8 from an hour on, kept with exp(-t / 17 h).
+    drawn = (1 - rng.random(200_000)) ** (-1 / 0.8)
+    hours = drawn[(rng.random(len(drawn)) < np.exp(-drawn / 17)) & (drawn < 300)][:40_000]
+    end_us = 336 * HOUR_US
+    law = waiting(hours)
+    law = Stays(law.sub, law.cell, np.full(len(hours), 1), 1 + (hours * HOUR_US).astype(np.int64))
+    assert mobility.waiting_exponent(law, 200, end_us).value == pytest.approx(1.8, abs=0.03)
+    assert mobility.waiting_shape(law, 200, end_us).value < 0.02
+    even = rng.uniform(0, 4, 40_000)
+    flat = Stays(law.sub, law.cell, np.full(len(even), 1), 1 + (even * HOUR_US).astype(np.int64))
+    assert mobility.waiting_shape(flat, 200, end_us).value > 0.15
+
+
+def test_commuters_return_after_a_day_and_wanderers_do_not() -> None:
+    commuter = np.tile(np.array([0] * 8 + [1] * 8 + [0] * 8, np.int16), (40, 14))
+    assert mobility.returning(commuter, range(24, 25)).min() == 1.0
+    # Twelve hours later one is elsewhere in sixteen hours of twenty-four.
+    assert mobility.return_peak(commuter).value == pytest.approx(1 / (8 / 24), rel=0.05)
+    wanderer = np.random.default_rng(4).integers(0, 9, (200, 336)).astype(np.int16)
+    assert mobility.return_peak(wanderer).value == pytest.approx(1.0, abs=0.05)
+
+
+def test_regularity_is_the_share_of_the_commonest_place() -> None:
+    free = np.array([False, False, False, True, True])
+    hourly = np.zeros((1, 5, 24), np.int16)
+    hourly[0, 1] = 1  # one working day of three elsewhere
+    hourly[0, 3:] = 2
+    assert mobility.regularity(hourly.reshape(1, -1), free).value == pytest.approx(4 / 5)
+
+
+def test_daily_ranges_are_as_far_apart_as_they_are() -> None:
+    near, far = np.full((30, 7), 1.1), np.full((30, 7), 4.1)
+    found = mobility.range_distance(near, far)
+    assert (found.value, found.low, found.high) == pytest.approx((3.0, 3.0, 3.0))
+    assert mobility.range_distance(near, near).value == 0.0
+
+
+def test_entropies_of_routine_and_of_noise() -> None:
+    routine = np.tile(np.array([0] * 9 + [1] * 9 + [0] * 6, np.int16), (5, 14))
+    noise = np.random.default_rng(5).integers(0, 16, (5, 336)).astype(np.int16)
+    rates, bounds = mobility.entropies(np.concatenate([routine, noise]))
+    assert rates[:5].max() < 0.3
+    assert bounds[:5].min() > 0.95
+    assert rates[5:].min() > 3.0
+    assert bounds[5:].max() < 0.4
+
+
+def test_a_law_without_data_is_not_measured() -> None:
+    nothing = trips((0, 1, 1, 0, 0))
+    assert math.isnan(mobility.jump_exponent(SQUARE, nothing, 1).value)
