@@ -12,8 +12,10 @@ from experiments import realism_network as network
 from experiments import realism_usage as usage
 from experiments.realism_statistics import F64, Estimate, mean_over_seeds
 from experiments.realism_tables import HOUR_US, Lived
+from sim.draws import ONE_Q16
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
+from sim.subscribers import usage_offered
 
 __all__ = ["moving", "offered", "over_seeds", "radio", "using"]
 
@@ -103,25 +105,23 @@ def radio(
 def offered(lived: Lived) -> dict[str, float]:
     """What one seed's world did, over what it was told to do."""
     scenario = lived.world.scenario
-    told, use = usage.Configured.of(scenario), scenario.usage
+    told, use, meant = usage.Configured.of(scenario), scenario.usage, usage_offered.offered(scenario)
+    scale = usage_offered.call_scale_q16(scenario) / ONE_Q16
     people_days = lived.n * lived.days
     calls, texts = usage.calls_made(lived), usage.texts_sent(lived)
     to_people = ~calls.to_line
-    wanted = told.per_day(use.calls_per_day, scenario, lived.days) * people_days
+    wanted = usage.per_day(scenario, "calls", use.calls_per_day * scale, lived.days) * people_days
+    to_lines = usage.per_day(scenario, "services", use.service_calls_per_day, lived.days) * people_days
+    wanted_texts = usage.per_day(scenario, "texts", use.texts_per_day, lived.days) * people_days
     workdays = sum(not scenario.is_weekend(day) for day in range(lived.days))
-    busy = int(told.calls_hours.argmax())
+    busy = meant.busy_hour
     in_busy = int((lived.workday(calls.t_us) & (calls.t_us // HOUR_US % 24 == busy)).sum())
-    attempts = (
-        use.calls_per_day * told.calls_hours[busy] + use.service_calls_per_day * told.service_hours[busy]
-    )
     answered = len(lived.talk_s) / max(int(to_people.sum()), 1)
     crossed = network.crossings_expected(lived)
     return {
-        "offered_calls": len(calls.t_us)
-        / (wanted + told.per_day(use.service_calls_per_day, scenario, lived.days) * people_days),
-        "offered_bhca": in_busy / (max(lived.n * workdays, 1) * float(attempts)),
-        "offered_texts": len(texts.t_us)
-        / (told.per_day(use.texts_per_day, scenario, lived.days) * people_days),
+        "offered_calls": len(calls.t_us) / (wanted + to_lines),
+        "offered_bhca": in_busy / (max(lived.n * workdays, 1) * meant.bhca),
+        "offered_texts": len(texts.t_us) / wanted_texts,
         "offered_talk": float(lived.talk_s.mean()) / told.talk_mean_s if len(lived.talk_s) else math.nan,
         "offered_erlang": float(lived.talk_s.sum()) / (wanted * answered * told.talk_mean_s),
         "offered_updates": len(lived.acts.of(act_table.LOCATION_UPDATE).t_us) / crossed

@@ -153,7 +153,10 @@ def live_through(
         counters.append(_counters(network.traffic()))
         watch(hour * HOUR_US, messages)
     trips = people.trips(0, days * DAY_US)
-    stays = stays_of(trips, people.state_at(0)[0], days * DAY_US)
+    # Who is in another network at the start counts as at home, and who leaves later as waiting at the gate.
+    where = people.state_at(0)[0]
+    where = np.where(where < 0, world.population.home_cell[:], where)
+    stays = stays_of(trips, where, days * DAY_US)
     each = np.array(counters, np.int64)
     each[1:] -= each[:-1].copy()
     return Lived(

@@ -24,7 +24,7 @@ from experiments.realism_tables import HOUR_US, Acts, Lived
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
 from sim.scenario import WorldScenario
-from sim.subscribers import usage
+from sim.subscribers import usage_offered
 from sim.subscribers.segments import SEGMENTS
 
 _FEWEST_EVENTS = 20  # of a person whose burstiness is measured
@@ -41,8 +41,6 @@ class Configured:
     service_hours: F64
     """The same of calls to service lines."""
     texts_hours: F64
-    free_day_factor: float
-    """Usage on a free day against a working day."""
     segment_calls: F64
     """Factor on calls by segment."""
     segment_texts: F64
@@ -51,22 +49,21 @@ class Configured:
     @staticmethod
     def of(scenario: WorldScenario) -> Configured:
         return Configured(
-            calls_hours=_shares(usage._CALLS_WORKDAY),
-            service_hours=_shares(usage._SERVICE_WORKDAY),
-            texts_hours=_shares(usage._TEXTS_WORKDAY),
-            free_day_factor=usage._FREE_DAY_Q16 / 65536,
+            calls_hours=_shares(usage_offered.mean_day(scenario, "calls")[1]),
+            service_hours=_shares(usage_offered.mean_day(scenario, "services")[1]),
+            texts_hours=_shares(usage_offered.mean_day(scenario, "texts")[1]),
             segment_calls=np.array([s.calls for s in SEGMENTS]),
             segment_texts=np.array([s.texts for s in SEGMENTS]),
             talk_mean_s=scenario.usage.talk_mean_s,
         )
 
-    def per_day(self, rate: float, scenario: WorldScenario, days: int) -> float:
-        """A rate of working days, averaged over the days of a run."""
-        free = sum(scenario.is_weekend(day) for day in range(days))
-        return rate * (1 + (self.free_day_factor - 1) * free / days)
+
+def per_day(scenario: WorldScenario, what: str, rate: float, days: int) -> float:
+    """A rate of a week's mean day, averaged over the days of a run; `what`: calls, texts or services."""
+    return rate * sum(usage_offered.day_factor(scenario, what, day) for day in range(days)) / days
 
 
-def _shares(weights: tuple[int, ...]) -> F64:
+def _shares(weights: list[float]) -> F64:
     values = np.array(weights, float)
     return np.asarray(values / values.sum())
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from sim.draws import ONE_Q16
 from sim.scenario import WorldScenario
 from sim.subscribers import usage_profiles as profiles
@@ -18,6 +20,11 @@ from sim.subscribers.usage_calls import ABANDON_SHARE, FAR_END_SHARES
 
 _HOURS = 24
 _WORKDAYS: Final = range(5)
+_CURVES: Final = {
+    "calls": (profiles.CALL_WEEK, profiles.CALLS),
+    "texts": (profiles.TEXT_WEEK, profiles.TEXTS),
+    "services": (profiles.SERVICE_WEEK, profiles.SERVICE),
+}
 _REJECTS_Q16 = (1_600, 22_000)  # sim.subscribers.population: of everybody, and of those who often reject
 _NO_ANSWER_Q16 = 5_200
 
@@ -65,9 +72,9 @@ def call_scale_q16(scenario: WorldScenario) -> int:
 def _offered(scenario: WorldScenario, scaled: float) -> Offered:
     """With calls to and from people multiplied, which does not move their busy hour."""
     usage = scenario.usage
-    day_calls, hour_calls = _mean_day(scenario, "calls")
-    day_texts, hour_texts = _mean_day(scenario, "texts")
-    day_service, hour_service = _mean_day(scenario, "services")
+    day_calls, hour_calls = mean_day(scenario, "calls")
+    day_texts, hour_texts = mean_day(scenario, "texts")
+    day_service, hour_service = mean_day(scenario, "services")
     busy = hour_calls.index(max(hour_calls))
     made = usage.calls_per_day * scaled * hour_calls[busy]
     to_machines = usage.service_calls_per_day * hour_service[busy]
@@ -82,7 +89,7 @@ def _offered(scenario: WorldScenario, scaled: float) -> Offered:
     received = made * inside + incoming
     talks = talks_inside * 2 + talks_out + talks_in + to_machines
     texts_received = usage.texts_per_day * inside * hour_texts[busy]
-    texts_received += usage.incoming_texts_per_day * _mean_day(scenario, "texts", bursts=False)[1][busy]
+    texts_received += usage.incoming_texts_per_day * mean_day(scenario, "texts", bursts=False)[1][busy]
     return Offered(
         busy_hour=busy,
         merl=hours * 1000.0,
@@ -105,13 +112,20 @@ def _answered(scenario: WorldScenario) -> float:
     return 1.0 - (rejects + _NO_ANSWER_Q16) / 65536.0
 
 
-def _mean_day(scenario: WorldScenario, what: str, *, bursts: bool = True) -> tuple[float, list[float]]:
+def day_factor(scenario: WorldScenario, what: str, day: int) -> float:
+    """How much of a week's mean day a day has, over the world's people."""
+    week = _CURVES[what][0]
+    like = int(profiles.kind_of_day(scenario, np.array([day]))[0])
+    shares = profiles.mean_of(scenario, lambda segment: float(getattr(segment, what)))
+    total = 0.0
+    for segment in range(len(SEGMENTS)):
+        total += shares[segment] * float(week[segment, like]) / ONE_Q16
+    return total
+
+
+def mean_day(scenario: WorldScenario, what: str, *, bursts: bool = True) -> tuple[float, list[float]]:
     """Of a week's mean day, how much a working day has, and each of its hours; over the world's people."""
-    week, curve = {
-        "calls": (profiles.CALL_WEEK, profiles.CALLS),
-        "texts": (profiles.TEXT_WEEK, profiles.TEXTS),
-        "services": (profiles.SERVICE_WEEK, profiles.SERVICE),
-    }[what]
+    week, curve = _CURVES[what]
     shares = profiles.mean_of(scenario, lambda segment: float(getattr(segment, what)))
     hours, day = [0.0] * _HOURS, 0.0
     for segment in range(len(SEGMENTS)):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sim.draws import ONE_Q16, shares_q32
 from sim.scenario import DAY_US, Festival, WorldScenario
+from sim.subscribers import almanac
 from sim.subscribers.segments import SEGMENTS, Segment
 
 I64 = NDArray[np.int64]
@@ -178,8 +179,20 @@ SERVICE_WEEK: Final = _week(_SERVICE_WEEK, lambda leaning: 1.0)
 
 
 def kind_of_day(scenario: WorldScenario, day: I64) -> I64:
-    """Which day of the week a day is like: 0 Monday .. 6 Sunday."""
-    return (scenario.epoch.weekday() + day) % 7
+    """Which day of the week a day is like: 0 Monday .. 6 Sunday.
+
+    Holidays are like Sundays, weekend days that make up for them like Mondays.
+    """
+    days, which = np.unique(day, return_inverse=True)
+    like = [_like(scenario, one) for one in days.tolist()]
+    return np.array(like, dtype=np.int64)[which]
+
+
+def _like(scenario: WorldScenario, day: int) -> int:
+    kind, weekday = almanac.day_kind(scenario, day), scenario.weekday(day)
+    if kind in (almanac.HOLIDAY, almanac.FESTIVAL):
+        return SUNDAY
+    return 0 if kind == almanac.WORKDAY and weekday >= SUNDAY - 1 else weekday
 
 
 def rows_of(segment: I64, like: I64, curve: Curve) -> I64:

@@ -14,6 +14,7 @@ from experiments.realism_tables import HOUR_US, OUTCOMES, Acts, Lived, Traffic
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
 from sim.subscribers.segments import SEGMENTS
+from sim.subscribers.usage_profiles import CALLS, hours_of
 
 RNG = np.random.default_rng(9)
 N, DAYS = 180, 14
@@ -39,8 +40,7 @@ def lived(some: Acts, **columns):
     return Lived(**made | columns)
 
 
-PROFILE = np.array(usage.usage._CALLS_WORKDAY, float)
-PROFILE /= PROFILE.sum()
+PROFILE = hours_of(CALLS, 0)
 
 
 def calls_by(profile, n=60_000, free_day=1.0, sub=None):
