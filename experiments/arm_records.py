@@ -44,7 +44,7 @@ class Recorder:
     def __init__(self, capture: CaptureWindow | None = None) -> None:
         self.capture = capture
         self._wire: list[Any] = []
-        self._blocks: dict[str, list[NDArray[np.void]]] = {"acts": [], "visible": []}
+        self._blocks: dict[str, list[NDArray[np.void]]] = {"acts": [], "visible": [], "faults": []}
         self.rows: dict[str, list[Mapping[str, Any]]] = {"parts": [], "contacts": [], "responses": []}
 
     def signalling(self, batch: Any) -> None:
@@ -65,6 +65,9 @@ class Recorder:
     def visible(self, rows: NDArray[np.void]) -> None:
         self._block("visible", rows)
 
+    def faults(self, rows: NDArray[np.void]) -> None:
+        self._block("faults", rows)
+
     def parts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self.rows["parts"] += rows
 
@@ -84,10 +87,12 @@ class Recorder:
         return np.concatenate(blocks) if blocks else None
 
     def write(self, folder: Path) -> None:
-        """Writes acts and visible acts."""
+        """Writes acts and visible acts, and faults where there are any."""
         for name in self._blocks:
             columns = [column.name for column in TABLES[name].columns]
             rows = self.block(name)
+            if rows is None and name == "faults":
+                continue
             write(folder / f"{name}.parquet", name, {c: [] if rows is None else rows[c] for c in columns})
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from sim.network.library import TemplateLibrary
 from sim.network.wire import WireBatch
 from sim.run import Run, World, build
 from sim.scenario import load_world
+from sim.sinks import Nothing, flat_of
 
 __all__ = [
     "BUSY_HOUR",
@@ -51,7 +52,7 @@ _SCCP_AT: Final = 24
 _READ_AHEAD: Final = 1 << 16
 
 
-class Memory:
+class Memory(Nothing):
     """A sink that keeps signalling and what of it is visible."""
 
     def __init__(self) -> None:
@@ -63,14 +64,6 @@ class Memory:
 
     def visible(self, rows: NDArray[np.void]) -> None:
         self.shown.append(rows)
-
-    def acts(self, rows: NDArray[np.void]) -> None:
-        """Not kept."""
-
-    def parts(self, rows: list[Any]) -> None:
-        """None come: nobody sends to the people."""
-
-    contacts = responses = parts
 
     @property
     def n(self) -> int:
@@ -225,17 +218,6 @@ def life(world: World, library: TemplateLibrary | None) -> tuple[Memory, Run]:
 def traffic_of(hour: Hour, messages: int) -> Traffic:
     """The hour as often as gives at least so many messages."""
     return Traffic(hour, -(-messages // hour.n))
-
-
-def flat_of(data: bytes, offsets: NDArray[np.int64]) -> bytes:
-    """Each message behind its length as 32-bit little-endian."""
-    lengths = np.diff(offsets)
-    ends = offsets.tolist()
-    heads = lengths.astype("<u4").tobytes()
-    parts = (
-        part for i in range(len(lengths)) for part in (heads[4 * i : 4 * i + 4], data[ends[i] : ends[i + 1]])
-    )
-    return b"".join(parts)
 
 
 def _closed(memory: Memory, source: str) -> Hour:

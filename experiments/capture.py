@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.problems import BadInput
 from experiments.progress import Display
@@ -26,9 +25,10 @@ from sigtran import MessageBatch
 from sigtran.capture import CaptureWriter, Framing
 from sigtran.framing import Link
 from sim.network.wire import WireBatch
-from sim.run import Run, World, build
+from sim.run import Run, Sink, World, build
 from sim.scenario import DAY_US, load_world
 from sim.scenario_errors import ScenarioError
+from sim.sinks import Nothing, Several
 
 __all__ = ["DEFAULT_START", "Tap", "layout_of", "run_command", "simulate", "tap_of"]
 
@@ -92,7 +92,7 @@ def tap_of(
         yield Tap(writer, world, streams)
 
 
-class _Sink:
+class _Sink(Nothing):
     """Signalling goes to the tap; nobody asks here what people did."""
 
     def __init__(self, tap: Tap) -> None:
@@ -101,21 +101,12 @@ class _Sink:
     def signalling(self, batch: WireBatch) -> None:
         self._tap.write(batch)
 
-    def acts(self, rows: NDArray[np.void]) -> None:
-        """Not kept."""
 
-    visible = acts
-
-    def parts(self, rows: list[Any]) -> None:
-        """None come: nobody sends to the people."""
-
-    contacts = responses = parts
-
-
-def simulate(world: World, tap: Tap, start_us: int, end_us: int) -> Iterator[int]:
-    """Runs a world into a tap; gives the time reached after each tick."""
+def simulate(world: World, tap: Tap, start_us: int, end_us: int, truth: Sink | None = None) -> Iterator[int]:
+    """Runs a world into a tap, and its truth where that is wanted; gives the time reached after each tick."""
     tap.set_up(start_us)
-    run = Run(world, sink=_Sink(tap), tick_us=TICK_US, start_us=start_us, end_us=end_us)
+    sink = _Sink(tap) if truth is None else Several(_Sink(tap), truth)
+    run = Run(world, sink=sink, tick_us=TICK_US, start_us=start_us, end_us=end_us)
     now_us = start_us
     while now_us < end_us:
         now_us = run.step()
@@ -185,6 +176,7 @@ def run_command(
     day: int = 1,
     seed: int = 1,
     framing: Framing | None = None,
+    truth: Path | None = None,
 ) -> None:
     """What `kairos capture` does with its options.
 
@@ -198,6 +190,8 @@ def run_command(
     target = _Target(None if out == "-" else Path(out))
     if target.path is not None and target.path.is_dir():
         raise BadInput(f"--out {out}: is a folder; name a file in it")
+    if truth is not None and truth.exists() and not truth.is_dir():
+        raise BadInput(f"--truth {truth}: is a file; name a folder")
     if not world_file.is_file():
         raise BadInput(f"{world_file}: no such file; worlds are in scenarios/worlds/ of the repository")
     try:
@@ -212,8 +206,14 @@ def run_command(
             Display() as display,
             _Stop() as stop,
             tap_of(file, world, framing=framing) as tap,
+            contextlib.ExitStack() as stack,
         ):
-            for reached_us in simulate(world, tap, start_us, end_us):
+            kept = None
+            if truth is not None:
+                from experiments.sinks import TruthFolder
+
+                kept = stack.enter_context(TruthFolder(truth))
+            for reached_us in simulate(world, tap, start_us, end_us, kept):
                 tap.flush()  # whoever reads a pipe sees it as it comes
                 said = {"event": "progress", "t_us": reached_us, "start_us": start_us}
                 display.event("capture", said | {"end_us": end_us, "messages": tap.messages})

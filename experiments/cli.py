@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from experiments.bench_compare_cli import COMMANDS
+from experiments.bench_network_cli import network_command
 from experiments.problems import BadInput, RunInvalid
 
 __all__ = ["main"]
@@ -71,7 +72,7 @@ Examples:
 KINDS: Final = ("world", "campaign", "study", "platform", "policy")
 
 
-_BENCH: Final = {str(command.name): command for command in COMMANDS}
+_BENCH: Final = {str(command.name): command for command in (*COMMANDS, network_command)}
 """Commands of two words; `bench` alone takes stages."""
 
 
@@ -374,7 +375,22 @@ def report(run_dir: Path, out: Path | None) -> None:
     show_default=True,
     help="Silence after which an endpoint sends a HEARTBEAT; 0: none.",
 )
-def capture(world: Path, minutes: float, out: str, seed: int, start: str, day: int, **layout: Any) -> None:
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Also write acts.parquet, visible.parquet and faults.parquet there: what was really done.",
+)
+def capture(
+    world: Path,
+    minutes: float,
+    out: str,
+    seed: int,
+    start: str,
+    day: int,
+    truth: Path | None,
+    **layout: Any,
+) -> None:
     """Write what a tap on a simulated network would see.
 
     WORLD is a world file, such as scenarios/worlds/town.yaml. The capture holds both directions of every
@@ -387,7 +403,14 @@ def capture(world: Path, minutes: float, out: str, seed: int, start: str, day: i
     from experiments.capture import layout_of, run_command
 
     run_command(
-        world, out, minutes=minutes, start=start, day=day, seed=seed, framing=layout_of(out, **layout)
+        world,
+        out,
+        minutes=minutes,
+        start=start,
+        day=day,
+        seed=seed,
+        framing=layout_of(out, **layout),
+        truth=truth,
     )
 
 
@@ -585,7 +608,7 @@ def fuzz(count: int, seed: int, start: int, workers: int, out: Path | None) -> N
     run_command(count, seed, start, workers, out)
 
 
-for _command in COMMANDS:
+for _command in _BENCH.values():
     cli.add_command(_command)
 
 

@@ -36,10 +36,14 @@ _STREAM_0: Final = np.zeros(1, np.uint16)
 class Traffic(Protocol):
     """Signalling messages in the order of sending, as the simulator emits them."""
 
-    t_us: NDArray[np.int64]
-    data: bytes
-    offsets: NDArray[np.int64]
-    sls: NDArray[np.uint8]
+    @property
+    def t_us(self) -> NDArray[np.int64]: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def sls(self) -> NDArray[np.uint8]: ...
 
 
 def beat(t_us: int, sent: int) -> bytes:

@@ -117,6 +117,19 @@ TABLES: Final[dict[str, TableSpec]] = {
             ("corr", "t_us", "imsi", "kind", "role"),
         ),
         TableSpec(
+            "faults",
+            "Truth: one thing done to a message on purpose, or to an association",
+            (
+                Column("t_us", pa.int64(), "Unix microseconds at which the message was due, or it began"),
+                Column("kind", pa.uint8(), "code of the fault (sim.network.faults)"),
+                Column("corr", pa.uint32(), "correlation id of the message; 0 = of an association"),
+                Column("act", pa.int64(), "number of the act; -1 = of an association"),
+                Column("by_us", pa.int64(), "how much later it comes, or how long it lasts, microseconds"),
+                Column("detail", pa.int64(), "octets left; place << 8 | bits; reference; point code"),
+            ),
+            ("t_us", "corr", "kind", "detail"),
+        ),
+        TableSpec(
             "behaviours",
             "Platform: one behaviour it recognised",
             _BEHAVIOUR,

@@ -110,6 +110,10 @@ PURPOSES: Final[dict[str, int]] = {
     "paging": 104,
     "smsc": 105,
     "handover": 106,
+    # what is done to messages on purpose
+    "fault_message": 140,
+    "fault_act": 141,
+    "fault_link": 142,
 }
 """Purpose names and their counter word. Numbers never change once a world has been published with them."""
 

@@ -20,6 +20,7 @@ import simpy
 from numpy.typing import NDArray
 
 from sim.network.build import Settings, build_network, template_library
+from sim.network.faults import stage_of
 from sim.network.handsets import Handsets, Row, organic_story, part_row
 from sim.network.intents import Identities, Journeys, Services
 from sim.network.library import TemplateLibrary
@@ -32,6 +33,7 @@ from sim.subscribers import diary, usage
 from sim.subscribers.journeys import Crossings
 from sim.subscribers.response import Decision, Moment, ResponseModel
 from sim.subscribers.walk import Trips
+from sim.workers import Drawing, Timetable, slices
 from sim.world import World, build_world
 
 __all__ = [
@@ -48,19 +50,22 @@ __all__ = [
 
 
 _MOST_DIGITS: Final = 15
-_CHUNK: Final = 1 << 16
 _TWO_DAYS_US: Final = 172_800_000_000
 
 
 class Sink(Protocol):
     """Where a run puts what it makes. Rows of `parts`, `contacts`, `responses` are mappings."""
 
-    def signalling(self, batch: WireBatch) -> None: ...
+    def signalling(self, batch: WireBatch) -> None:
+        """Messages in the order of time; not called for none."""
+
     def acts(self, rows: NDArray[np.void]) -> None: ...
     def visible(self, rows: NDArray[np.void]) -> None: ...
     def parts(self, rows: list[Row]) -> None: ...
     def contacts(self, rows: list[Row]) -> None: ...
     def responses(self, rows: list[Row]) -> None: ...
+    def faults(self, rows: NDArray[np.void]) -> None:
+        """What was done to messages on purpose (`sim.network.faults.FAULT`); called only where faults are."""
 
 
 def build(scenario: WorldScenario, seed: int) -> World:
@@ -85,36 +90,46 @@ def settings_of(scenario: WorldScenario) -> Settings:
 class Inhabitants:
     """The world's people as the network knows them (`sim.network.intents.People`)."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, workers: Drawing | None = None) -> None:
+        """`workers` draw in place of this process, and one block ahead once they have been told of them."""
         self._world = world
+        self._workers = workers
+
+    def draw_ahead(self, timetable: Timetable) -> None:
+        """Which blocks will be asked for."""
+        if self._workers is not None:
+            draws = (
+                diary.trips, diary.power, usage.calls, usage.texts, usage.services, diary.journeys,
+            )  # fmt: skip
+            self._workers.expect(timetable, draws, walked=diary.trips)
 
     def trips(self, from_us: int, to_us: int) -> Trips:
-        parts = [diary.trips(self._world, from_us, to_us, some) for some in self._chunks()]
-        return Trips(*_joined(parts, Trips))  # people one after another: the order stays
+        parts = self._parts(diary.trips, from_us, to_us)
+        return Trips(*_merged(parts, Trips, in_order=True))  # people one after another
 
     def power(self, from_us: int, to_us: int) -> diary.Power:
-        parts = [diary.power(self._world, from_us, to_us, some) for some in self._chunks()]
-        return diary.Power(*_in_order(_joined(parts, diary.Power)))
+        parts = self._parts(diary.power, from_us, to_us)
+        return diary.Power(*_merged(parts, diary.Power))
 
     def calls(self, from_us: int, to_us: int) -> usage.Calls:
-        parts = [usage.calls(self._world, from_us, to_us, some) for some in self._chunks()]
-        return usage.Calls(*_in_order(_joined(parts, usage.Calls)))
+        parts = self._parts(usage.calls, from_us, to_us)
+        return usage.Calls(*_merged(parts, usage.Calls))
 
     def texts(self, from_us: int, to_us: int) -> usage.Texts:
-        parts = [usage.texts(self._world, from_us, to_us, some) for some in self._chunks()]
-        return usage.Texts(*_in_order(_joined(parts, usage.Texts)))
+        parts = self._parts(usage.texts, from_us, to_us)
+        return usage.Texts(*_merged(parts, usage.Texts))
 
     def services(self, from_us: int, to_us: int) -> Services:
-        parts = [usage.services(self._world, from_us, to_us, some) for some in self._chunks()]
-        return Services(*_in_order(_joined(parts, usage.Services)))
+        parts = self._parts(usage.services, from_us, to_us)
+        return Services(*_merged(parts, usage.Services))
 
     def journeys(self, from_us: int, to_us: int) -> Journeys:
-        parts = [diary.journeys(self._world, from_us, to_us, some) for some in self._chunks()]
-        return Journeys(*_in_order(_joined(parts, Crossings)))
+        parts = self._parts(diary.journeys, from_us, to_us)
+        return Journeys(*_merged(parts, Crossings))
 
     def imei_at(self, day: int) -> NDArray[np.uint64]:
         subs = np.arange(self._world.n)
-        parts = [self._world.population.imei_at(day, subs[some]) for some in self._chunks()]
+        parts = [self._world.population.imei_at(day, subs[some]) for some in slices(self._world.n)]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def dialogue(self, dialogue: int) -> tuple[str, str]:
@@ -127,28 +142,36 @@ class Inhabitants:
         return int(on[0]) if len(on) else -1
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        parts = [diary.state_at(self._world, t_us, some) for some in self._chunks()]
+        parts = self._parts(diary.state_at, t_us)
         return np.concatenate([cell for cell, _ in parts]), np.concatenate([on for _, on in parts])
 
     def text(self, text_id: int) -> str:
         return usage.TEXTS[text_id]
 
-    def _chunks(self) -> list[slice]:
+    def _parts(self, draw: Callable[..., Any], *span: int) -> list[Any]:
         """People are drawn so many at a time: memory stays small, and the rows are the same."""
-        return [slice(first, first + _CHUNK) for first in range(0, self._world.n, _CHUNK)]
+        if self._workers is not None:
+            return self._workers.parts(draw, span)
+        return [draw(self._world, *span, some) for some in slices(self._world.n)]
 
 
-def _joined(parts: Sequence[Any], kind: type[Any]) -> list[NDArray[Any]]:
-    """The columns of tables of one kind, one table behind the other."""
-    if len(parts) == 1:
-        return [getattr(parts[0], f.name) for f in fields(kind)]
-    return [np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)]
+def _merged(parts: list[Any], kind: type[Any], *, in_order: bool = False) -> list[NDArray[Any]]:
+    """The columns of tables of one kind, one table behind the other; takes `parts` apart.
 
-
-def _in_order(columns: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Columns that begin with (t_us, sub), in the order of these; each person's rows keep theirs."""
-    order = np.lexsort((columns[1], columns[0]))
-    return [column[order] for column in columns]
+    Unless they are in order, by the first two, (t_us, sub); each person's rows keep their order. A column is
+    dropped as soon as it stands in the result: the whole block never is in memory three times.
+    """
+    waiting = [[getattr(part, f.name) for part in parts] for f in fields(kind)]
+    parts.clear()
+    order = None
+    if not in_order:
+        order = np.lexsort((np.concatenate(waiting[1]), np.concatenate(waiting[0])))
+    merged = []
+    for columns in waiting:
+        whole = np.concatenate(columns) if len(columns) > 1 else columns[0]
+        columns.clear()
+        merged.append(whole if order is None else whole[order])
+    return merged
 
 
 class _Minds:
@@ -182,6 +205,8 @@ class Run:
         originators: Mapping[str, str] | None = None,
         boss: Callable[[int, str, int], None] | None = None,
         library: TemplateLibrary | None = None,
+        workers: Drawing | None = None,
+        messages: bool = True,
     ) -> None:
         """A run of a world.
 
@@ -195,14 +220,31 @@ class Run:
             originators: Originator of a contact -> name of its offer.
             boss: Told of every organic take-up: subscriber, offer, world time.
             library: Templates, to share among runs of one network in one process.
+            workers: Processes that draw for this one (`sim.workers.workers_of`). What comes out is the same.
+            messages: False: acts and visible acts alone, the same as with messages, and nothing encoded.
+
+        The scenario's faults are done to the messages on their way to the sink.
         """
         settings = settings_of(world.scenario)
-        identities, people = _identities(world), Inhabitants(world)
+        identities, people = _identities(world), Inhabitants(world, workers)
         library = library or template_library(settings)
         self.world = world
         self.library = library
         self.network = build_network(
-            settings, world.topology, identities, people, world.draws, library, start_us, end_us
+            settings, world.topology, identities, people, world.draws, library, start_us, end_us,
+            silent=not messages,
+        )  # fmt: skip
+        people.draw_ahead(Timetable(start_us, end_us, self.network.block_us))
+        self._faults = (
+            stage_of(
+                world.scenario.faults,
+                world.draws,
+                settings.epoch_unix_us,
+                world.topology.bsc_point_codes,
+                start_us,
+            )
+            if messages
+            else None
         )
         self._sink = sink
         self._tick_us = tick_us
@@ -257,9 +299,16 @@ class Run:
             rows = self.network.take_acts()
             if len(rows):
                 self._sink.acts(rows)
-            if emitted is not None:
-                self._sink.signalling(emitted[0])
-                self._sink.visible(emitted[1])
+            batch, shown = emitted if emitted is not None else (None, None)
+            if self._faults is not None:
+                batch = self._faults.window(batch, now_us)
+                made = self._faults.take_rows()
+                if len(made):
+                    self._sink.faults(made)
+            if batch is not None and batch.n:
+                self._sink.signalling(batch)
+            if shown is not None:
+                self._sink.visible(shown)
             done, self._window = self._window, self.env.event()
             done.succeed()
 

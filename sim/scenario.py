@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from sim.cell_list import read_cell_list
 from sim.place_kinds import PlaceKind
 from sim.scenario_errors import load_model
+from sim.scenario_faults import FaultScenario
 from sim.scenario_network import (
     DEFAULT_PLACES,
     BscScenario,
@@ -37,6 +38,7 @@ __all__ = [
     "BscScenario",
     "CityScenario",
     "EventScenario",
+    "FaultScenario",
     "HabitScenario",
     "LineScenario",
     "NetworkScenario",
@@ -425,6 +427,10 @@ class WorldScenario(Strict):
         ChangeScenario(), description="New handsets, swapped handsets, customers who come and go."
     )
     events: list[EventScenario] = Field([], description="Events that draw crowds.", max_length=100)
+    faults: FaultScenario = Field(
+        FaultScenario(),
+        description="What is done to messages on purpose; not in the live phase of a study.",
+    )
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")

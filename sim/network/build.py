@@ -50,8 +50,10 @@ def build_network(
     library: TemplateLibrary,
     start_us: int,
     end_us: int,
+    *,
+    silent: bool = False,
 ) -> Network:
-    """The network at `start_us`."""
+    """The network at `start_us`; a silent one settles everything and encodes nothing."""
     return Network(
         topology=topology,
         identities=identities,
@@ -66,6 +68,7 @@ def build_network(
         plmn=encode_plmn(settings.mcc, settings.mnc),
         ping_pong_q16=_q16(settings.ping_pong_share),
         fails_q16=_q16(settings.handover_failure_share),
+        silent=silent,
     )
 
 

@@ -32,10 +32,29 @@ cdef object column(values, kind=np.int64):
     return np.ascontiguousarray(values, dtype=kind)
 
 
+cdef int close_block(Network net) except -1:
+    """Lets go of the intents of a block that is over, before those of the next are drawn."""
+    cdef int k
+    for k in range(STREAMS):
+        net.cursor[k].at = net.cursor[k].end = 0
+    net.trip_leave = net.trip_ride = net.begin_trip = net.begin_t = net.begin_sub = None
+    net.trip_from = net.trip_to = None
+    net.power_t = net.power_sub = net.call_t = net.call_sub = net.text_t = net.text_sub = None
+    net.service_t = net.service_sub = net.journey_t = net.journey_sub = None
+    net.service_dialogue = net.journey_cell = net.journey_plmn = net.journey_lac = None
+    net.service_kind = net.service_number = None
+    net.power_on = net.power_graceful = net.call_kind = net.call_intent = net.call_hangup = None
+    net.call_peer = net.text_peer = net.text_body = None
+    net.text_kind = net.call_number = net.text_number = None
+    net.call_alert = net.call_ring = net.call_talk = None
+    return 0
+
+
 cdef int open_block(Network net) except -1:
     """The intents of the next block; at the start also the trips of those who are on the way already."""
     cdef int64_t from_us = net.block_end_us, to_us
     people = net.people
+    close_block(net)
     to_us = min((from_us // net.block_us + 1) * net.block_us, net.end_us)
     handsets_of(net, from_us // DAY)
     first = from_us == net.start_us

@@ -59,6 +59,7 @@ cdef int emit(Network net, const Leg *leg, int first, int last, int64_t first_us
     """Messages first <= i < last of a ladder: the octets of its template with the values of a row in their places.
 
     The first one is sent at `first_us`; with first = 0 that is the start of the leg, whose waits count.
+    A silent network keeps the times alone.
     """
     cdef const Template *t = leg.template
     cdef uint8_t *out
@@ -69,7 +70,7 @@ cdef int emit(Network net, const Leg *leg, int first, int last, int64_t first_us
     cdef int i, k
     cdef int64_t wait_us, base_us = 0
     cdef uint64_t at = 0
-    if net.used + t.octets > net.pool_room:
+    if not net.silent and net.used + t.octets > net.pool_room:
         room = 2 * net.pool_room + t.octets + (1 << 18)
         grown = realloc(net.pool, room)
         if grown == NULL:
@@ -84,7 +85,9 @@ cdef int emit(Network net, const Leg *leg, int first, int last, int64_t first_us
         net.pending = <Pending *>grown
         net.pending_room = room
     out = net.pool + net.used
-    if first == 0 and last == t.messages:
+    if net.silent:
+        pass
+    elif first == 0 and last == t.messages:
         memcpy(out, t.octet, t.octets)
         for i in range(t.patches):
             out[t.patch_to[i]] = row[t.patch_from[i]]
@@ -107,12 +110,12 @@ cdef int emit(Network net, const Leg *leg, int first, int last, int64_t first_us
         p.t_us = first_us + (((t.base_us[i] - base_us) * leg.pace) >> 16) + wait_us
         p.act = act
         p.at = at
-        p.length = <uint16_t>t.length[i]
+        p.length = 0 if net.silent else <uint16_t>t.length[i]
         p.flags = <uint32_t>t.flags[i] & ~<uint32_t>F_LAST_VISIBLE
         p.shown = shown
         if p.flags >> F_RULE:
             visible = p
-        at += t.length[i]
+        at += p.length
         p += 1
     if visible != NULL:
         visible.flags |= F_LAST_VISIBLE
@@ -129,11 +132,15 @@ cdef inline void hide(Network net, int32_t shown) noexcept:
 
 
 cdef object window(Network net, int64_t until_us):
-    """All messages before `until_us` that have not been out yet, and visible rows; None where there are none."""
+    """All messages before `until_us` that have not been out yet, and visible rows; None where there are none.
+
+    Of a silent network an empty batch and visible rows: its messages take their numbers and have no octets.
+    """
     cdef size_t n = 0, i, left = 0, visible = 0
     cdef uint64_t octets = 0
     cdef int64_t low = 0, high = 0
     cdef Pending *due
+    cdef Pending *room
     cdef Pending *p
     for i in range(net.pending_count):
         p = net.pending + i
@@ -145,8 +152,8 @@ cdef object window(Network net, int64_t until_us):
             n += 1
     if n == 0:
         return None
-    due = <Pending *>malloc(2 * n * sizeof(Pending))
-    if due == NULL:
+    room = due = <Pending *>malloc(2 * n * sizeof(Pending))
+    if room == NULL:
         raise MemoryError
     try:
         n = 0
@@ -157,12 +164,13 @@ cdef object window(Network net, int64_t until_us):
             else:
                 net.pending[left] = net.pending[i]
                 left += 1
-        found = write_out(net, in_order(due, n, low, high), n, octets, visible)
+        due = in_order(due, n, low, high)
+        found = count_off(net, due, n, visible) if net.silent else write_out(net, due, n, octets, visible)
         net.pending_count = left
         tidy_pool(net)
         return found
     finally:
-        free(due)
+        free(room)
 
 
 cdef Pending *in_order(Pending *rows, size_t n, int64_t low, int64_t high) noexcept nogil:
@@ -224,6 +232,23 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
             shown += 1
         net.next_correlation += 1
     return WireBatch(t_of, data, offsets_of, sls_of, uplink_of.view(np.bool_), corr_of, act_of), visible
+
+
+cdef object count_off(Network net, const Pending *rows, size_t n, size_t visible_count):
+    """As `write_out`, for messages that have no octets: each takes its number."""
+    cdef uint8_t[::1] raw
+    cdef VisibleRow *shown = NULL
+    cdef size_t i
+    visible = np.zeros(visible_count, VISIBLE)
+    if visible_count:
+        raw = visible.view(np.uint8)
+        shown = <VisibleRow *>&raw[0]
+    for i in range(n):
+        if rows[i].flags >> F_RULE:
+            visible_row(net, rows + i, net.next_correlation, shown)
+            shown += 1
+        net.next_correlation += 1
+    return WireBatch.empty(), visible
 
 
 cdef void visible_row(Network net, const Pending *p, uint32_t corr, VisibleRow *row) noexcept:

@@ -60,6 +60,7 @@ cdef class Network:
     cdef public object admits
     cdef public object journal
     cdef bint keeps_journal, beside
+    cdef readonly bint silent
     cdef dict _short, bodies, waiting
     cdef list _short_digits, _kept
     cdef uint32_t key0, key1
@@ -114,7 +115,7 @@ cdef class Network:
     cdef int64_t stamp_day
     cdef uint8_t stamp[7]
     cdef Cursor cursor[STREAMS]
-    cdef int64_t block_us, block_end_us
+    cdef readonly int64_t block_us, block_end_us
     cdef Walker *walkers
     cdef int32_t walker_room, walker_free
     cdef const int32_t[:, ::1] distance_m
@@ -132,11 +133,12 @@ cdef class Network:
 
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
                  int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
-                 ping_pong_q16=None, fails_q16=None):
+                 ping_pong_q16=None, fails_q16=None, bint silent=False):
         """Who is on was registered before the world began; cell -1: in another network. The tap knows nobody.
 
         Settles start_us <= t < end_us at most. Shares of handovers that go back or fail (out of 65536) hold
-        for all borders; None: each border has its own in the topology.
+        for all borders; None: each border has its own in the topology. A silent network gives acts and what is
+        visible of them, the same as otherwise, and no messages.
         """
         cdef uint32_t i
         cdef uint64_t seed = draws.seed & 0xFFFFFFFF
@@ -146,6 +148,7 @@ cdef class Network:
         self.n = identities.n
         self.library, self.people, self.clock = library, people, clock
         self.start_us, self.end_us, self.settled_us = start_us, end_us, start_us
+        self.silent = silent
         self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
         self.block_end_us = start_us
         self.block_us = DAY
@@ -373,7 +376,10 @@ cdef class Network:
     # ------------------------------------------------------------------ what comes out
 
     def window(self, int64_t until_us):
-        """Messages before `until_us` that have not been out yet, and visible rows; None where there are none."""
+        """Messages before `until_us` that have not been out yet, and visible rows; None where there are none.
+
+        A silent network gives rows alone, and a batch of no messages.
+        """
         return window(self, until_us)
 
     def take_acts(self):
@@ -403,6 +409,11 @@ cdef class Network:
     def pending(self):
         """Messages kept for later windows."""
         return self.pending_count
+
+    @property
+    def numbered(self):
+        """Messages that windows have given so far, of a silent network those that they would have."""
+        return self.next_correlation - 1
 
     def count_from(self, uint32_t correlation):
         """The next message has this correlation id."""
