@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import networkx as nx
@@ -41,6 +42,11 @@ class Configured:
     service_hours: F64
     """The same of calls to service lines."""
     texts_hours: F64
+    segment_calls_hours: F64
+    """Share of a working day's calls by segment and hour; shape (segments, 24)."""
+    segment_texts_hours: F64
+    free_calls: float
+    """Calls of a free day over those of a working day."""
     segment_calls: F64
     """Factor on calls by segment."""
     segment_texts: F64
@@ -52,6 +58,9 @@ class Configured:
             calls_hours=_shares(usage_offered.mean_day(scenario, "calls")[1]),
             service_hours=_shares(usage_offered.mean_day(scenario, "services")[1]),
             texts_hours=_shares(usage_offered.mean_day(scenario, "texts")[1]),
+            segment_calls_hours=_by_segment(scenario, "calls"),
+            segment_texts_hours=_by_segment(scenario, "texts"),
+            free_calls=usage_offered.free_over_working(scenario, "calls"),
             segment_calls=np.array([s.calls for s in SEGMENTS]),
             segment_texts=np.array([s.texts for s in SEGMENTS]),
             talk_mean_s=scenario.usage.talk_mean_s,
@@ -63,6 +72,12 @@ def per_day(scenario: WorldScenario, what: str, rate: float, days: int) -> float
     return rate * sum(usage_offered.day_factor(scenario, what, day) for day in range(days)) / days
 
 
+def _by_segment(scenario: WorldScenario, what: str) -> F64:
+    return np.array([
+        _shares(usage_offered.hours_of_segment(what, segment)) for segment in range(len(SEGMENTS))
+    ])  # fmt: skip
+
+
 def _shares(weights: list[float]) -> F64:
     values = np.array(weights, float)
     return np.asarray(values / values.sum())
@@ -71,6 +86,12 @@ def _shares(weights: list[float]) -> F64:
 def calls_made(lived: Lived) -> Acts:
     """Calls that our people made, whatever became of them."""
     return lived.acts.of(act_table.CALL_MADE)
+
+
+def calls_to_people(lived: Lived) -> Acts:
+    """Calls made, but for those to service lines."""
+    calls = calls_made(lived)
+    return Acts(*(getattr(calls, name)[~calls.to_line] for name in Acts.__dataclass_fields__))
 
 
 def texts_sent(lived: Lived) -> Acts:
@@ -92,22 +113,22 @@ def diurnal(lived: Lived, acts: Acts, profile: F64) -> Estimate:
     return by_subscriber(hours_of_workdays(lived, acts.t_us, acts.sub), lambda m: correlation(m, profile))
 
 
-def diurnal_of_segments(lived: Lived, acts: Acts, profile: F64) -> Estimate:
-    """The lowest correlation that a segment's curve has with the configured one, of segments with events."""
+def diurnal_of_segments(lived: Lived, acts: Acts, profiles: F64) -> Estimate:
+    """The lowest correlation that a segment's curve has with its configured one, of segments with events."""
     hours = hours_of_workdays(lived, acts.t_us, acts.sub)
     segment = lived.world.population.segment
     members = [np.flatnonzero(segment == index) for index in range(len(SEGMENTS))]
     found = [
-        by_subscriber(hours[some], lambda m: correlation(m, profile))
-        for some in members
+        by_subscriber(hours[some], partial(correlation, b=profile))
+        for some, profile in zip(members, profiles, strict=True)
         # A curve of fewer events is mostly noise.
         if len(some) and hours[some].sum() >= 500
     ]
     return min(found, key=lambda estimate: estimate.value) if found else Estimate.exact(math.nan)
 
 
-def weekly(lived: Lived, acts: Acts) -> Estimate:
-    """Events of a free day over those of a working day."""
+def weekly(lived: Lived, acts: Acts, configured: float) -> Estimate:
+    """Events of a free day over those of a working day, over what that ratio should be."""
     day = acts.t_us // DAY_US
     free = np.array([lived.world.scenario.is_weekend(d) for d in range(lived.days)])
     if free.all() or not free.any():
@@ -120,7 +141,7 @@ def weekly(lived: Lived, acts: Acts) -> Estimate:
         ],
         axis=1,
     )
-    return by_subscriber(rows, lambda m: float(m[0] / m[1]) if m[1] else math.nan)
+    return by_subscriber(rows, lambda m: float(m[0] / m[1] / configured) if m[1] else math.nan)
 
 
 def by_segment(lived: Lived, acts: Acts, factors: F64) -> Estimate:

@@ -123,21 +123,37 @@ def day_factor(scenario: WorldScenario, what: str, day: int) -> float:
     return total
 
 
+def free_over_working(scenario: WorldScenario, what: str) -> float:
+    """Usage of a free day of an ordinary week over that of a working day."""
+    week, shares = _CURVES[what][0], profiles.mean_of(scenario, lambda segment: float(getattr(segment, what)))
+    working = free = 0.0
+    for segment in range(len(SEGMENTS)):
+        for weekday in range(7):
+            part = shares[segment] * float(week[segment, weekday])
+            working, free = (working + part / 5, free) if weekday in _WORKDAYS else (working, free + part / 2)
+    return free / working
+
+
+def hours_of_segment(what: str, segment: int, *, bursts: bool = True) -> list[float]:
+    """Shares of a working day of a segment by hour."""
+    curve = _CURVES[what][1]
+    row = 0 if curve is profiles.SERVICE else profiles.way_of(segment) * 2
+    spread, evening = profiles.hours_of(curve, row).tolist(), profiles.hours_of(profiles.CHAT, 0).tolist()
+    chat = profiles.LEANINGS[segment].chat_share if what == "texts" and bursts else 0.0
+    return [(1.0 - chat) * a + chat * b for a, b in zip(spread, evening, strict=True)]
+
+
 def mean_day(scenario: WorldScenario, what: str, *, bursts: bool = True) -> tuple[float, list[float]]:
     """Of a week's mean day, how much a working day has, and each of its hours; over the world's people."""
-    week, curve = _CURVES[what]
+    week = _CURVES[what][0]
     shares = profiles.mean_of(scenario, lambda segment: float(getattr(segment, what)))
     hours, day = [0.0] * _HOURS, 0.0
     for segment in range(len(SEGMENTS)):
         factor = 0.0
         for weekday in _WORKDAYS:
             factor += float(week[segment, weekday]) / ONE_Q16 / len(_WORKDAYS)
-        row = 0 if curve is profiles.SERVICE else profiles.way_of(segment) * 2
-        spread = profiles.hours_of(curve, row).tolist()
-        chat = profiles.LEANINGS[segment].chat_share if what == "texts" and bursts else 0.0
-        evening = profiles.hours_of(profiles.CHAT, 0).tolist()
+        mixed = hours_of_segment(what, segment, bursts=bursts)
         day += shares[segment] * factor
         for hour in range(_HOURS):
-            mixed = (1.0 - chat) * spread[hour] + chat * evening[hour]
-            hours[hour] += shares[segment] * factor * mixed
+            hours[hour] += shares[segment] * factor * mixed[hour]
     return day, hours

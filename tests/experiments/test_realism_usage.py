@@ -55,12 +55,12 @@ def test_curves_follow_the_profile_or_do_not() -> None:
     true, flat = calls_by(PROFILE), calls_by(np.full(24, 1 / 24))
     assert usage.diurnal(lived(true), true, PROFILE).value > 0.995
     assert abs(usage.diurnal(lived(flat), flat, PROFILE).value) < 0.6
-    assert usage.diurnal_of_segments(lived(true), true, PROFILE).value > 0.97
+    assert usage.diurnal_of_segments(lived(true), true, np.tile(PROFILE, (len(SEGMENTS), 1))).value > 0.97
 
 
 def test_a_free_day_has_the_share_that_it_has() -> None:
     some = calls_by(PROFILE, free_day=0.5)
-    found = usage.weekly(lived(some), some)
+    found = usage.weekly(lived(some), some, 1.0)
     assert found.low < 0.5 < found.high
     assert found.value == pytest.approx(0.5, abs=0.02)
 
