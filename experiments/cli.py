@@ -14,6 +14,7 @@ import click
 from experiments.bench_compare_cli import COMMANDS
 from experiments.bench_network_cli import network_command
 from experiments.problems import BadInput, RunInvalid
+from experiments.world_cli import COMMANDS as WORLD_COMMANDS
 
 __all__ = ["main"]
 
@@ -53,6 +54,7 @@ Examples:
   kairos judge
   kairos judge --judge tshark --count 200000 --seed 7
   kairos judge --judge tshark --judge pycrate --count 5000 --json verdicts.json
+  kairos judge --world scenarios/worlds/province.yaml --count 200000
 """
 
 BENCH_EXAMPLES: Final = """\b
@@ -81,7 +83,7 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge",
+            "run", "dry-run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge",
             "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
@@ -149,7 +151,15 @@ def cli() -> None:
     metavar="PATH=VALUE",
     help="Sets one key of the study, such as live.seconds=10 or days=1. May be given many times.",
 )
-def run(study: Path, seed: int | None, out: Path, transport: str | None, settings: tuple[str, ...]) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what it will come to, and run nothing.")
+def run(
+    study: Path,
+    seed: int | None,
+    out: Path,
+    transport: str | None,
+    settings: tuple[str, ...],
+    dry_run: bool,
+) -> None:
     """Run a study and write its report.
 
     \b
@@ -172,6 +182,10 @@ def run(study: Path, seed: int | None, out: Path, transport: str | None, setting
         overrides.append(f"transport={transport}")
     loaded = load_study(study, overrides)
     check_study_files(loaded)
+    if dry_run:
+        from experiments.dry_run import dry_run_command
+
+        return dry_run_command(study, overrides)
     for kind in kinds().values():
         if isinstance(loaded.study, kind.Keys):
             sys.exit(kind.run(loaded, out, sys.argv[1:]))
@@ -247,35 +261,6 @@ def schema(kind: str) -> None:
     from experiments.validate import json_schema
 
     click.echo(json.dumps(json_schema(kind), ensure_ascii=False, indent=2))
-
-
-@cli.command("map")
-@click.argument("world", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Picture to write, .png, .svg or .pdf; WORLD.png in the current folder.",
-)
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Seed of the map.")
-@click.option(
-    "--cells",
-    "cell_list",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Writes the cells too, as a list (CSV) that a world can name in network.cell_list.",
-)
-@click.option(
-    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world. Repeatable."
-)
-def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, settings: tuple[str, ...]) -> None:
-    """Draw the network of a world: cells, areas, BSCs and MSCs, roads, railways, places.
-
-    \b
-    Example:
-      kairos map scenarios/worlds/town.yaml --out town.svg --cells town.csv
-    """
-    from experiments.city_map import map_command
-
-    map_command(world, out, seed, cell_list, settings)
 
 
 @cli.command()
@@ -488,16 +473,34 @@ def decode(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write here what was compared, confirmed, excused and complained of.",
 )
-def judge(judges: tuple[str, ...], count: int, seed: int, json_file: Path | None) -> None:
-    """Let decoders that others wrote judge what the codec writes.
+@click.option(
+    "--world", type=click.Path(path_type=Path, dir_okay=False), help="Judge what this world says instead."
+)
+@click.option("--day", type=click.IntRange(1), default=1, show_default=True, help="With --world: its day.")
+@click.option("--start", default="18:00", show_default=True, metavar="HH:MM", help="And local time.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world.")
+def judge(
+    judges: tuple[str, ...], count: int, seed: int, json_file: Path | None, world: Path | None, **at: Any
+) -> None:
+    """Let decoders that others wrote judge what the codec writes, or what a world says.
 
     Messages of every procedure and of every type, with random contents, must be named as here, be free of
     malformed parts and expert complaints, and agree field by field. Where a judge is known to be wrong its
     complaint is excused and counted; sim/bssap/MESSAGES.md says why. Exits with 3 for any other complaint.
-    """
-    from experiments.judge import run_command
 
-    if not run_command(judges, count, seed, json_file):
+    With --world the messages are the first of that world. Besides, every dialogue must be one that may happen,
+    references must be alone, every message must belong to an act, and every act that the A interface can show
+    must have its messages.
+    """
+    if world is not None:
+        from experiments.world_check import judge_world
+
+        content = judge_world(world, judges, count, seed=seed, json_file=json_file, **at)
+    else:
+        from experiments.judge import run_command
+
+        content = run_command(judges, count, seed, json_file)
+    if not content:
         raise RunInvalid("a judge complained")
 
 
@@ -608,7 +611,7 @@ def fuzz(count: int, seed: int, start: int, workers: int, out: Path | None) -> N
     run_command(count, seed, start, workers, out)
 
 
-for _command in _BENCH.values():
+for _command in (*_BENCH.values(), *WORLD_COMMANDS):
     cli.add_command(_command)
 
 

@@ -7,22 +7,28 @@ network takes part: messages are read by the reference codec, and what the A int
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.judge import judge, lines_of, record
+from experiments.world_files import of_day_us, opened_world
 from sim.bssap import bssap, bssmap, sccp
 from sim.bssap.errors import DecodeError
 from sim.bssap.legality import Acceptor, LegalityError
 from sim.network import acts
 from sim.network.library import TemplateLibrary
 from sim.network.wire import WireBatch
-from sim.run import Run, World
+from sim.run import Run, World, build
+from sim.scenario import DAY_US
 
-__all__ = ["Finding", "Watch", "lived"]
+__all__ = ["Finding", "Said", "Watch", "judge_world", "lived"]
 
 SILENT: Final[dict[int, frozenset[bytes] | None]] = {
     acts.POWER_OFF: frozenset({b"not registered"}),
@@ -47,12 +53,15 @@ UNSURE: Final = {acts.CALL_MADE: frozenset({b"no channel"})}
 INSIDE: Final = (
     (acts.HANDOVER, [b"inter-BSC", b"inter-MSC"], "HANDOVER COMPLETE"),
     (acts.HANDOVER, [b"intra-BSC"], "HANDOVER PERFORMED"),
-    (acts.HANDOVER, [b"returned"], "HANDOVER FAILURE"),
+    (acts.HANDOVER, [b"returned", b"no channel"], "HANDOVER FAILURE"),
+    (acts.HANDOVER, [b"no channel"], "HANDOVER REQUIRED REJECT"),
     (acts.CALL_DROPPED, [b""], "CLEAR REQUEST"),
 )
 """Kind of act, its outcomes, and the BSSMAP message that is there once for each."""
 
 _SECOND: Final = 1_000_000
+_LONGEST_US: Final = 7 * DAY_US
+_SHOWN: Final = 20
 _SETTLING_US: Final = 10 * _SECOND
 """So long before the end of a run, an act may have its messages behind the end."""
 
@@ -68,8 +77,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A step as the acceptor takes it."""
+class Said:
+    """A message as the acceptor takes it."""
 
     leg: int
     uplink: bool
@@ -83,7 +92,7 @@ class _Dialogue:
     """(point code, reference) of either end -> connection, in the order of their beginnings."""
     begun: int = 0
     open: set[int] = field(default_factory=set)
-    said: list[bytes] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     refused: bool = False
 
 
@@ -154,14 +163,13 @@ class Watch:
 
     def _find(self, what: str, act: int) -> None:
         said = self._talking[act].said if act in self._talking else []
-        self._findings.append(Finding(what, act, tuple(octets.hex() for octets in said)))
+        self._findings.append(Finding(what, act, tuple(step.payload.hex() for step in said)))
 
     def _take(self, octets: bytes, uplink: bool, act: int) -> None:
         # sim.network.wire.data_message: the parameter's length at 10, label at 12, SCCP from 24 on.
         opc, dpc = int.from_bytes(octets[12:16], "big"), int.from_bytes(octets[16:20], "big")
         payload = octets[24 : 8 + int.from_bytes(octets[10:12], "big")]
         dialogue = self._talking.setdefault(act, _Dialogue())
-        dialogue.said.append(payload)
         if self._centre_of.get(opc if uplink else dpc) != (dpc if uplink else opc):
             self._find(f"a message between {opc} and {dpc}, which have no link", act)
         try:
@@ -169,16 +177,16 @@ class Watch:
             leg = self._leg(dialogue, message, (opc, dpc), act)
             if message.type == "DT1":
                 self._name(message)
+            said = Said(leg, uplink, payload)
+            dialogue.said.append(said)
             if not dialogue.refused:
-                dialogue.acceptor.take(_Said(leg, uplink, payload))
+                dialogue.acceptor.take(said)
         except (DecodeError, LegalityError) as error:
             if not dialogue.refused:
                 self._find(str(error), act)
             dialogue.refused = True
 
-    def _leg(
-        self, dialogue: _Dialogue, message: sccp.SccpMessage, way: tuple[int, int], act: int
-    ) -> int:
+    def _leg(self, dialogue: _Dialogue, message: sccp.SccpMessage, way: tuple[int, int], act: int) -> int:
         """Which connection of the dialogue a message is on; references are taken and given back."""
         if message.type == "UDT":
             return 0
@@ -209,6 +217,15 @@ class Watch:
         if user.discrimination == bssap.BSSMAP:
             self.names[bssmap.decode(user.payload).name] += 1
 
+    def spoken(self) -> list[tuple[Said, ...]]:
+        """All whole dialogues: every connection that was opened is released."""
+        return [tuple(each.said) for each in self._talking.values() if not each.open]
+
+    @property
+    def rows(self) -> NDArray[np.void]:
+        """What people did."""
+        return np.concatenate(self._acts) if self._acts else np.zeros(0, acts.ACT)
+
     # ------------------------------------------------------------------ at the end
 
     def finish(self) -> list[Finding]:
@@ -222,10 +239,7 @@ class Watch:
                 except LegalityError as error:
                     self._find(str(error), act)
         self.dialogues = len(self._talking)
-        if self._acts:
-            self._join(np.concatenate(self._acts))
-        elif self.messages:
-            self._find("messages without acts", -1)
+        self._join(self.rows)
         return self._findings
 
     def _join(self, rows: NDArray[np.void]) -> None:
@@ -286,3 +300,44 @@ def lived(
         pass
     watch.ends_at(now_us)
     return watch
+
+
+def judge_world(
+    path: Path,
+    names: Iterable[str],
+    count: int,
+    *,
+    seed: int,
+    day: int,
+    start: str,
+    settings: Sequence[str] = (),
+    json_file: Path | None = None,
+) -> bool:
+    """`kairos judge --world`: the first `count` messages of a world before outside judges, and all dialogues
+    and acts up to there before the rules above. True where nobody complained.
+    """
+    world = build(opened_world(path, settings), seed)
+    start_us = (day - 1) * DAY_US + of_day_us(start)
+    watch = lived(world, start_us, start_us + _LONGEST_US, keep=count, most=count)
+    findings = watch.finish()
+    name = world.scenario.world
+    print(  # noqa: T201 - the command's answer
+        f"{name}: {watch.messages} messages of {world.n} subscribers in {len(watch.rows)} acts from day {day} "
+        f"{start}, {watch.dialogues} dialogues ({watch.cut} cut off by the end), {len(findings)} findings"
+    )
+    for what, number in Counter(finding.what for finding in findings).most_common(_SHOWN):
+        example = next(finding for finding in findings if finding.what == what)
+        print(f"  {number} x {what} (act {example.act}: {' '.join(example.messages)})")  # noqa: T201
+    verdicts = [judge(judged, watch.kept) for judged in names]
+    for verdict in verdicts:
+        for line in lines_of(verdict):
+            print(line)  # noqa: T201
+    if json_file is not None:
+        said = {
+            "world": name, "subscribers": world.n, "messages": watch.messages, "acts": len(watch.rows),
+            "dialogues": watch.dialogues, "cut": watch.cut,
+            "findings": [{"what": f.what, "act": f.act, "messages": f.messages} for f in findings],
+            "verdicts": [record(verdict, seed) for verdict in verdicts],
+        }  # fmt: skip
+        json_file.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
+    return not findings and not any(verdict.complaints for verdict in verdicts)
