@@ -83,7 +83,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "dry-run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge",
+            "run", "dry-run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode",
+            "judge",
             "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
@@ -488,9 +489,9 @@ def judge(
     malformed parts and expert complaints, and agree field by field. Where a judge is known to be wrong its
     complaint is excused and counted; sim/bssap/MESSAGES.md says why. Exits with 3 for any other complaint.
 
-    With --world the messages are the first of that world. Besides, every dialogue must be one that may happen,
-    references must be alone, every message must belong to an act, and every act that the A interface can show
-    must have its messages.
+    With --world the messages are the first of that world. Besides, every dialogue must be one that may
+    happen, references must be alone, every message must belong to an act, and every act that the A interface
+    can show must have its messages.
     """
     if world is not None:
         from experiments.world_check import judge_world

@@ -1,8 +1,9 @@
 """Whether what a world says on the A interface may happen, and whether its truth joins.
 
-`Watch` is the sink of a run: every dialogue goes through the legality acceptor as it is spoken, references are
-held against those in use, and at the end acts and messages are laid beside each other. Nothing of the compiled
-network takes part: messages are read by the reference codec, and what the A interface can show is a table here.
+`Watch` is the sink of a run: every dialogue goes through the legality acceptor as it is spoken, references
+are held against those in use, and at the end acts and messages are laid beside each other. Nothing of the
+compiled network takes part: messages are read by the reference codec, and what the A interface can show is a
+table here.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ SILENT: Final[dict[int, frozenset[bytes] | None]] = {
 silence, people walk in silence, handovers and lost calls are told in the messages of the call.
 """
 UNSURE: Final = {acts.CALL_MADE: frozenset({b"no channel"})}
-"""Outcomes with which there are messages or not: no SDCCH, and nothing is said; no traffic channel, and it is."""
+"""Outcomes with messages or without: where there is no SDCCH nothing is said, where no traffic channel it is."""
 
 INSIDE: Final = (
     (acts.HANDOVER, [b"inter-BSC", b"inter-MSC"], "HANDOVER COMPLETE"),
@@ -313,8 +314,9 @@ def judge_world(
     settings: Sequence[str] = (),
     json_file: Path | None = None,
 ) -> bool:
-    """`kairos judge --world`: the first `count` messages of a world before outside judges, and all dialogues
-    and acts up to there before the rules above. True where nobody complained.
+    """`kairos judge --world`: the first messages of a world before outside judges, all before the rules above.
+
+    True where nobody complained.
     """
     world = build(opened_world(path, settings), seed)
     start_us = (day - 1) * DAY_US + of_day_us(start)
@@ -322,8 +324,8 @@ def judge_world(
     findings = watch.finish()
     name = world.scenario.world
     print(  # noqa: T201 - the command's answer
-        f"{name}: {watch.messages} messages of {world.n} subscribers in {len(watch.rows)} acts from day {day} "
-        f"{start}, {watch.dialogues} dialogues ({watch.cut} cut off by the end), {len(findings)} findings"
+        f"{name}: {watch.messages} messages of {world.n} subscribers in {len(watch.rows)} acts "
+        f"from day {day} {start}, {watch.dialogues} dialogues ({watch.cut} cut off by the end), {len(findings)} findings"
     )
     for what, number in Counter(finding.what for finding in findings).most_common(_SHOWN):
         example = next(finding for finding in findings if finding.what == what)

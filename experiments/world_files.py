@@ -16,7 +16,7 @@ _MINUTE_US: Final = 60_000_000
 
 
 def opened_world(path: Path, settings: Sequence[str] = ()) -> WorldScenario:
-    """The world of a file, with `path=value` settings laid over it. Raises BadInput with all that is wrong."""
+    """The world of a file, with `path=value` settings laid over it. Raises BadInput."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file; worlds are in scenarios/worlds/ of the repository")
     try:
