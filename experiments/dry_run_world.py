@@ -2,8 +2,8 @@
 
 The map is built whole, so cells, areas, controllers and channels are exact. Two samples of the people live
 the day on that map; what they do is scaled by the number of people, with the interval that the size of the
-sample leaves. Processor time of the whole world is the line through both samples. Memory is that of a part of the
-people, built for the purpose, and scaled likewise; the map's is apart from it.
+sample leaves. Processor time of the whole world is the line through both samples. Memory is that of a part of
+the people, built for the purpose, and scaled likewise; the map's is added.
 """
 
 from __future__ import annotations

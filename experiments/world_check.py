@@ -49,7 +49,7 @@ SILENT: Final[dict[int, frozenset[bytes] | None]] = {
 silence, people walk in silence, handovers and lost calls are told in the messages of the call.
 """
 UNSURE: Final = {acts.CALL_MADE: frozenset({b"no channel"})}
-"""Outcomes with messages or without: where there is no SDCCH nothing is said, where no traffic channel it is."""
+"""Outcomes with messages or without: nothing is said where there is no SDCCH, but where no traffic channel."""
 
 INSIDE: Final = (
     (acts.HANDOVER, [b"inter-BSC", b"inter-MSC"], "HANDOVER COMPLETE"),
@@ -314,7 +314,7 @@ def judge_world(
     settings: Sequence[str] = (),
     json_file: Path | None = None,
 ) -> bool:
-    """`kairos judge --world`: the first messages of a world before outside judges, all before the rules above.
+    """`kairos judge --world`: a world's first messages before outside judges, all before the rules above.
 
     True where nobody complained.
     """
@@ -325,7 +325,8 @@ def judge_world(
     name = world.scenario.world
     print(  # noqa: T201 - the command's answer
         f"{name}: {watch.messages} messages of {world.n} subscribers in {len(watch.rows)} acts "
-        f"from day {day} {start}, {watch.dialogues} dialogues ({watch.cut} cut off by the end), {len(findings)} findings"
+        f"from day {day} {start}, {watch.dialogues} dialogues ({watch.cut} cut off by the end), "
+        f"{len(findings)} findings"
     )
     for what, number in Counter(finding.what for finding in findings).most_common(_SHOWN):
         example = next(finding for finding in findings if finding.what == what)
