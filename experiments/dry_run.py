@@ -186,7 +186,7 @@ def _world_lines(e: Expected) -> list[str]:
         _row("to build it, processor time", f"{e.build_s:.3g} s"),
         _row("a day without a platform", f"{e.cpu_s_per_day:.3g} s of one processor"),
         _row("memory", memory + each),
-        f"From {e.measured}. +- is the 95 % interval of counting.",
+        f"From {e.measured}. +- is half of a 95 % interval.",
     ]
     return lines
 

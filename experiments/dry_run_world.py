@@ -68,7 +68,7 @@ class Estimate:
 
     value: float
     plus_minus: float
-    """Half of the 95 per cent interval that counting leaves: 1.96 times the root of the count, scaled."""
+    """Half of a 95 per cent interval, from how much people of the sample differ; 0: all were counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +195,12 @@ def _resident() -> int | None:
 
 
 def _memory(
-    scenario: WorldScenario, topology: Topology, seed: int, day: int
+    scenario: WorldScenario, topology: Topology, seed: int, day: int, people: int
 ) -> tuple[float | None, float | None, float]:
     """(octets of the whole people, octets a subscriber, seconds to build them), seen on a part of them.
 
     The part lives for ten minutes of the morning, so that what is drawn and pending is there too.
     """
-    people = MEMORY_SAMPLE
     gc.collect()
     before, began = _resident(), time.process_time()
     world = _sampled(scenario, topology, seed, people)
@@ -252,7 +251,20 @@ def _groups(topology: Topology, load_erl: NDArray[np.float64]) -> tuple[CellGrou
     return tuple(found)
 
 
-def expect(scenario: WorldScenario, *, seed: int = 1, day: int = 1, sample: int = SAMPLE) -> Expected:
+def _scaled(counts: NDArray[np.int64], times: float, each: float) -> Estimate:
+    """A sum over the sample's people, and how far it may be off, as they differ from each other."""
+    spread = 0.0 if times == 1 else 1.96 * sqrt(len(counts) * float(counts.var())) * times * each
+    return Estimate(float(counts.sum()) * times * each, spread)
+
+
+def expect(
+    scenario: WorldScenario,
+    *,
+    seed: int = 1,
+    day: int = 1,
+    sample: int = SAMPLE,
+    memory_sample: int = MEMORY_SAMPLE,
+) -> Expected:
     """What a world will come to on a day (from 1)."""
     before, began = _resident(), time.process_time()
     topology = build_topology(scenario, Draws(seed))
@@ -261,26 +273,25 @@ def expect(scenario: WorldScenario, *, seed: int = 1, day: int = 1, sample: int 
     few = max(1, most // 4)
     small = _day(_sampled(scenario, topology, seed, few), day)
     large = _day(_sampled(scenario, topology, seed, most), day)
-    people_bytes, each_bytes, built_s = _memory(scenario, topology, seed, day)
+    people_bytes, each_bytes, built_s = _memory(scenario, topology, seed, day, memory_sample)
     times = scenario.subscribers / most
 
-    def scaled(count: float, seen: float | None = None) -> Estimate:
-        return Estimate(
-            count * times, 1.96 * sqrt(count if seen is None else seen) * times if times > 1 else 0
-        )
+    def scaled(rows: NDArray[np.void], each: float = 1.0) -> Estimate:
+        return _scaled(np.bincount(rows["sub"], minlength=most), times, each)
 
-    kinds, counts = np.unique(large.rows["kind"], return_counts=True)
-    count_of = dict(zip(kinds.tolist(), counts.tolist(), strict=True))
+    def of(*kinds: int) -> NDArray[np.void]:
+        return large.rows[np.isin(large.rows["kind"], kinds)]
+
     hourly_erl = large.load_us.sum(axis=1) / _HOUR_US
     busy = int(np.argmax(hourly_erl))
     attempts = (large.rows["t_us"] - scenario.epoch_unix_us - (day - 1) * DAY_US) // _HOUR_US == busy
     attempts &= np.isin(large.rows["kind"], (acts.CALL_MADE, acts.CALL_RECEIVED))
-    calls = int(attempts.sum())
+    calls = scaled(large.rows[attempts])
     erl = float(hourly_erl[busy])
-    # Traffic is known as well as the number of calls behind it, whose lengths spread as much again.
-    erl_spread = 1.96 * erl * sqrt(2 / max(calls, 1)) * times if times > 1 else 0.0
+    # Traffic is known as well as the calls behind it, whose lengths spread as much again.
+    spread = calls.plus_minus / calls.value * sqrt(2) if calls.value else 0.0
     total = sum(large.messages.values())
-    spoken = int((large.rows["kind"] != acts.MOVE).sum())
+    spoken = large.rows[large.rows["kind"] != acts.MOVE]
     per_person = (large.cpu_s - small.cpu_s) / max(most - few, 1)
     return Expected(
         world=scenario.world,
@@ -293,14 +304,12 @@ def expect(scenario: WorldScenario, *, seed: int = 1, day: int = 1, sample: int 
         mscs=len(topology.msc_point_codes),
         traffic_channels=int(topology.tch.sum()),
         busy_hour=busy,
-        busy_hour_call_attempts=scaled(calls),
-        busy_hour_erl=Estimate(erl * times, erl_spread),
+        busy_hour_call_attempts=calls,
+        busy_hour_erl=Estimate(erl * times, erl * times * spread),
         merl_per_subscriber=1000 * erl / most,
         groups=_groups(topology, large.load_us[busy] / _HOUR_US * times),
-        per_day={
-            name: scaled(sum(count_of.get(kind, 0) for kind in wanted)) for name, wanted in COUNTED.items()
-        },
-        messages_per_day=scaled(total, total * total / max(spoken, 1)),
+        per_day={name: scaled(of(*kinds)) for name, kinds in COUNTED.items()},
+        messages_per_day=scaled(spoken, total / max(len(spoken), 1)),
         busiest_messages_per_s=max(large.messages.values(), default=0) * times / 3600,
         capture_bytes_per_day=_capture_bytes(large) * total * times,
         cpu_s_per_day=max(large.cpu_s + per_person * (scenario.subscribers - most), 0.0),
@@ -309,6 +318,6 @@ def expect(scenario: WorldScenario, *, seed: int = 1, day: int = 1, sample: int 
         bytes_per_subscriber=each_bytes,
         measured=(
             f"samples of {few:,} and {most:,} people lived the day here on the whole map; "
-            f"memory and building: {MEMORY_SAMPLE:,} people"
+            f"memory and building: {memory_sample:,} people"
         ),
     )

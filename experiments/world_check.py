@@ -49,7 +49,7 @@ SILENT: Final[dict[int, frozenset[bytes] | None]] = {
 silence, people walk in silence, handovers and lost calls are told in the messages of the call.
 """
 UNSURE: Final = {acts.CALL_MADE: frozenset({b"no channel"})}
-"""Outcomes with messages or without: nothing is said where there is no SDCCH, but where no traffic channel."""
+"""Outcomes with messages (no traffic channel) or without (no SDCCH to say anything on)."""
 
 INSIDE: Final = (
     (acts.HANDOVER, [b"inter-BSC", b"inter-MSC"], "HANDOVER COMPLETE"),
