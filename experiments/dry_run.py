@@ -21,7 +21,7 @@ import yaml
 
 from experiments.dry_run_world import Estimate, Expected, expect
 from experiments.problems import BadInput
-from experiments.study import LoadedStudy, load_study
+from experiments.study import LoadedStudy, Study, load_study
 from experiments.validate import check_study_files, kind_of
 from experiments.world_files import opened_world
 
@@ -66,6 +66,11 @@ def dry_run_command(
     elif kind == "study":
         loaded = load_study(file, [*settings, *([f"seed={seed}"] if seed is not None else [])])
         check_study_files(loaded)
+        if not isinstance(loaded.study, Study):
+            raise BadInput(
+                f"{file}: what a study of this kind takes is said by its own run; expected a study of kind "
+                "end-to-end, or its world file"
+            )
         said = expect_study(loaded)
     else:
         raise BadInput(f"{file}: a {kind} file; expected a world or a study")

@@ -1,13 +1,24 @@
-"""The commands `kairos map` and `kairos dry-run`; what they do is imported when they run."""
+"""The commands `kairos map`, `dry-run` and `judge`; what they do is imported when they run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from experiments.problems import RunInvalid
+
 __all__ = ["COMMANDS"]
+
+
+JUDGE_EXAMPLES: Final = """\b
+Examples:
+  kairos judge
+  kairos judge --judge tshark --count 200000 --seed 7
+  kairos judge --judge tshark --judge pycrate --count 5000 --json verdicts.json
+  kairos judge --world scenarios/worlds/province.yaml --count 200000
+"""
 
 
 @click.command("map")
@@ -65,5 +76,54 @@ def dry_run(file: Path, seed: int, day: int, settings: tuple[str, ...], as_json:
     dry_run_command(file, settings, seed=seed, day=day, as_json=as_json)
 
 
-COMMANDS: Final = (draw, dry_run)
+@click.command(epilog=JUDGE_EXAMPLES)
+@click.option(
+    "--judge",
+    "judges",
+    type=click.Choice(["tshark", "pycrate"]),
+    multiple=True,
+    default=["tshark"],
+    show_default=True,
+    help="Who judges: Wireshark's decoder, or the Python library pycrate. May be given many times.",
+)
+@click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="How many messages.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the messages.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write here what was compared, confirmed, excused and complained of.",
+)
+@click.option(
+    "--world", type=click.Path(path_type=Path, dir_okay=False), help="Judge what this world says instead."
+)
+@click.option("--day", type=click.IntRange(1), default=1, show_default=True, help="With --world: its day.")
+@click.option("--start", default="18:00", show_default=True, metavar="HH:MM", help="And local time.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world.")
+def judge(
+    judges: tuple[str, ...], count: int, seed: int, json_file: Path | None, world: Path | None, **at: Any
+) -> None:
+    """Let decoders that others wrote judge what the codec writes, or what a world says.
+
+    Messages of every procedure and of every type, with random contents, must be named as here, be free of
+    malformed parts and expert complaints, and agree field by field. Where a judge is known to be wrong its
+    complaint is excused and counted; sim/bssap/MESSAGES.md says why. Exits with 3 for any other complaint.
+
+    With --world the messages are the first of that world. Besides, every dialogue must be one that may
+    happen, references must be alone, every message must belong to an act, and every act that the A interface
+    can show must have its messages.
+    """
+    if world is not None:
+        from experiments.world_check import judge_world
+
+        content = judge_world(world, judges, count, seed=seed, json_file=json_file, **at)
+    else:
+        from experiments.judge import run_command
+
+        content = run_command(judges, count, seed, json_file)
+    if not content:
+        raise RunInvalid("a judge complained")
+
+
+COMMANDS: Final = (draw, dry_run, judge)
 """For `kairos`."""

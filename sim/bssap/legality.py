@@ -1,7 +1,7 @@
 """Whether a dialogue may happen: state machines that run side by side.
 
-A dialogue is a row of steps (leg, direction, SCCP message), as a ladder gives it; every handover to another BSS
-opens one leg more. The machines are in
+A dialogue is a row of steps (leg, direction, SCCP message), as a ladder gives it; every handover to another
+BSS opens one leg more. The machines are in
 `legality_table`: SCCP, clearing and COMMON ID for each leg; calls, short messages and supplementary services
 for each transaction; paging, mobility management, security, channel and handover once. A message must be
 awaited by every machine that knows it. Beside the machines, references, transaction identifiers, invoke
@@ -202,7 +202,7 @@ class Acceptor:
         return symbols + [arrow + name for name in self._layer3(value, step)]
 
     def _check_leg(self, symbol: str, name: str, leg: int) -> None:
-        """A message of the handover on the leg where it belongs; COMPLETE makes the target the serving one."""
+        """A message of the handover is on the leg where it belongs; COMPLETE makes the target serve."""
         role = HANDOVER_LEG.get(symbol)
         if role == TARGET and symbol == "vHANDOVER REQUEST" and leg == self._last_leg + 1:
             self._last_leg = self._target = leg

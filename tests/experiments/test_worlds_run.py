@@ -18,7 +18,7 @@ from sim.network import acts
 from sim.network.build import Settings, template_library
 from sim.network.library import TemplateLibrary
 from sim.network.wire import WireBatch
-from sim.run import Run, World, build
+from sim.run import Inhabitants, Run, World, build
 from sim.scenario import WorldScenario, load_world
 
 WORLDS = Path(__file__).parents[2] / "scenarios" / "worlds"
@@ -42,11 +42,11 @@ class Look:
 LOOKS = {
     "town": Look(300, 7, 10),
     "town-live": Look(300, 10, 12),
-    "city": Look(500, 7.5, 9.5),
+    "city": Look(400, 7.5, 9),
     "province": Look(500, 7, 9.5, (("network.cells", 500),)),
-    "airport-hub": Look(400, 8, 12),
-    "concert-night": Look(400, 18, 22.5),
-    "spring-festival": Look(400, 46, 49),
+    "airport-hub": Look(300, 8, 11),
+    "concert-night": Look(300, 18.5, 22.25, (("events.0.visitors", 90),)),
+    "spring-festival": Look(300, 46, 48.5),
     "rail-corridor": Look(500, 7, 9.5),
 }
 """Worlds by name; hours from the midnight of day 1."""
@@ -95,6 +95,55 @@ def test_wireshark_finds_nothing_malformed(looked_at):
     verdict = judge_wireshark(looked_at[1].kept)
     assert verdict.messages == JUDGED
     assert not verdict.complaints, verdict.complaints[:5]
+
+
+# ------------------------------------------------------------------ what each world is for
+
+
+def at_place(name: str, place: str, hours: tuple[int, ...], **overrides: Any) -> list[float]:
+    """Share of people in the cells of a place at some hours of the world."""
+    world = build(load_world(WORLDS / f"{name}.yaml", {"subscribers": 2000} | overrides), 3)
+    cells = next(found.cells for found in world.topology.places if found.name == place)
+    people = Inhabitants(world)
+    return [float(np.isin(people.state_at(hour * HOUR)[0], cells).mean()) for hour in hours]
+
+
+def test_a_concert_fills_the_arena_and_leaves_it_empty():
+    before, there, after = at_place("concert-night", "arena", (15, 21, 23), **{"events.0.visitors": 270})
+    assert 0.10 < there < 0.17
+    assert max(before, after) < 0.02
+
+
+def test_the_airport_hub_has_people_at_its_airport_all_day():
+    shares = at_place("airport-hub", "airport", (3, 9, 13, 17))
+    assert min(shares[1:]) > 0.008
+    assert shares[0] < min(shares[1:])
+
+
+def test_the_spring_festival_empties_the_city_and_fills_the_network_with_wishes():
+    world = build(load_world(WORLDS / "spring-festival.yaml", {"subscribers": 2000}), 3)
+    people = Inhabitants(world)
+    eve, ordinary = (len(people.texts(day * 24 * HOUR - HOUR, day * 24 * HOUR + HOUR).t_us) for day in (2, 1))
+    assert eve > 20 * ordinary > 0
+    away = [float((people.state_at((24 * day + 12) * HOUR)[0] < 0).mean()) for day in (0, 2)]
+    assert away[1] > 1.3 * away[0] > 0
+
+
+def test_the_province_speaks_to_two_centres_and_has_numbers_by_city():
+    scenario = load_world(WORLDS / "province.yaml", {"subscribers": 20_000, "network.cells": 500})
+    world = build(scenario, 3)
+    assert len(world.topology.msc_point_codes) == 2
+    assert {town.name for town in scenario.network.city.towns} == {c.name for c in scenario.numbering.cities}
+    blocks = {str(number)[:6] for number in world.population.msisdn[:].tolist()}
+    assert {city.msisdn_prefix for city in scenario.numbering.cities} <= blocks
+
+
+def test_trains_leave_from_the_rail_corridor():
+    def journeys(name: str) -> int:
+        world = build(load_world(WORLDS / f"{name}.yaml", {"subscribers": 2000}), 3)
+        return len(Inhabitants(world).journeys(0, 24 * HOUR).t_us)
+
+    assert journeys("rail-corridor") > 2 * journeys("town")
 
 
 # ------------------------------------------------------------------ a network at its limits
