@@ -84,7 +84,7 @@ def test_dialogues_references_and_truth(looked_at):
     assert watch.dialogues > 200
     kinds = set(watch.rows["kind"].tolist())
     assert kinds & {acts.LOCATION_UPDATE, acts.PERIODIC_UPDATE}
-    assert {acts.CALL_MADE, acts.CALL_RECEIVED, acts.TEXT_SENT, acts.MOVE} <= kinds
+    assert {acts.CALL_MADE, acts.CALL_RECEIVED, acts.TEXT_SENT, acts.TEXT_RECEIVED} <= kinds
     assert len(watch.rows) > watch.dialogues
 
 
