@@ -157,6 +157,8 @@ class _Sink:
     def visible(self, rows: NDArray[np.void]) -> None:
         """Not kept."""
 
+    faults = visible
+
     def parts(self, rows: list[Any]) -> None:
         """None come: nobody sends to the people."""
 

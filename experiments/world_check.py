@@ -155,6 +155,9 @@ class Watch:
         """Takes what the interface shows of it."""
         self._shown.append(np.array(rows["act"]))
 
+    def faults(self, rows: NDArray[np.void]) -> None:
+        """None come: no world asks for any."""
+
     def parts(self, rows: list[Any]) -> None:
         """None come: nobody sends to the people."""
 
