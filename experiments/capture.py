@@ -21,13 +21,13 @@ import numpy as np
 
 from experiments.problems import BadInput
 from experiments.progress import Display
+from experiments.world_files import of_day_us, opened_world
 from sigtran import MessageBatch
 from sigtran.capture import CaptureWriter, Framing
 from sigtran.framing import Link
 from sim.network.wire import WireBatch
 from sim.run import Run, Sink, World, build
-from sim.scenario import DAY_US, load_world
-from sim.scenario_errors import ScenarioError
+from sim.scenario import DAY_US
 from sim.sinks import Nothing, Several
 
 __all__ = ["DEFAULT_START", "Tap", "layout_of", "run_command", "simulate", "tap_of"]
@@ -55,9 +55,10 @@ class Tap:
         return self._writer.messages
 
     def set_up(self, t_us: int) -> None:
-        """Every BSC's association with the MSC is set up at a time of the world."""
-        for code in self._topology.bsc_point_codes:
-            self._writer.open_association(code, self._topology.msc_point_code, self._epoch_us + t_us)
+        """Every BSC's association with its MSC is set up at a time of the world."""
+        topology = self._topology
+        for code, msc in zip(topology.bsc_point_codes, topology.msc_of_bsc, strict=True):
+            self._writer.open_association(code, topology.msc_point_codes[msc], self._epoch_us + t_us)
 
     def write(self, batch: WireBatch, part: slice | None = None) -> None:
         """Messages of a batch, the streams chosen as by an endpoint: by SLS, never stream 0."""
@@ -82,12 +83,13 @@ class Tap:
 def tap_of(
     target: Path | BinaryIO, world: World, *, streams: int = STREAMS, framing: Framing | None = None
 ) -> Iterator[Tap]:
-    """A tap on all links of a world's MSC, the nodes named; the file is complete at the end."""
+    """A tap on all links of a world's MSCs, the nodes named; the file is complete at the end."""
     topology = world.topology
-    names = {topology.msc_point_code: "MSC"}
+    several = len(topology.msc_point_codes) > 1
+    names = {code: f"MSC{i + 1}" if several else "MSC" for i, code in enumerate(topology.msc_point_codes)}
     names |= {code: f"BSC{i + 1}" for i, code in enumerate(topology.bsc_point_codes)}
     with CaptureWriter(
-        target, servers={topology.msc_point_code}, names=names, streams=streams, framing=framing
+        target, servers=topology.msc_point_codes, names=names, streams=streams, framing=framing
     ) as writer:
         yield Tap(writer, world, streams)
 
@@ -183,7 +185,7 @@ def run_command(
     Raises BadInput where nothing can be made of them or the file cannot be written, which then is removed.
     Exits with 130 where it was stopped, what there is complete.
     """
-    start_us = (day - 1) * DAY_US + _of_day_us(start)
+    start_us = (day - 1) * DAY_US + of_day_us(start)
     end_us = start_us + round(minutes * _MINUTE_US)
     if out == "-" and sys.stdout.isatty():
         raise BadInput("a capture is not for a terminal: --out FILE, or pipe standard output on")
@@ -192,13 +194,7 @@ def run_command(
         raise BadInput(f"--out {out}: is a folder; name a file in it")
     if truth is not None and truth.exists() and not truth.is_dir():
         raise BadInput(f"--truth {truth}: is a file; name a folder")
-    if not world_file.is_file():
-        raise BadInput(f"{world_file}: no such file; worlds are in scenarios/worlds/ of the repository")
-    try:
-        scenario = load_world(world_file)
-    except ScenarioError as error:
-        raise BadInput([str(problem) for problem in error.problems]) from None
-    world = build(scenario, seed)
+    world = build(opened_world(world_file), seed)
     reached_us = start_us
     try:
         with (
@@ -263,10 +259,3 @@ def layout_of(
         )
     except ValueError as error:
         raise BadInput(f"--{error}") from None
-
-
-def _of_day_us(text: str) -> int:
-    hours, colon, minutes = text.partition(":")
-    if not (colon and hours.isdecimal() and minutes.isdecimal() and int(hours) < 24 and int(minutes) < 60):
-        raise BadInput(f"--start {text}: a time of day as HH:MM is wanted, 00:00 to 23:59")
-    return (int(hours) * 60 + int(minutes)) * _MINUTE_US

@@ -25,11 +25,11 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from experiments.problems import BadInput
+from experiments.world_files import opened_world
 from sim.draws import Draws
 from sim.network.listed_layout import export_cells
 from sim.network.topology import INDOOR, RAIL, ROAD, Topology, build_topology
-from sim.scenario import load_world
-from sim.scenario_errors import ScenarioError, parse_value
+from sim.scenario_errors import ScenarioError
 
 __all__ = ["FORMATS", "View", "draw_map", "ground_cells", "map_command", "whole_view"]
 
@@ -408,8 +408,8 @@ def map_command(
     world: Path, out: Path | None, seed: int, cell_list: Path | None, settings: Sequence[str]
 ) -> None:
     """`kairos map`: draws a world's network, and writes its cells where asked."""
+    scenario = opened_world(world, settings)
     try:
-        scenario = load_world(world, _overrides(settings))
         topology = build_topology(scenario, Draws(seed))
     except ScenarioError as error:
         raise BadInput([str(problem) for problem in error.problems]) from None
@@ -427,14 +427,3 @@ def map_command(
     click.echo(path)
     if cell_list is not None:
         click.echo(cell_list)
-
-
-def _overrides(settings: Sequence[str]) -> dict[str, Any]:
-    """`path=value` settings as keys and values."""
-    found: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name:
-            raise BadInput(f"--set {setting}: expected path=value, such as network.cells=200")
-        found[name] = parse_value(text)
-    return found

@@ -14,6 +14,7 @@ import click
 from experiments.bench_compare_cli import COMMANDS
 from experiments.bench_network_cli import network_command
 from experiments.problems import BadInput, RunInvalid
+from experiments.world_cli import COMMANDS as WORLD_COMMANDS
 
 __all__ = ["main"]
 
@@ -48,13 +49,6 @@ Examples:
   kairos capture scenarios/worlds/town.yaml --minutes 5 --out tap.pcap --link cooked2 --udp 9899
 """
 
-JUDGE_EXAMPLES: Final = """\b
-Examples:
-  kairos judge
-  kairos judge --judge tshark --count 200000 --seed 7
-  kairos judge --judge tshark --judge pycrate --count 5000 --json verdicts.json
-"""
-
 BENCH_EXAMPLES: Final = """\b
 Examples:
   kairos bench
@@ -81,7 +75,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode", "judge",
+            "run", "dry-run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode",
+            "judge",
             "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
@@ -149,7 +144,15 @@ def cli() -> None:
     metavar="PATH=VALUE",
     help="Sets one key of the study, such as live.seconds=10 or days=1. May be given many times.",
 )
-def run(study: Path, seed: int | None, out: Path, transport: str | None, settings: tuple[str, ...]) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what it will come to, and run nothing.")
+def run(
+    study: Path,
+    seed: int | None,
+    out: Path,
+    transport: str | None,
+    settings: tuple[str, ...],
+    dry_run: bool,
+) -> None:
     """Run a study and write its report.
 
     \b
@@ -172,6 +175,10 @@ def run(study: Path, seed: int | None, out: Path, transport: str | None, setting
         overrides.append(f"transport={transport}")
     loaded = load_study(study, overrides)
     check_study_files(loaded)
+    if dry_run:
+        from experiments.dry_run import dry_run_command
+
+        return dry_run_command(study, overrides)
     for kind in kinds().values():
         if isinstance(loaded.study, kind.Keys):
             sys.exit(kind.run(loaded, out, sys.argv[1:]))
@@ -247,35 +254,6 @@ def schema(kind: str) -> None:
     from experiments.validate import json_schema
 
     click.echo(json.dumps(json_schema(kind), ensure_ascii=False, indent=2))
-
-
-@cli.command("map")
-@click.argument("world", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Picture to write, .png, .svg or .pdf; WORLD.png in the current folder.",
-)
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Seed of the map.")
-@click.option(
-    "--cells",
-    "cell_list",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Writes the cells too, as a list (CSV) that a world can name in network.cell_list.",
-)
-@click.option(
-    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world. Repeatable."
-)
-def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, settings: tuple[str, ...]) -> None:
-    """Draw the network of a world: cells, areas, BSCs and MSCs, roads, railways, places.
-
-    \b
-    Example:
-      kairos map scenarios/worlds/town.yaml --out town.svg --cells town.csv
-    """
-    from experiments.city_map import map_command
-
-    map_command(world, out, seed, cell_list, settings)
 
 
 @cli.command()
@@ -470,37 +448,6 @@ def decode(
     )
 
 
-@cli.command(epilog=JUDGE_EXAMPLES)
-@click.option(
-    "--judge",
-    "judges",
-    type=click.Choice(["tshark", "pycrate"]),
-    multiple=True,
-    default=["tshark"],
-    show_default=True,
-    help="Who judges: Wireshark's decoder, or the Python library pycrate. May be given many times.",
-)
-@click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="How many messages.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the messages.")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write here what was compared, confirmed, excused and complained of.",
-)
-def judge(judges: tuple[str, ...], count: int, seed: int, json_file: Path | None) -> None:
-    """Let decoders that others wrote judge what the codec writes.
-
-    Messages of every procedure and of every type, with random contents, must be named as here, be free of
-    malformed parts and expert complaints, and agree field by field. Where a judge is known to be wrong its
-    complaint is excused and counted; sim/bssap/MESSAGES.md says why. Exits with 3 for any other complaint.
-    """
-    from experiments.judge import run_command
-
-    if not run_command(judges, count, seed, json_file):
-        raise RunInvalid("a judge complained")
-
-
 @cli.command(epilog=BENCH_EXAMPLES)
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
 @click.option(
@@ -608,7 +555,7 @@ def fuzz(count: int, seed: int, start: int, workers: int, out: Path | None) -> N
     run_command(count, seed, start, workers, out)
 
 
-for _command in _BENCH.values():
+for _command in (*_BENCH.values(), *WORLD_COMMANDS):
     cli.add_command(_command)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from experiments.judge_messages import traffic
 
-__all__ = ["JUDGES", "Verdict", "judge", "run_command"]
+__all__ = ["JUDGES", "Verdict", "judge", "lines_of", "record", "run_command"]
 
 _SHOWN: Final = 20
 """Complaints that are printed in full."""
@@ -83,12 +83,13 @@ def run_command(names: Iterable[str], count: int, seed: int, json_file: Path | N
             print(line)  # noqa: T201 - the command's answer
     if json_file is not None:
         json_file.write_text(
-            json.dumps([_record(verdict, seed) for verdict in verdicts], indent=1, sort_keys=True)
+            json.dumps([record(verdict, seed) for verdict in verdicts], indent=1, sort_keys=True)
         )
     return not any(verdict.complaints for verdict in verdicts)
 
 
-def _record(verdict: Verdict, seed: int) -> dict[str, Any]:
+def record(verdict: Verdict, seed: int) -> dict[str, Any]:
+    """The verdict for JSON."""
     return {
         "judge": verdict.judge, "version": verdict.version, "seed": seed, "messages": verdict.messages,
         "complaints": [{"what": what, "hex": octets} for what, octets in verdict.complaints],

@@ -1,6 +1,7 @@
 """Whether a dialogue may happen: state machines that run side by side.
 
-A dialogue is a row of steps (leg, direction, SCCP message), as a ladder gives it. The machines are in
+A dialogue is a row of steps (leg, direction, SCCP message), as a ladder gives it; every handover to another
+BSS opens one leg more. The machines are in
 `legality_table`: SCCP, clearing and COMMON ID for each leg; calls, short messages and supplementary services
 for each transaction; paging, mobility management, security, channel and handover once. A message must be
 awaited by every machine that knows it. Beside the machines, references, transaction identifiers, invoke
@@ -22,12 +23,15 @@ from sim.bssap.legality_table import (
     FINAL,
     HANDOVER_LEG,
     INITIAL,
+    LEFT,
     OPENING,
     OTHER,
     OVER,
     PER_LEG,
     PER_TRANSACTION,
     SERVICES,
+    SERVING,
+    TARGET,
     TRANSITIONS,
     Transition,
 )
@@ -82,6 +86,14 @@ class Acceptor:
     steps: int = 0
     _states: dict[_Place, str] = field(default_factory=dict)
     _legs: dict[int, _Leg] = field(default_factory=dict)
+    _serving: int = 0
+    """The leg on which the station is."""
+    _target: int = -1
+    """The leg to which it is being handed over."""
+    _left: int = -1
+    """The leg from which it has come."""
+    _last_leg: int = 0
+    """Legs are numbered in the order in which they are opened."""
     _sequenced: int = 0
     """Uplink messages so far that carry an N(SD)."""
     _moduli: tuple[int, ...] = (2, 4)
@@ -180,16 +192,25 @@ class Acceptor:
                 names = self._layer3(dtap.decode(inner["Layer 3 Information"]), step)
                 return symbols + [arrow + name for name in names]
             symbol = arrow + self._bssmap(inner, step)
-            if HANDOVER_LEG.get(symbol, step.leg) != step.leg:
-                raise self._refuse(f"{inner.name} on leg {step.leg}")
+            self._check_leg(symbol, inner.name, step.leg)
             return [*symbols, symbol]
-        handover = self._state(("handover", 0))
-        if handover in ("commanded", "detected") or step.leg != (handover == "complete"):
+        if self._state(("handover", 0)) in ("commanded", "detected") or step.leg != self._serving:
             raise self._refuse(f"DTAP on leg {step.leg}")
         value = dtap.decode(user.payload)
         if (user.sapi == 3) != (value.pd == dtap.PD_SMS):
             raise self._refuse(f"{value.name} on SAPI {user.sapi}")
         return symbols + [arrow + name for name in self._layer3(value, step)]
+
+    def _check_leg(self, symbol: str, name: str, leg: int) -> None:
+        """A message of the handover is on the leg where it belongs; COMPLETE makes the target serve."""
+        role = HANDOVER_LEG.get(symbol)
+        if role == TARGET and symbol == "vHANDOVER REQUEST" and leg == self._last_leg + 1:
+            self._last_leg = self._target = leg
+        own = {None: leg, SERVING: self._serving, TARGET: self._target, LEFT: self._left}[role]
+        if leg != own:
+            raise self._refuse(f"{name} on leg {leg}")
+        if symbol == "^HANDOVER COMPLETE":
+            self._left, self._serving, self._target = self._serving, leg, -1
 
     def _bssmap(self, message: Message, step: Sent) -> str:
         """The message by its name, and what its cause or the state makes of it."""
@@ -199,9 +220,9 @@ class Acceptor:
                 return f"{name} after handover"
             if self._state(("clearing", step.leg)) == "requested":
                 return f"{name} on request"
-            if step.leg and self._state(("handover", 0)) in ("refused", "returned"):
+            if step.leg == self._target and self._state(("handover", 0)) in ("refused", "returned"):
                 return f"{name} to the target"
-        if name == "HANDOVER FAILURE" and step.leg:
+        if name == "HANDOVER FAILURE" and step.leg != self._serving:
             return f"{name} of the target"
         if name in ("ASSIGNMENT FAILURE", "HANDOVER REQUIRED") and cause == DIRECTED_RETRY:
             return f"{name} for directed retry"

@@ -206,8 +206,8 @@ TRANSITIONS: tuple[Transition, ...] = (
            "asked of station | ^RELEASE COMPLETE: returnError | done",
            needs=(*_OPEN, *_CONNECTED)),
     # TS 48.008 3.1.5
-    *_rows("handover", "none | ^HANDOVER REQUIRED | required", "none | ^HANDOVER PERFORMED | none",
-           "required | vHANDOVER REQUIRED REJECT | none",
+    *_rows("handover", "none, complete | ^HANDOVER REQUIRED | required", "none | ^HANDOVER PERFORMED | none",
+           "complete | ^HANDOVER PERFORMED | complete", "required | vHANDOVER REQUIRED REJECT | none",
            needs=(*_OPEN, *_SPEECH, ("cc", ("active",)), ("hold", ("idle", "held")))),
     *_rows("handover", "none | ^HANDOVER REQUIRED for directed retry | required",
            needs=(*_OPEN, *_CONNECTED, ("channel", ("retrying",)))),
@@ -255,13 +255,16 @@ FINAL = {
 }
 #: A call in one of these states is not alive.
 OVER = ("null", "released")
+#: Legs: on which the station is, to which it is being handed over, from which it has come.
+SERVING, TARGET, LEFT = "serving", "target", "left"
 #: Leg on which each message of the handover belongs.
 HANDOVER_LEG = {
-    "^HANDOVER REQUIRED": 0, "^HANDOVER REQUIRED for directed retry": 0, "vHANDOVER REQUIRED REJECT": 0,
-    "vHANDOVER COMMAND": 0, "^HANDOVER FAILURE": 0, "^HANDOVER PERFORMED": 0,
-    "vCLEAR COMMAND after handover": 0, "vHANDOVER REQUEST": 1, "^HANDOVER REQUEST ACKNOWLEDGE": 1,
-    "^HANDOVER FAILURE of the target": 1, "^HANDOVER DETECT": 1, "^HANDOVER COMPLETE": 1,
-    "vCLEAR COMMAND to the target": 1,
+    "^HANDOVER REQUIRED": SERVING, "^HANDOVER REQUIRED for directed retry": SERVING,
+    "vHANDOVER REQUIRED REJECT": SERVING, "vHANDOVER COMMAND": SERVING, "^HANDOVER FAILURE": SERVING,
+    "^HANDOVER PERFORMED": SERVING, "vCLEAR COMMAND after handover": LEFT,
+    "vHANDOVER REQUEST": TARGET, "^HANDOVER REQUEST ACKNOWLEDGE": TARGET,
+    "^HANDOVER FAILURE of the target": TARGET, "^HANDOVER DETECT": TARGET, "^HANDOVER COMPLETE": TARGET,
+    "vCLEAR COMMAND to the target": TARGET,
 }  # fmt: skip
 #: BSSMAP messages that travel without a connection, and those that open one.
 CONNECTIONLESS = ("PAGING", "RESET", "RESET ACKNOWLEDGE")

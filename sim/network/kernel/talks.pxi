@@ -253,7 +253,8 @@ cdef int finish(Network net, int64_t t_us, int32_t at, const Shape *s) except -1
     # Of the numbers nothing is left in these messages: one template for all.
     memset(&shape.called, 0, sizeof(Number))
     memset(&shape.calling, 0, sizeof(Number))
-    shape.options &= CIPHER
+    # An authentication counts among the messages that N(SD) numbers, TS 24.007 11.2.3.2.
+    shape.options &= CIPHER | AUTH
     leg = plan(net, &shape, t_us, p.words)
     leg.pace = p.pace
     t = leg.template
