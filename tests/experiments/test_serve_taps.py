@@ -134,10 +134,16 @@ class Simulator:
         self.beat(barrier_us, len(messages), wait=True)
 
 
+def customers(folder):
+    """The extract, whose rows are all of customers."""
+    table = pq.read_table(folder / "inputs" / "extract.parquet")
+    return table.to_pydict() | {"customer": [True] * table.num_rows}
+
+
 @pytest.fixture(scope="module")
 def expected(town):
     """What the platform records of the same messages when they come over an association."""
-    boss = boss_of(pq.read_table(town.folder / "inputs" / "extract.parquet").to_pydict())
+    boss = boss_of(customers(town.folder))
     with smsc_door(town.scenario, True) as centre:
         files = town.files(
             "sctp",
@@ -172,7 +178,7 @@ def serve(config, *arguments, **options):
 @contextlib.contextmanager
 def surroundings(town, name, mode="lockstep"):
     """A message centre, BOSS, and a configuration that knows nothing of taps."""
-    boss = boss_of(pq.read_table(town.folder / "inputs" / "extract.parquet").to_pydict())
+    boss = boss_of(customers(town.folder))
     with smsc_door(town.scenario, False) as centre, BossDoor(boss, "127.0.0.1") as door:
         yield town.files(name, centre, door.url, {"port": 0, "encap_port": 0}, mode)
 
