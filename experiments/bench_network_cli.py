@@ -37,7 +37,7 @@ __all__ = ["network_command"]
 @click.option(
     "--world",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("scenarios/worlds/town.yaml"),
+    default=Path("scenarios/worlds/province.yaml"),
     show_default=True,
     help="World file, whose number of subscribers is replaced.",
 )
