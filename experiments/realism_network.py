@@ -93,13 +93,6 @@ def handovers(lived: Lived) -> Acts:
     return lived.acts.of(act_table.HANDOVER, "intra-BSC", "inter-BSC", "inter-MSC")
 
 
-def handovers_per_call(lived: Lived) -> Estimate:
-    """Handovers that came about, a side of an answered call."""
-    n, legs = len(handovers(lived).t_us), len(talk_legs(lived).t_us)
-    half = 1.96 * math.sqrt(max(n, 1))
-    return Estimate(*(value / max(legs, 1) for value in (n, n - half, n + half)))
-
-
 def handover_ratio(lived: Lived) -> Estimate:
     """Handovers over those that follow from borders crossed while talking.
 

@@ -156,7 +156,6 @@ RULES: Final[tuple[Rule, ...]] = (
 """The visibility rules. A ladder not named here (a page without response) shows nothing."""
 
 _INDEX: Final = {(ladder, rule.mark): i for i, rule in enumerate(RULES) for ladder in rule.ladders}
-_NAMES: Final = tuple(rule.name.encode() for rule in RULES)
 _NO_CIRCUIT: Final = 34
 
 
@@ -166,8 +165,3 @@ def rule_of(shape: Shape, step: StepLike) -> int:
     if kind == "mo_call_busy" and ("cause", _NO_CIRCUIT) in shape.options:
         kind = "mo_call_congested"
     return _INDEX.get((kind, step.mark), -1)
-
-
-def rule_name(index: int) -> bytes:
-    """The name of a rule as it stands in the records."""
-    return _NAMES[index]

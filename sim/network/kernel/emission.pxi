@@ -48,8 +48,7 @@ cdef enum:
     F_SECOND_LEG = 2
     F_LAST_VISIBLE = 4
     F_RULE = 8              # shift
-    K_CALL_CONNECTED = 11   # of sim.network.visible
-    K_CALL_ENDED = 12
+    K_CALL_ENDED = 12       # of sim.network.visible
     SLS_AT = 23
     DIGIT = 11              # bits sorted by at a time
 

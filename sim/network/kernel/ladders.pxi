@@ -3,8 +3,6 @@
 cdef enum:
     SLOT_COUNT = 5
     SLOT_PAGE = 0
-    SLOT_ALERT = 1
-    SLOT_RING = 2
     SLOT_TALK = 3
     SLOT_TALK2 = 4
 
