@@ -454,9 +454,11 @@ class PlatformConfig(Strict):
     http: HttpConfig | None = HttpConfig()
     """null: no HTTP door."""
     subscribers: ExistingFile
-    """BOSS extract: Parquet or CSV with imsi, msisdn, brand, often_off, often_rejects, services, language."""
+    """BOSS extract: Parquet or CSV with imsi, msisdn and any columns that campaigns ask for."""
     cells: ExistingFile
     """CSV with lac, ci, place, kind; place may be empty."""
+    terminals: ExistingFile | None = None
+    """Terminal table by TAC: CSV or Parquet with tac (or tac_from, tac_to), model, maker, what it can do."""
     campaigns: list[ExistingFile] = Field(default_factory=list)
     """Campaign files; none: watch only."""
     policy: ExistingFile
