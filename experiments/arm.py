@@ -13,7 +13,7 @@ import resource
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -46,11 +46,13 @@ from marketing.campaigns import load as load_campaign
 from reports.records import read
 from sigtran import Association
 from sigtran.transport import Kind
+from sim.backoffice.accounts import accounts_of
 from sim.backoffice.boss import Boss, BossDoor, Customer, asgi_app
 from sim.backoffice.smsc_door import SmscDoor
 from sim.run import Run, build
 from sim.scenario import DAY_US, WorldScenario, load_world
 from sim.subscribers.response import ResponseModel
+from sim.world import World
 from smpp.text import decode_text
 
 __all__ = [
@@ -86,11 +88,14 @@ def load_job(run_dir: Path) -> Job:
     return Job(run_dir, loaded.keys, job["transport"])
 
 
-def boss_of(extract: dict[str, list[Any]]) -> Boss:
-    """BOSS with the customers of the extract."""
-    names = ("msisdn", "imsi", "brand", "language", "often_off")
-    rows = zip(extract["customer"], *(extract[name] for name in names), strict=True)
-    return Boss(Customer(*values) for customer, *values in rows if customer)
+def boss_of(extract: dict[str, list[Any]], world: World | None = None) -> Boss:
+    """BOSS with the customers of the extract, and what is on their accounts in the world."""
+    names = ("msisdn", "imsi", "brand", "language", "often_off", "often_rejects")
+    rows = zip(extract["customer"], extract["services"], *(extract[name] for name in names), strict=True)
+    customers = (
+        replace(Customer(*values), services=tuple(held)) for customer, held, *values in rows if customer
+    )
+    return Boss(customers, None if world is None else accounts_of(world))
 
 
 def connect(ready: dict[str, Any], streams: int) -> Association:
@@ -146,7 +151,7 @@ class _Arm:
         self.drawn: ListDraw = draw_lists(self.study.lists, self.world.draws, self.world.n)
         self.eligible = eligible_set(self.study.eligible, self.extract, self.drawn)
         self.end_us = self.study.days * DAY_US
-        self.boss = boss_of(self.extract)
+        self.boss = boss_of(self.extract, self.world)
         self.campaigns = [load_campaign(path) for path in self.study.campaigns]
         self.opt_outs: list[tuple[str, int]] = []
 

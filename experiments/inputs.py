@@ -26,6 +26,7 @@ from marketing.config import read_yaml
 from reports.records import write
 from sim.draws import Draws
 from sim.scenario import WorldScenario
+from sim.subscribers.terminals import tac_table
 from sim.world import World
 
 __all__ = [
@@ -56,7 +57,12 @@ _EXTRACT_SCHEMA: Final = pa.schema(
         ("language", pa.string()),
         ("tariff", pa.string()),
         ("arpu_band", pa.string()),
+        ("arpu", pa.uint16()),
+        ("bundle_minutes", pa.uint16()),
         ("age", pa.uint8()),
+        ("city", pa.string()),
+        ("segment", pa.string()),
+        ("interests", pa.list_(pa.string())),
         ("terminal", pa.string()),
     ]
 )
@@ -102,7 +108,10 @@ def _holds(value: Any, accepted: Sequence[Any]) -> bool:
 
 
 def world_files(world: World, folder: Path) -> dict[str, list[Any]]:
-    """Writes `extract.parquet` (customers only) and `cells.csv`; the columns of everybody in the world."""
+    """Writes `extract.parquet` (customers only), `cells.csv` and `terminals.csv`.
+
+    Returns the columns of everybody in the world.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     extract = world.population.extract()
     everybody = pa.Table.from_pydict(
@@ -111,6 +120,7 @@ def world_files(world: World, folder: Path) -> dict[str, list[Any]]:
     table = everybody.filter(pa.array(extract["customer"], pa.bool_()))
     pq.write_table(table, folder / "extract.parquet", compression="zstd", store_schema=False)
     world.topology.cells_csv(folder / "cells.csv")
+    tac_table(folder / "terminals.csv")
     return extract
 
 
@@ -182,6 +192,7 @@ def arm_files(
         "http": {"host": "127.0.0.1", "port": 0},
         "subscribers": os.path.relpath(inputs / "extract.parquet", folder),
         "cells": os.path.relpath(inputs / "cells.csv", folder),
+        "terminals": os.path.relpath(inputs / "terminals.csv", folder),
         "campaigns": [os.path.relpath(file, folder) for file in files],
         "policy": "policy.yaml",
         "ledger": {"url": "sqlite:///ledger.db"},

@@ -29,12 +29,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = [
     "BossConfig",
+    "BossQueryConfig",
     "ClockConfig",
     "CollectorConfig",
     "ConfigError",
     "Document",
     "ExistingFile",
     "HttpConfig",
+    "ImportsConfig",
     "LedgerConfig",
     "NewPath",
     "PlatformConfig",
@@ -411,6 +413,21 @@ class SmppConfig(Strict):
     """How long the start waits for the centre."""
 
 
+class BossQueryConfig(Strict):
+    """Asking BOSS, at the moment of a decision, what it knows of a subscriber."""
+
+    timeout_s: float = Field(default=1.0, gt=0, le=60)
+    """For one request from first to last octet; afterwards the answer is unknown."""
+    cache_s: float = Field(default=300.0, ge=0)
+    """For how long an answer holds, by the platform's clock."""
+    cache_size: int = Field(default=100_000, ge=1, le=10_000_000)
+    """Subscribers whose answers are kept."""
+    failures: int = Field(default=5, ge=1)
+    """So many failed requests in a row and BOSS is left in peace."""
+    rest_s: float = Field(default=10.0, gt=0)
+    """For so long, real seconds; then one request tries whether it answers again."""
+
+
 class BossConfig(Strict):
     """The operator's business support system, which opens services."""
 
@@ -418,6 +435,7 @@ class BossConfig(Strict):
     """Orders go to /orders below it."""
     timeout_s: float = Field(default=5.0, gt=0)
     """For one request; an order is repeated until its outcome is known."""
+    query: BossQueryConfig = BossQueryConfig()
 
 
 class HttpConfig(Strict):
@@ -426,6 +444,23 @@ class HttpConfig(Strict):
     host: str = "127.0.0.1"
     port: Port = 8000
     """0 = a free one."""
+
+
+class ImportsConfig(Strict):
+    """Where extracts and lists are imported while the platform runs."""
+
+    dir: NewPath
+    """Folder of the import store, with incoming/ to drop files into; made if absent."""
+    poll_s: float = Field(default=1.0, gt=0, le=3600)
+    """Real seconds between two looks at it."""
+    bad_share: float = Field(default=0.01, ge=0, le=1)
+    """A file with a greater share of bad rows is refused whole."""
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    """Of CSV files; GBK is part of gb18030."""
+    token_file: ExistingFile | None = None
+    """Holds the token that imports by HTTP must give; null: no imports by HTTP."""
+    largest_mb: int = Field(default=4096, ge=1)
+    """Greatest upload, MiB."""
 
 
 class LedgerConfig(Strict):
@@ -454,9 +489,17 @@ class PlatformConfig(Strict):
     http: HttpConfig | None = HttpConfig()
     """null: no HTTP door."""
     subscribers: ExistingFile
-    """BOSS extract: Parquet or CSV with imsi, msisdn, brand, often_off, often_rejects, services, language."""
+    """BOSS extract: Parquet or CSV with imsi, msisdn and any columns that campaigns ask for."""
     cells: ExistingFile
     """CSV with lac, ci, place, kind; place may be empty."""
+    terminals: ExistingFile | None = None
+    """Terminal table by TAC: CSV or Parquet with tac (or tac_from, tac_to), model, maker, what it can do."""
+    lists: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)], ExistingFile] = (
+        Field(default_factory=dict)
+    )
+    """Target lists by name: CSV or Parquet with msisdn."""
+    imports: ImportsConfig | None = None
+    """null: nothing is imported while it runs."""
     campaigns: list[ExistingFile] = Field(default_factory=list)
     """Campaign files; none: watch only."""
     policy: ExistingFile

@@ -21,7 +21,7 @@ from sim.subscribers.column import Column, unpack_rate
 from sim.subscribers.drawing import DTYPES, HABITS, Plan
 from sim.subscribers.habitat import Ground
 from sim.subscribers.identities import Permutation, keyed_permutation
-from sim.subscribers.segments import BRANDS
+from sim.subscribers.segments import BRANDS, SEGMENTS
 from sim.subscribers.social import COMMUNITY, Ties
 from sim.subscribers.terminals import SERIALS, TERMINALS
 from sim.subscribers.traits import (
@@ -76,6 +76,8 @@ class Numbers:
     msisdn_prefix: U64
     """Cities from 0 on, origins of roamers (1 ..) from `_CITY_SHIFT` on; six digits, 0: there is none."""
     city_of_cell: NDArray[np.uint8]
+    cities: tuple[str, ...]
+    """Names of the cities; none where all numbers are of one block."""
     imsi_serials: Permutation
     msisdn_serials: Permutation
 
@@ -103,6 +105,7 @@ def numbers_of(numbering: Numbering, ground: Ground, draws: Draws) -> Numbers:
         np.array(imsi, dtype=np.uint64),
         msisdn,
         city_of_cell,
+        tuple(city.name for city in numbering.cities),
         keyed_permutation(draws, 2, _IMSI_SERIALS),
         keyed_permutation(draws, 1, _MOBILE_SERIALS),
     )
@@ -360,12 +363,11 @@ class Population:
         """Columns of the extract that BOSS/BI gives the platform, a row for everybody in the world.
 
         Rows whose `customer` is false (roamers; customers to come or gone) are no part of it: BOSS does not
-        know them. There is no segment: BOSS has no such column. The terminal is the model by the last IMEI.
+        know them. Segment and interests are BI's, which has found what was planted. The terminal is the model
+        by the last IMEI.
         """
         everybody = np.arange(self.n, dtype=np.int64)
-        held = [
-            [name for bit, name in enumerate(SERVICES) if mask >> bit & 1] for mask in self.services.tolist()
-        ]
+        cities: tuple[str | None, ...] = self.numbers.cities or (None,)
         from_yuan = np.array([yuan for yuan, _ in ARPU_BANDS])
         bands = np.searchsorted(from_yuan, self.arpu_yuan, side="right") - 1
         customer = (self.origin == 0) & self.active_on(day, everybody)
@@ -375,14 +377,28 @@ class Population:
             "brand": [BRANDS[value] for value in self.brand.tolist()],
             "often_off": self.often_off.tolist(),
             "often_rejects": self.often_rejects.tolist(),
-            "services": list(held),
+            "services": _named(self.services, SERVICES),
             "language": [LANGUAGES[value] for value in self.language.tolist()],
             "tariff": [TARIFFS[value].name for value in self.tariff.tolist()],
             "arpu_band": [ARPU_BANDS[value][1] for value in bands.tolist()],
+            "arpu": self.arpu_yuan.tolist(),
+            "bundle_minutes": [TARIFFS[value].minutes for value in self.tariff.tolist()],
             "age": self.age.tolist(),
+            "city": [cities[value] for value in self.numbers.city_of_cell[self.home].tolist()],
+            "segment": [SEGMENTS[value].name for value in self.segment.tolist()],
+            "interests": _named(self.likes, CONTENTS),
             "terminal": [TERMINALS[value].name for value in self.terminal_at(day, everybody).tolist()],
             "customer": customer.tolist(),
         }
+
+
+def _named(masks: NDArray[np.uint16], names: tuple[str, ...]) -> list[list[str]]:
+    """Names of the bits of each mask."""
+    known = {
+        mask: [name for bit, name in enumerate(names) if mask >> bit & 1]
+        for mask in np.unique(masks).tolist()
+    }
+    return [known[mask] for mask in masks.tolist()]
 
 
 def build_population(scenario: WorldScenario, ground: Ground, draws: Draws) -> Population:

@@ -8,7 +8,9 @@ enough for every handset of ten million people (`HANDSETS` each) to have a numbe
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -119,6 +121,19 @@ def tac_range(terminal: int) -> tuple[int, int]:
     """First and last type allocation code of a model; eight digits, leading zeros not stored."""
     first = (_FIRST_MODEL + terminal) * 1000
     return first, first + 999
+
+
+def tac_table(path: str | Path) -> None:
+    """Writes the table of type allocation codes that the platform reads (CSV, a range of codes a row)."""
+    abilities = ("gprs", "edge", "wap", "mms", "java")
+    with Path(path).open("w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow(["tac_from", "tac_to", "maker", "model", *abilities, "price_class", "year"])
+        for model, one in enumerate(TERMINALS):
+            codes = (f"{code:08d}" for code in tac_range(model))
+            can = ("true" if getattr(one, name) else "false" for name in abilities)
+            price = ("low", "middle", "high")[one.price_class - 1]
+            rows.writerow([*codes, one.maker, one.model, *can, price, one.year])
 
 
 def _within_class(price: int, since: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:

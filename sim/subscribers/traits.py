@@ -40,18 +40,20 @@ class Tariff:
     """Monthly fee."""
     from_yuan: int
     """Monthly spending from which it is the cheapest of its brand."""
+    minutes: int
+    """Minutes of calls a month that the fee includes."""
 
 
 TARIFFS: Final = (
-    Tariff("gotone-basic", "gotone", 50, 0),
-    Tariff("gotone-168", "gotone", 168, 120),
-    Tariff("gotone-388", "gotone", 388, 300),
-    Tariff("easyown-basic", "easyown", 0, 0),
-    Tariff("easyown-local", "easyown", 15, 35),
-    Tariff("easyown-family", "easyown", 30, 70),
-    Tariff("mzone-campus", "mzone", 10, 0),
-    Tariff("mzone-text", "mzone", 20, 40),
-    Tariff("mzone-music", "mzone", 35, 70),
+    Tariff("gotone-basic", "gotone", 50, 0, 0),
+    Tariff("gotone-168", "gotone", 168, 120, 300),
+    Tariff("gotone-388", "gotone", 388, 300, 1000),
+    Tariff("easyown-basic", "easyown", 0, 0, 0),
+    Tariff("easyown-local", "easyown", 15, 35, 60),
+    Tariff("easyown-family", "easyown", 30, 70, 120),
+    Tariff("mzone-campus", "mzone", 10, 0, 30),
+    Tariff("mzone-text", "mzone", 20, 40, 0),
+    Tariff("mzone-music", "mzone", 35, 70, 60),
 )
 """All plans, three a brand in the order of BRANDS; `Population.tariff` is an index into it."""
 TARIFFS_A_BRAND: Final = len(TARIFFS) // len(BRANDS)

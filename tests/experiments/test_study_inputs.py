@@ -21,9 +21,11 @@ from experiments.inputs import (
     world_files,
 )
 from experiments.study import Eligible, Lists, load_study
+from marketing.profiles import load_extract, load_terminals, tac_of_imei
 from sim.backoffice.boss import UnknownCustomer
 from sim.draws import Draws
 from sim.scenario import load_world
+from sim.subscribers.terminals import TERMINALS
 from sim.world import build_world
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -39,7 +41,23 @@ def test_nobody_but_customers_is_eligible_or_in_the_file(tmp_path):
     table = pq.read_table(tmp_path / "extract.parquet")
     assert table["imsi"].to_pylist() == [extract["imsi"][i] for i in customers]
     assert {"tariff", "arpu_band", "age", "terminal"} <= set(table.column_names)
-    assert "segment" not in table.column_names  # BOSS does not know it
+    assert {"segment", "city", "arpu", "interests", "bundle_minutes"} <= set(table.column_names)
+    people = load_extract(tmp_path / "extract.parquet")
+    assert len(people) == len(customers)
+    row = people.row_of_msisdn(extract["msisdn"][customers[3]])
+    for name in ("segment", "arpu", "age", "bundle_minutes", "often_off", "city"):
+        assert people.column(name).value(row) == extract[name][customers[3]], name
+    assert set(people.column("interests").value(row)) == set(extract["interests"][customers[3]])
+    terminals = load_terminals(tmp_path / "terminals.csv")
+    assert len(terminals) == len(TERMINALS)
+    assert terminals.of_profiles(people).min() >= 0
+    models = terminals.rows(tac_of_imei(world.population.imei[customers]))
+    assert np.array_equal(models, world.population.terminal[customers])
+    for name in ("gprs", "edge", "wap", "mms", "java", "year"):
+        wanted = [getattr(TERMINALS[model], name) for model in models.tolist()]
+        assert terminals.column(name).values[models].tolist() == wanted, name
+    prices = [terminals.column("price_class").value(model) for model in models.tolist()]
+    assert prices == [("", "low", "middle", "high")[TERMINALS[m].price_class] for m in models.tolist()]
     boss = boss_of(extract)
     assert boss.customer(extract["msisdn"][customers[0]]).imsi == extract["imsi"][customers[0]]
     stranger = next(i for i in range(world.n) if not extract["customer"][i])

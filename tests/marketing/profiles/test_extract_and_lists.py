@@ -109,12 +109,12 @@ def test_dated_lists(tmp_path):
         "msisdn,since\n8613900000001,\n8613900000002,2009-03-02T08:00:00\n8613900000003,2009-03-02T00:00:00+00:00\n"
     )
     instant = 1235952000 * 1_000_000  # 2009-03-02T00:00:00Z, eight in the morning in Shanghai
-    assert read_dated_list(path, "Asia/Shanghai") == [
+    assert list(read_dated_list(path, "Asia/Shanghai")) == [
         (8613900000001, 0),
         (8613900000002, instant),
         (8613900000003, instant),
     ]
-    assert read_dated_list(None, "Asia/Shanghai") == []
+    assert list(read_dated_list(None, "Asia/Shanghai")) == []
     path.write_text("msisdn,since\nx,\n8613900000002,yesterday\n")
     with pytest.raises(ConfigError) as caught:
         read_dated_list(path, "Asia/Shanghai")

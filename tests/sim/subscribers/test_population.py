@@ -212,7 +212,8 @@ def test_extract(town):
     columns = town.population.extract()
     assert list(columns) == [
         "imsi", "msisdn", "brand", "often_off", "often_rejects", "services", "language",
-        "tariff", "arpu_band", "age", "terminal", "customer",
+        "tariff", "arpu_band", "arpu", "bundle_minutes", "age", "city", "segment", "interests", "terminal",
+        "customer",
     ]  # fmt: skip
     assert {len(column) for column in columns.values()} == {town.n}
     assert set(columns["brand"]) == set(BRANDS)
