@@ -128,7 +128,7 @@ def new_state(
     profiles: Profiles, places: Places, campaigns: Sequence[Campaign], policy: Policy, book: Book
 ) -> EngineState:
     """A state that knows the campaigns and has seen nothing yet."""
-    rules = Rules.compile(campaigns, profiles, places)
+    rules = Rules.compile(campaigns, profiles, places, zone=policy.file.timezone)
     features = Features.empty(len(profiles))
     numbers = {c.campaign: i for i, c in enumerate(campaigns)}
     return EngineState(profiles, places, tuple(campaigns), policy, rules, features, book, numbers=numbers)
@@ -245,7 +245,7 @@ def _stretch(
     stays = state.features.update(batch, rows, state.places)
     for place, index in _by_place(state, stays.place):
         for dwell in state.rules.dwells[place]:
-            for i in index if dwell.audience is None else index[dwell.audience[stays.row[index]]]:
+            for i in index[state.rules.members(dwell.campaign, stays.row[index])]:
                 begun = batch[stays.index[i]]
                 since_us = int(begun["t_us"])
                 state.timers.add(
@@ -261,12 +261,13 @@ def _stretch(
                         int(begun["decoded_ns"]),
                     )
                 )
-    matched = state.rules.match(batch, rows, state.places)
-    if not matched:
+    matched = state.rules.match(batch, rows)
+    if not len(matched):
         return []
     matched_ns = stamp()
     wishes: dict[str, Wish] = {}
-    for number, index in matched:
+    for number in np.unique(matched.campaign).tolist():
+        index = matched.index[matched.campaign == number]
         campaign, acts = state.campaigns[number], batch[index]
         columns = (
             rows[index],
@@ -380,9 +381,7 @@ def _fire_dwell(state: EngineState, timer: Timer, at_us: int, stamp: Stamp) -> l
 def _fire_group(state: EngineState, timer: Timer, at_us: int, stamp: Stamp) -> list[Wish]:
     campaign = state.campaigns[state.numbers[timer.campaign]]
     rows = state.groups.pop((timer.campaign, timer.due_us))
-    if campaign.audience:
-        masks = [state.profiles.mask(column, value) for column, value in campaign.audience.items()]
-        rows = rows[np.logical_and.reduce(masks)[rows]]
+    rows = rows[state.rules.passing(state.numbers[timer.campaign], rows, np.full(len(rows), at_us))]
     matched_ns = stamp()
     triggers = (
         _trigger(state, campaign, row, timer.due_us, 0, "group", 0, 0, matched_ns) for row in rows.tolist()
