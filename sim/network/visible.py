@@ -24,7 +24,7 @@ VISIBLE: Final = np.dtype(
         ("peer", "S20"),
         ("cause", np.uint8),
         ("duration_us", np.int64),
-        ("corr", np.uint32),
+        ("corr", np.int64),  # number of the message
         ("act", np.int64),
         ("rule", "S24"),  # name in RULES
     ]

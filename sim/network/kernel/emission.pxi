@@ -33,7 +33,7 @@ cdef packed struct VisibleRow:
     char peer[20]
     uint8_t cause
     int64_t duration_us
-    uint32_t corr
+    int64_t corr
     int64_t act
     char rule[24]
 
@@ -200,11 +200,10 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
     cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(data)
     t_of, offsets_of = np.empty(n, np.int64), np.empty(n + 1, np.int64)
     sls_of, uplink_of = np.empty(n, np.uint8), np.empty(n, np.uint8)
-    corr_of, act_of = np.empty(n, np.uint32), np.empty(n, np.int64)
+    corr_of, act_of = np.empty(n, np.int64), np.empty(n, np.int64)
     visible = np.zeros(visible_count, VISIBLE)
-    cdef int64_t[::1] t_us = t_of, offsets = offsets_of, act = act_of
+    cdef int64_t[::1] t_us = t_of, offsets = offsets_of, corr = corr_of, act = act_of
     cdef uint8_t[::1] sls = sls_of, uplink = uplink_of
-    cdef uint32_t[::1] corr = corr_of
     cdef uint8_t[::1] raw
     cdef VisibleRow *shown = NULL
     cdef uint64_t at = 0
@@ -223,8 +222,8 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
         sls[i] = out[at + SLS_AT]
         corr[i] = net.next_correlation
         at += p.length
-        # The correlation id is the last parameter (sim.network.wire.data_message).
-        put32(out + at - 4, net.next_correlation)
+        # The correlation id is the last parameter (sim.network.wire.data_message): 32 bits of the number.
+        put32(out + at - 4, <uint32_t>net.next_correlation)
         offsets[i + 1] = <int64_t>at
         if p.flags >> F_RULE:
             visible_row(net, p, net.next_correlation, shown)
@@ -250,7 +249,7 @@ cdef object count_off(Network net, const Pending *rows, size_t n, size_t visible
     return WireBatch.empty(), visible
 
 
-cdef void visible_row(Network net, const Pending *p, uint32_t corr, VisibleRow *row) noexcept:
+cdef void visible_row(Network net, const Pending *p, int64_t corr, VisibleRow *row) noexcept:
     cdef Shown *s = net.shown + p.shown
     cdef const Rule *rule = net.rules + (p.flags >> F_RULE) - 1
     cdef int32_t cell = s.cell2 if p.flags & F_SECOND_LEG else s.cell

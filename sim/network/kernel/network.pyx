@@ -111,7 +111,7 @@ cdef class Network:
     cdef uint8_t *pool
     cdef uint64_t used, pool_room
     cdef Rule rules[128]
-    cdef uint32_t next_correlation
+    cdef int64_t next_correlation
     cdef int64_t stamp_day
     cdef uint8_t stamp[7]
     cdef Cursor cursor[STREAMS]
@@ -415,9 +415,9 @@ cdef class Network:
         """Messages that windows have given so far, of a silent network those that they would have."""
         return self.next_correlation - 1
 
-    def count_from(self, uint32_t correlation):
-        """The next message has this correlation id."""
-        self.next_correlation = correlation
+    def count_from(self, int64_t number):
+        """The next message has this number."""
+        self.next_correlation = number
 
     def drop_pending(self):
         """Forgets the messages kept for later, and what their visible rows would have needed."""
