@@ -102,6 +102,12 @@ FORWARDING_ASKED: Final = 4
 CALL_WAITING_ACTIVATED: Final = 5
 """Kinds of services."""
 
+UNCONDITIONAL: Final = 0
+ON_BUSY: Final = 1
+ON_NO_REPLY: Final = 2
+ON_NOT_REACHABLE: Final = 3
+"""Conditions of call forwarding, TS 22.082."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
@@ -111,7 +117,7 @@ class Services:
     sub: NDArray[np.int64]
     kind: NDArray[np.uint8]
     dialogue: NDArray[np.int32]
-    """Of a USSD query: which code and answer (`People.dialogue`)."""
+    """Of a USSD query: which code and answer (`People.dialogue`). Of forwarding: its condition."""
     number: NDArray[np.bytes_]
     """Forwarded to, E.164; S20."""
 

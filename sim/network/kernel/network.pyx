@@ -31,6 +31,8 @@ cdef enum:
     SERVICE_LINE = 2
     VACANT_NUMBER = 3
     FROM_OTHER_NETWORK = 5
+    FORWARDING_REGISTERED = 2
+    FORWARDING_ERASED = 3
     TEXT_INSIDE = 1
     TEXT_IN = 3
     BY_CALLER = 1
@@ -46,6 +48,7 @@ include "emission.pxi"
 include "mobility.pxi"
 include "channels.pxi"
 include "calls.pxi"
+include "forwarding.pxi"
 include "talks.pxi"
 include "texts.pxi"
 include "diary.pxi"
@@ -61,7 +64,7 @@ cdef class Network:
     cdef public object journal
     cdef bint keeps_journal, beside
     cdef readonly bint silent
-    cdef dict _short, bodies, waiting
+    cdef dict _short, bodies, waiting, forwarding
     cdef list _short_digits, _kept
     cdef uint32_t key0, key1
     cdef uint32_t purpose[5]
@@ -155,7 +158,7 @@ cdef class Network:
         while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > DAY // 12:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
-        self.bodies, self.waiting = {}, {}
+        self.bodies, self.waiting, self.forwarding = {}, {}, {}
         self.key0, self.key1 = draws.key
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
