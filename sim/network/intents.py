@@ -170,7 +170,7 @@ class People(Protocol):
         """Code and answer of a USSD query; the first is number 1."""
 
     def next_on_us(self, sub: int, after_us: int) -> int:
-        """When somebody next switches on; -1: not within two days."""
+        """When somebody next switches on; -1: not within thirty days."""
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Cell (-1: in another network) and power of everybody."""

@@ -403,7 +403,7 @@ cdef class Network:
             out[i] = (
                 self.cell[i].tch, self.cell[i].sdcch, self.cell[i].tch_asked, self.cell[i].tch_refused,
                 self.cell[i].sdcch_asked, self.cell[i].sdcch_refused, self.cell[i].handovers_in,
-                self.cell[i].handovers_refused, self.cell[i].dropped,
+                self.cell[i].handovers_refused, self.cell[i].handovers_repeated, self.cell[i].dropped,
                 self.cell[i].tch_us + self.cell[i].tch_held * (self.settled_us - self.cell[i].since_us),
             )
         return out
