@@ -28,7 +28,7 @@ from sim.network.live import Live, Reaction
 from sim.network.messages import Cancel, Deliver, Submit
 from sim.network.smsc import Part, ServiceCentre, Story
 from sim.network.wire import WireBatch
-from sim.scenario import WorldScenario
+from sim.scenario import DAY_US, WorldScenario
 from sim.subscribers import diary, usage
 from sim.subscribers.journeys import Crossings
 from sim.subscribers.response import Decision, Moment, ResponseModel
@@ -50,7 +50,6 @@ __all__ = [
 
 
 _MOST_DIGITS: Final = 15
-_TWO_DAYS_US: Final = 172_800_000_000
 
 
 class Sink(Protocol):
@@ -136,10 +135,19 @@ class Inhabitants:
         return usage.dialogue(dialogue)
 
     def next_on_us(self, sub: int, after_us: int) -> int:
-        """When somebody next switches on; -1: not within two days."""
-        power = diary.power(self._world, after_us + 1, after_us + _TWO_DAYS_US, slice(sub, sub + 1))
-        on = power.t_us[power.on]
-        return int(on[0]) if len(on) else -1
+        """When somebody next switches on; -1: not within thirty days.
+
+        Most do within two days; whoever is away for the Spring Festival is looked for further.
+        """
+        from_us, span_us, end_us = after_us + 1, 2 * DAY_US, after_us + 30 * DAY_US
+        while from_us < end_us:
+            to_us = min(from_us + span_us, end_us)
+            power = diary.power(self._world, from_us, to_us, slice(sub, sub + 1))
+            on = power.t_us[power.on]
+            if len(on):
+                return int(on[0])
+            from_us, span_us = to_us, 2 * span_us
+        return -1
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         parts = self._parts(diary.state_at, t_us)

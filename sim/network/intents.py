@@ -102,6 +102,12 @@ FORWARDING_ASKED: Final = 4
 CALL_WAITING_ACTIVATED: Final = 5
 """Kinds of services."""
 
+UNCONDITIONAL: Final = 0
+ON_BUSY: Final = 1
+ON_NO_REPLY: Final = 2
+ON_NOT_REACHABLE: Final = 3
+"""Conditions of call forwarding, TS 22.082."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
@@ -111,7 +117,7 @@ class Services:
     sub: NDArray[np.int64]
     kind: NDArray[np.uint8]
     dialogue: NDArray[np.int32]
-    """Of a USSD query: which code and answer (`People.dialogue`)."""
+    """Of a USSD query: which code and answer (`People.dialogue`). Of forwarding: its condition."""
     number: NDArray[np.bytes_]
     """Forwarded to, E.164; S20."""
 
@@ -164,7 +170,7 @@ class People(Protocol):
         """Code and answer of a USSD query; the first is number 1."""
 
     def next_on_us(self, sub: int, after_us: int) -> int:
-        """When somebody next switches on; -1: not within two days."""
+        """When somebody next switches on; -1: not within thirty days."""
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Cell (-1: in another network) and power of everybody."""

@@ -36,6 +36,7 @@ cdef enum:
     CONGESTED
     VACANT
     NO_CHANNEL              # none in the caller's cell, nor next to it
+    FORWARDED               # of the called side alone: the caller hears what becomes of it elsewhere
     BOTH_SIDES = REJECTED   # up to here the called side takes part
 
 cdef struct Way:
@@ -55,6 +56,7 @@ cdef Way *CALLER_WAYS = [
     Way(MO_CALL_BUSY, NO_CIRCUIT, O_CONGESTED),
     Way(MO_CALL_VACANT, UNASSIGNED, O_VACANT),
     Way(MO_CALL_ASSIGNMENT_FAILED, NO_RESOURCES, O_NO_CHANNEL),
+    Way(MO_CALL_NO_ANSWER, NO_REPLY, O_FORWARDED),
 ]
 # And of the called side.
 cdef Way *CALLEE_WAYS = [
@@ -122,6 +124,8 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
         outcome = NO_CHANNEL
     elif wish.kind == INSIDE:
         outcome = fate(net, t_us, <uint32_t>wish.peer_sub, wish)
+        if diverts(net, <uint32_t>wish.peer_sub, outcome, wish):
+            return divert(net, start_us, sub, wish, outcome, cell)
         if outcome <= BOTH_SIDES:
             if has_channel(net, net.stations[wish.peer_sub].cell):
                 return both(net, start_us, sub, wish, outcome, cell)
@@ -285,6 +289,8 @@ cdef int from_outside(Network net, int64_t t_us, uint32_t sub, const Wish *wish)
     cdef Side side
     cdef uint32_t words[4]
     cdef int outcome = fate(net, t_us, sub, wish)
+    if diverts(net, sub, outcome, wish):
+        return divert_from_outside(net, t_us, sub, wish, outcome)
     if outcome > BOTH_SIDES:
         if outcome == PAGED:
             page_in_vain(net, t_us, sub, PAGING_DRAWN)

@@ -56,6 +56,15 @@ cdef enum:
     CF_ERASE
     CF_INTERROGATE
     CW_ACTIVATE
+    CF_REGISTER_BUSY            # on busy, no reply, not reachable: in the order of sim.network.intents
+    CF_REGISTER_NO_REPLY
+    CF_REGISTER_NOT_REACHABLE
+    CF_ERASE_BUSY
+    CF_ERASE_NO_REPLY
+    CF_ERASE_NOT_REACHABLE
+    CF_INTERROGATE_BUSY
+    CF_INTERROGATE_NO_REPLY
+    CF_INTERROGATE_NOT_REACHABLE
 
 KINDS = (
     "lu_normal", "lu_attach", "lu_periodic", "lu_reject", "detach", "mo_call_answered", "mo_call_busy",
@@ -65,7 +74,9 @@ KINDS = (
     "mt_call_assignment_failed", "mo_call_handover_intra_bsc", "mo_call_handover_inter_msc",
     "mo_call_handover_returned", "mo_call_handover_no_channel", "mo_call_radio_lost",
     "mt_call_radio_lost", "ussd_query", "ussd_refused", "cf_register", "cf_erase", "cf_interrogate",
-    "cw_activate",
+    "cw_activate", "cf_register_busy", "cf_register_no_reply", "cf_register_not_reachable", "cf_erase_busy",
+    "cf_erase_no_reply", "cf_erase_not_reachable", "cf_interrogate_busy", "cf_interrogate_no_reply",
+    "cf_interrogate_not_reachable",
 )
 
 # Options of a dialogue that are there or not.
@@ -95,7 +106,7 @@ _TALKED = ("auth", "cause", "cipher", "identity", "released_by")
 _DIALOGUE = ("auth", "cipher", "identity", "ussd", "ussd_text")
 OPTIONS = (
     *[_UPDATES] * 3, _REJECTED, ("identity",), *[_CALLS] * 10, (), _PLAIN, _FAILED, _PLAIN, _FAILED, _TALKED,
-    _PLAIN, _PLAIN, *[_TALKED] * 4, _PLAIN, _PLAIN, _DIALOGUE, _DIALOGUE, *[_PLAIN] * 4,
+    _PLAIN, _PLAIN, *[_TALKED] * 4, _PLAIN, _PLAIN, _DIALOGUE, _DIALOGUE, *[_PLAIN] * 13,
 )
 """Which options each kind of ladder has, in the order of their names."""
 
@@ -173,7 +184,7 @@ cdef struct Shown:
     uint8_t cause
     bint answers            # a response to the page is among the ladder's messages
     uint16_t paged_lac
-    uint32_t paged_corr
+    int64_t paged_corr
     int64_t paged_us        # -1: that page is kept elsewhere
     uint64_t detail
     int32_t next            # in the list of free places

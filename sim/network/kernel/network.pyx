@@ -31,6 +31,8 @@ cdef enum:
     SERVICE_LINE = 2
     VACANT_NUMBER = 3
     FROM_OTHER_NETWORK = 5
+    FORWARDING_REGISTERED = 2
+    FORWARDING_ERASED = 3
     TEXT_INSIDE = 1
     TEXT_IN = 3
     BY_CALLER = 1
@@ -46,6 +48,7 @@ include "emission.pxi"
 include "mobility.pxi"
 include "channels.pxi"
 include "calls.pxi"
+include "forwarding.pxi"
 include "talks.pxi"
 include "texts.pxi"
 include "diary.pxi"
@@ -61,7 +64,7 @@ cdef class Network:
     cdef public object journal
     cdef bint keeps_journal, beside
     cdef readonly bint silent
-    cdef dict _short, bodies, waiting
+    cdef dict _short, bodies, waiting, forwarding
     cdef list _short_digits, _kept
     cdef uint32_t key0, key1
     cdef uint32_t purpose[5]
@@ -113,7 +116,7 @@ cdef class Network:
     cdef Rule rules[128]
     cdef int page_rule
     cdef dict paged             # IMSI -> end of its page, area, correlation id, act; in the order of their ends
-    cdef uint32_t next_correlation
+    cdef int64_t next_correlation
     cdef int64_t stamp_day
     cdef uint8_t stamp[7]
     cdef Cursor cursor[STREAMS]
@@ -157,7 +160,7 @@ cdef class Network:
         while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > DAY // 12:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
-        self.bodies, self.waiting, self.paged = {}, {}, {}
+        self.bodies, self.waiting, self.forwarding, self.paged = {}, {}, {}, {}
         self.key0, self.key1 = draws.key
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
@@ -406,7 +409,7 @@ cdef class Network:
             out[i] = (
                 self.cell[i].tch, self.cell[i].sdcch, self.cell[i].tch_asked, self.cell[i].tch_refused,
                 self.cell[i].sdcch_asked, self.cell[i].sdcch_refused, self.cell[i].handovers_in,
-                self.cell[i].handovers_refused, self.cell[i].dropped,
+                self.cell[i].handovers_refused, self.cell[i].handovers_repeated, self.cell[i].dropped,
                 self.cell[i].tch_us + self.cell[i].tch_held * (self.settled_us - self.cell[i].since_us),
             )
         return out
@@ -421,9 +424,9 @@ cdef class Network:
         """Messages that windows have given so far, of a silent network those that they would have."""
         return self.next_correlation - 1
 
-    def count_from(self, uint32_t correlation):
-        """The next message has this correlation id."""
-        self.next_correlation = correlation
+    def count_from(self, int64_t number):
+        """The next message has this number."""
+        self.next_correlation = number
 
     def drop_pending(self):
         """Forgets the messages kept for later, and what their visible rows would have needed."""

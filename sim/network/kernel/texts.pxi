@@ -222,10 +222,14 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
     chance(net, sub, OPTIONS_DRAWN, words)
     memset(&shape, 0, sizeof(Shape))
     shape.kind = SERVICE_LADDERS[wish.kind]
+    if CF_REGISTER <= shape.kind <= CF_INTERROGATE:
+        if wish.body:
+            shape.kind = <uint8_t>(CF_REGISTER_BUSY + 3 * (shape.kind - CF_REGISTER) + wish.body - 1)
+        subscribe(net, sub, wish)
     shape.options = <uint8_t>security(words)
     if shape.kind == USSD_QUERY or shape.kind == USSD_REFUSED:
         shape.dialogue = <uint16_t>(wish.body + 1)
-    elif shape.kind == CF_REGISTER:
+    elif wish.kind == FORWARDING_REGISTERED:
         shape.called = wish.peer
     leg = plan(net, &shape, t_us, words)
     no_facts(net, sub, &facts)
