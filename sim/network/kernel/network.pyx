@@ -415,6 +415,10 @@ cdef class Network:
         """Messages that windows have given so far, of a silent network those that they would have."""
         return self.next_correlation - 1
 
+    def held(self):
+        """Octets that the network holds, by holder."""
+        return held(self)
+
     def count_from(self, uint32_t correlation):
         """The next message has this correlation id."""
         self.next_correlation = correlation
@@ -564,3 +568,4 @@ cdef int32_t *cells_of(values) except NULL:
 
 
 include "beside.pxi"
+include "memory.pxi"
