@@ -137,14 +137,19 @@ cdef Number number_of(uint64_t value) noexcept nogil:
     return out
 
 
-cdef inline Number number_at(const char *s20) noexcept nogil:
-    """A value of a NumPy S20 column."""
+cdef inline Number number_at(const uint8_t *packed) noexcept nogil:
+    """A number as `pack_numbers` has it."""
     cdef Number out
-    cdef int n = 0
-    memcpy(out.digits, s20, 20)
-    while n < 20 and out.digits[n]:
-        n += 1
-    out.n = <uint8_t>n
+    cdef int k = 0
+    cdef uint8_t digit
+    memset(&out, 0, sizeof(Number))
+    while k < 20:
+        digit = packed[k >> 1] >> 4 if k & 1 else packed[k >> 1] & 15
+        if digit == 15:
+            break
+        out.digits[k] = <char>(48 + digit)
+        k += 1
+    out.n = <uint8_t>k
     return out
 
 

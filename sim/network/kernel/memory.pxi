@@ -29,7 +29,7 @@ cdef object held(Network net):
 
 
 BLOCK_ROWS = (
-    ("trips of the block", TRIPS, 48), ("power of the block", POWERS, 18), ("calls of the block", CALLS, 67),
-    ("texts of the block", TEXTS, 45), ("services of the block", SERVICES, 41), ("journeys of the block", JOURNEYS, 28),
+    ("trips of the block", TRIPS, 24), ("power of the block", POWERS, 14), ("calls of the block", CALLS, 45),
+    ("texts of the block", TEXTS, 28), ("services of the block", SERVICES, 27), ("journeys of the block", JOURNEYS, 24),
 )
 """Octets of a row of each stream."""

@@ -36,6 +36,7 @@ cdef enum:
     BY_CALLER = 1
     DAY = 86_400_000_000
     FRESH_TMSI = 0xC0000000     # TS 23.003 2.4: 11 in the top bits is the SGSN's
+    NUMBER_OCTETS = 10
     RESERVED = 0xF00000         # references from here on are for deliveries made beside a schedule
 
 include "words.pxi"
@@ -120,16 +121,16 @@ cdef class Network:
     cdef int32_t walker_room, walker_free
     cdef const int32_t[:, ::1] distance_m
     cdef const int16_t[:, ::1] next_cell
-    cdef const int64_t[::1] trip_leave, trip_ride, begin_trip, begin_t, begin_sub
-    cdef const int32_t[::1] trip_from, trip_to
-    cdef const int64_t[::1] power_t, power_sub, call_t, call_sub, text_t, text_sub, service_t, service_sub
-    cdef const int64_t[::1] journey_t, journey_sub
+    cdef const int64_t[::1] trip_leave, trip_ride, power_t, call_t, text_t, service_t, journey_t
+    cdef const int32_t[::1] trip_sub, power_sub, call_sub, text_sub, service_sub, journey_sub
+    cdef const int16_t[::1] trip_from, trip_to
     cdef const int32_t[::1] service_dialogue, journey_cell, journey_plmn, journey_lac
-    cdef const uint8_t[::1] service_kind, service_number
-    cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup, text_kind
-    cdef const int32_t[::1] call_peer, text_peer, text_body
-    cdef const uint8_t[::1] call_number, text_number
-    cdef const int64_t[::1] call_alert, call_ring, call_talk
+    cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup
+    cdef const uint8_t[::1] service_kind, text_kind, text_body
+    cdef const int32_t[::1] call_peer, text_peer
+    cdef const uint8_t[:, ::1] call_number, text_number, service_number
+    cdef const uint32_t[::1] call_alert, call_ring
+    cdef const int64_t[::1] call_talk
 
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
                  int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
@@ -152,7 +153,7 @@ cdef class Network:
         self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
         self.block_end_us = start_us
         self.block_us = DAY
-        while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > DAY // 12:
+        while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > SHORTEST_BLOCK:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
         self.bodies, self.waiting = {}, {}
@@ -302,7 +303,7 @@ cdef class Network:
         if self.cursor[POWERS].at < self.cursor[POWERS].end:
             found = sooner_of(found, POWERS, t_us, sub, self.power_t, self.power_sub, self.cursor[POWERS].at)
         if self.cursor[TRIPS].at < self.cursor[TRIPS].end:
-            found = sooner_of(found, TRIPS, t_us, sub, self.begin_t, self.begin_sub, self.cursor[TRIPS].at)
+            found = sooner_of(found, TRIPS, t_us, sub, self.trip_leave, self.trip_sub, self.cursor[TRIPS].at)
         if self.cursor[CALLS].at < self.cursor[CALLS].end:
             found = sooner_of(found, CALLS, t_us, sub, self.call_t, self.call_sub, self.cursor[CALLS].at)
         if self.cursor[TEXTS].at < self.cursor[TEXTS].end:
@@ -324,9 +325,9 @@ cdef class Network:
         if stream == POWERS:
             return power(self, t_us, sub, self.power_on[at], self.power_graceful[at])
         if stream == TRIPS:
-            return set_out(self, sub, self.begin_trip[at], t_us - 1)
+            return set_out(self, sub, at, t_us - 1)
         if stream == CALLS:
-            wish.number = number_at(<const char *>&self.call_number[20 * at])
+            wish.number = number_at(&self.call_number[at, 0])
             wish.alert_us, wish.ring_us, wish.talk_us = self.call_alert[at], self.call_ring[at], self.call_talk[at]
             wish.peer_sub = self.call_peer[at]
             wish.kind, wish.intent = self.call_kind[at], self.call_intent[at]
@@ -339,10 +340,10 @@ cdef class Network:
         place = new_text(self)
         one = self.texts + place
         if stream == SERVICES:
-            one.peer = number_at(<const char *>&self.service_number[20 * at])
+            one.peer = number_at(&self.service_number[at, 0])
             one.kind, one.body = self.service_kind[at], self.service_dialogue[at]
             return service(self, t_us, sub, place)
-        one.peer = number_at(<const char *>&self.text_number[20 * at])
+        one.peer = number_at(&self.text_number[at, 0])
         one.peer_sub, one.body, one.kind = self.text_peer[at], self.text_body[at], self.text_kind[at]
         return text(self, t_us, sub, place)
 
@@ -535,7 +536,7 @@ cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Ev
 
 
 cdef inline int sooner_of(int found, int stream, int64_t *t_us, uint32_t *sub, const int64_t[::1] times,
-                          const int64_t[::1] subs, int64_t at) noexcept nogil:
+                          const int32_t[::1] subs, int64_t at) noexcept nogil:
     """Of what was found and the head of a later stream, the one that comes first."""
     if found >= 0 and (t_us[0] < times[at] or (t_us[0] == times[at] and sub[0] <= subs[at])):
         return found
