@@ -22,7 +22,7 @@ from sim.subscribers.walk import LONGEST_RIDE_US
 
 __all__ = ["OCCASION_US", "Ask", "Draw", "Occasions", "Timetable", "answer", "slices"]
 
-CHUNK: Final = 1 << 15
+CHUNK: Final = 1 << 14
 """People drawn at a time, at most: more would not fit the caches, and memory would grow with the world."""
 OCCASIONS: Final = 32
 OCCASION_US: Final = DAY_US // OCCASIONS

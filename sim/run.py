@@ -372,7 +372,7 @@ def sub_of_msisdn(world: World, number: str) -> int:
 
 def _identities(world: World) -> Identities:
     population = world.population
-    return Identities(population.imsi[:], population.msisdn[:])
+    return Identities(population.imsi_series(), population.msisdn_series())
 
 
 def _nobody(sub: int, offer: str, t_us: int) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.subscribers.identities import Series
 from sim.subscribers.walk import Trips
 
 DAY_US: Final = 86_400_000_000
@@ -179,10 +180,10 @@ class People(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identities:
-    """Who everybody is, as columns."""
+    """Who everybody is: digits as integers, in columns or worked out one by one."""
 
-    imsi: NDArray[np.uint64]
-    msisdn: NDArray[np.uint64]
+    imsi: NDArray[np.uint64] | Series
+    msisdn: NDArray[np.uint64] | Series
 
     @property
     def n(self) -> int:

@@ -12,6 +12,18 @@ cdef enum:
     ROWS_OF_A_BLOCK = 50_000        # subscribers whose whole day is one block; of more people less of a day
     SHORTEST_BLOCK = 2_700_000_000  # an occasion of sim.occasions
 
+# What drawing has used goes back to the system: else a large network would keep it to its end.
+cdef extern from *:
+    """
+    #if defined(__GLIBC__)
+    #include <malloc.h>
+    #define give_memory_back() ((void)malloc_trim(0))
+    #else
+    #define give_memory_back() ((void)0)
+    #endif
+    """
+    void give_memory_back() noexcept nogil
+
 # Where the next row of each stream of a block is. A trip's turn comes when it begins.
 cdef struct Cursor:
     int64_t at
@@ -141,6 +153,8 @@ cdef int open_block(Network net) except -1:
     net.journey_lac = column(rows.lac, np.int32)
     net.cursor[JOURNEYS].end = len(rows.t_us)
     net.block_end_us = to_us
+    if net.block_us < DAY:
+        give_memory_back()
     return 0
 
 

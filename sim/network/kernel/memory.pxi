@@ -7,7 +7,7 @@ cdef object held(Network net):
         resting += net.tmsis[i].resting
     found = {
         "stations": net.n * sizeof(Station),
-        "identities": sum(values.nbytes for values in net._columns) + net.imei.nbytes,
+        "identities": sum([values.nbytes for values in net._columns]) + net.imei.nbytes,
         "agenda": net.agenda.held * sizeof(Event),
         "resting TMSIs": resting * sizeof(Resting),
         "parties": net.party_room * sizeof(Party),

@@ -24,6 +24,7 @@ from sim.network.templates import Shape as TemplateShape
 from sim.network.tpdus import text_body
 from sim.network.visible import RULES, VISIBLE
 from sim.network.wire import WireBatch
+from sim.subscribers.identities import Series as NumberSeries
 
 # Kinds of calls and texts, as sim.network.intents has them.
 cdef enum:
@@ -37,6 +38,7 @@ cdef enum:
     DAY = 86_400_000_000
     FRESH_TMSI = 0xC0000000     # TS 23.003 2.4: 11 in the top bits is the SGSN's
     NUMBER_OCTETS = 10
+    SOME = 65_536               # people looked at together
     RESERVED = 0xF00000         # references from here on are for deliveries made beside a schedule
 
 include "words.pxi"
@@ -62,7 +64,7 @@ cdef class Network:
     cdef public object journal
     cdef bint keeps_journal, beside
     cdef readonly bint silent
-    cdef dict _short, bodies, waiting
+    cdef dict _short, bodies, waiting, foreign      # foreign: of strangers, the network of their last area
     cdef list _short_digits, _kept
     cdef uint32_t key0, key1
     cdef uint32_t purpose[5]
@@ -74,8 +76,7 @@ cdef class Network:
     cdef Party *parties
     cdef int32_t party_room, party_free
     cdef Station *stations
-    cdef uint64_t *imsi
-    cdef uint64_t *msisdn
+    cdef Series imsi, msisdn
     cdef const uint64_t[::1] imei      # of the day
     cdef int64_t imei_day
     cdef object _columns
@@ -144,6 +145,8 @@ cdef class Network:
         cdef uint32_t i
         cdef uint64_t seed = draws.seed & 0xFFFFFFFF
         cdef int64_t[::1] last_seen
+        if not 0 <= end_us < LATEST:
+            raise ValueError(f"end at {end_us} us: a network lives for at most {LATEST} us")
         cdef const int32_t[::1] cell
         cdef const uint8_t[::1] on
         self.n = identities.n
@@ -156,7 +159,7 @@ cdef class Network:
         while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > SHORTEST_BLOCK:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
-        self.bodies, self.waiting = {}, {}
+        self.bodies, self.waiting, self.foreign = {}, {}, {}
         self.key0, self.key1 = draws.key
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
@@ -177,11 +180,7 @@ cdef class Network:
         self.ping_pong_q16 = column(topology.ping_pong_q16 if ping_pong_q16 is None else np.full(relations, ping_pong_q16), np.int32)
         self.fails_q16 = column(topology.fails_q16 if fails_q16 is None else np.full(relations, fails_q16), np.int32)
         self.now_us = start_us
-        self._columns = tuple(
-            np.ascontiguousarray(values, dtype=np.uint64)
-            for values in (identities.imsi, identities.msisdn)
-        )
-        self.imsi, self.msisdn = pointer(self._columns[0]), pointer(self._columns[1])
+        self._columns = read_series(&self.imsi, identities.imsi) + read_series(&self.msisdn, identities.msisdn)
         self.imei_day = -1
         handsets_of(self, start_us // DAY)
         self.stations = <Station *>calloc(self.n + 1, sizeof(Station))
@@ -189,32 +188,17 @@ cdef class Network:
             raise MemoryError
         where, awake = people.state_at(start_us)
         cell, on = column(where, np.int32), column(awake, np.bool_).view(np.uint8)
-        since = draws.u32("paging", np.arange(self.n), 1).astype(np.int64)
-        last_seen = start_us - (since * (t3212_us >> 16) >> 16)
-        for i in range(self.n):
-            self.stations[i].cell = max(cell[i], 0)     # of who is away it means nothing
-            self.stations[i].lac = <uint16_t>self.lac[self.stations[i].cell]
-            self.stations[i].flags = ON | CAMPED | REGISTERED if on[i] else 0
-            self.stations[i].power_on_us = self.stations[i].service_call_us = -1
-            self.stations[i].place_since_us = start_us
-            self.stations[i].last_seen_us = last_seen[i]
-            self.stations[i].party = -1
-            self.stations[i].plmn = self.plmn
-            if cell[i] < 0:     # its TMSI is of another network: one that nobody here will get
-                self.stations[i].flags = AWAY | (ON if on[i] else 0)
-                self.stations[i].msc = -1
-                self.stations[i].tmsi = <uint32_t>take(&self.tmsis[0], start_us)
-                continue
-            self.stations[i].msc = <int8_t>self.msc_of_bsc[self.bsc[cell[i]]]
-            self.stations[i].tmsi = <uint32_t>take(&self.tmsis[self.stations[i].msc], start_us)
-        for i in range(self.n):
-            # Only those whose T3212 runs out before the end.
-            if last_seen[i] + t3212_us < end_us:
-                push(&self.agenda, last_seen[i] + t3212_us, i, PERIODIC)
+        for first in range(0, self.n, SOME):
+            since = draws.u32("paging", np.arange(first, min(first + SOME, self.n)), 1).astype(np.int64)
+            last_seen = start_us - (since * (t3212_us >> 16) >> 16)
+            for i in range(<uint32_t>first, <uint32_t>(first + len(since))):
+                settle_in(self, i, cell[i], on[i], last_seen[i - <uint32_t>first])
 
     def _lay_out(self, topology, uint64_t seed):
         cdef int i
         self.cells = topology.n
+        if self.cells >= 1 << 15:
+            raise ValueError(f"{self.cells} cells: fewer than {1 << 15} were expected")
         self.bscs = len(topology.bsc_point_codes)
         codes, of_bsc = topology.msc_point_codes, topology.msc_of_bsc
         self.mscs = len(codes)
@@ -350,27 +334,28 @@ cdef class Network:
     cdef int _happen(self, Event due) except -1:
         """Settles what the network itself made due."""
         self.now_us = due.t_us
-        if due.what == MOVE:
+        cdef uint8_t what = class_of(&due)
+        if what == MOVE:
             move(self, due.t_us, due.sub, self.walkers[due.detail].step)
             return go_on(self, due.sub, due.detail, due.t_us - 1)
-        if due.what == LOCATION:
+        if what == LOCATION:
             return location(self, due.t_us, due.sub)
-        if due.what == POWER_OFF:
+        if what == POWER_OFF:
             return postponed_off(self, due.t_us, due.sub, due.detail)
-        if due.what == PERIODIC:
+        if what == PERIODIC:
             return periodic(self, due.t_us, due.sub)
-        if due.what == TEXT:
+        if what == TEXT:
             return text(self, due.t_us, due.sub, due.detail)
-        if due.what == HANDOVER:
+        if what == HANDOVER:
             return hand_over(self, due.t_us, due.sub, due.detail)
-        if due.what == ENDING_CALL:
+        if what == ENDING_CALL:
             return end_call(self, due.t_us, due.sub, due.detail)
-        if due.what == CHANNEL:
+        if what == CHANNEL:
             released(self, due.detail)
             return 0
-        if due.what == SERVICE:
+        if what == SERVICE:
             return service(self, due.t_us, due.sub, due.detail)
-        if due.what == LEAVING:
+        if what == LEAVING:
             return journey(self, due.t_us, due.sub, -1, 0, 0)
         return receive(self, due.t_us, due.sub, due.detail)
 
@@ -448,14 +433,14 @@ cdef class Network:
 
     def number(self, uint32_t sub):
         """A subscriber's MSISDN."""
-        return str(self.msisdn[self._known(sub)])
+        return str(identity(&self.msisdn, self._known(sub)))
 
     def station(self, uint32_t sub):
         """What a subscriber's station is doing."""
         cdef Station *s = self.stations + self._known(sub)
         return StationView(
-            s.cell, self.place[s.cell], s.flags & ON != 0, s.flags & CAMPED != 0, s.lac, s.tmsi, s.power_on_us,
-            s.service_call_us, s.place_since_us,
+            s.cell, self.place[s.cell], s.flags & ON != 0, s.flags & CAMPED != 0, s.lac, s.tmsi,
+            moment(s, POWERED_ON), moment(s, SERVED), moment(s, ARRIVED),
         )
 
     def column(self, name):
@@ -532,7 +517,7 @@ cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Ev
         return t_us < due.t_us
     if sub != due.sub:
         return sub < due.sub
-    return what <= due.what
+    return what <= class_of(due)
 
 
 cdef inline int sooner_of(int found, int stream, int64_t *t_us, uint32_t *sub, const int64_t[::1] times,
@@ -550,11 +535,6 @@ cdef int put_word(char *out, str word, int room) except -1:
     cdef bytes octets = word.encode("ascii").ljust(room, b"\0")
     memcpy(out, <const char *>octets, room)
     return 0
-
-
-cdef uint64_t *pointer(values) except? NULL:
-    cdef const uint64_t[::1] view = values
-    return <uint64_t *>&view[0] if view.shape[0] else NULL
 
 
 cdef int32_t *cells_of(values) except NULL:
