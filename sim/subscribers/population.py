@@ -21,7 +21,7 @@ from sim.subscribers.changes import Changes, homecomers
 from sim.subscribers.column import Column, unpack_rate
 from sim.subscribers.drawing import DTYPES, HABITS, Plan, homecoming_of
 from sim.subscribers.habitat import Ground
-from sim.subscribers.identities import Permutation, keyed_permutation
+from sim.subscribers.identities import Permutation, Series, keyed_permutation
 from sim.subscribers.segments import BRANDS, SEGMENTS
 from sim.subscribers.social import COMMUNITY, Ties
 from sim.subscribers.terminals import SERIALS, TERMINALS
@@ -332,6 +332,15 @@ class Population:
     def _imsi(self, i: I64) -> U64:
         prefix = self.numbers.imsi_prefix[self.origin[i]]
         return prefix * np.uint64(_IMSI_SERIALS) + self.numbers.imsi_serials.forward(i)
+
+    def imsi_series(self) -> Series:
+        """IMSIs of everybody without a column of them."""
+        return Series(self.origin, self.numbers.imsi_prefix, self.numbers.imsi_serials)
+
+    def msisdn_series(self) -> Series:
+        """MSISDNs likewise."""
+        ranges = self._column(np.uint8, self._range_of)[:]
+        return Series(ranges, self.numbers.msisdn_prefix, self.numbers.msisdn_serials)
 
     def _range_of(self, i: I64) -> I64:
         """Which range of numbers somebody has one of."""

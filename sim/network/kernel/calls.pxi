@@ -86,7 +86,7 @@ cdef struct Side:
     int32_t cell            # that gives the channel
 
 cdef inline bint in_call(Network net, uint32_t sub, int64_t t_us) noexcept:
-    return net.stations[sub].call_until_us > t_us
+    return moment(net.stations + sub, CALL_UNTIL) > t_us
 
 
 cdef inline int security(const uint32_t *words) noexcept nogil:
@@ -147,7 +147,7 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
     if outcome == PAGED:
         page_in_vain(net, when(leg, M_STARTED) + ROUTING, <uint32_t>wish.peer_sub, PAGING_DRAWN)
     if wish.kind == SERVICE_LINE:
-        s.service_call_us = ended_us
+        remember(s, SERVED, ended_us)
     return 0
 
 
@@ -206,7 +206,7 @@ cdef int caller_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
         side.shape.kind = MO_CALL_DIRECTED_RETRY_INTRA_BSC
     side.shape.called = wish.number
     if wish.peer_sub >= 0 and wish.number.n == 0:
-        side.shape.called = number_of(net.msisdn[wish.peer_sub])
+        side.shape.called = number_of(identity(&net.msisdn, wish.peer_sub))
     side.leg = plan(net, &side.shape, start_us, side.words)
     return 0
 
@@ -240,7 +240,7 @@ cdef int both(Network net, int64_t start_us, uint32_t sub, const Wish *wish, int
     cdef Leg *second
     cdef uint32_t words[4]
     cdef uint32_t peer = <uint32_t>wish.peer_sub
-    cdef Number calling = number_of(net.msisdn[sub])
+    cdef Number calling = number_of(identity(&net.msisdn, sub))
     chance(net, peer, OPTIONS_DRAWN, words)
     caller_side(
         net, &caller, start_us, sub, wish, outcome,
@@ -270,7 +270,7 @@ cdef int callee_congested(Network net, int64_t t_us, uint32_t sub, const Wish *w
     """The called station answers the page, and its cell has no channel: TS 48.008 3.2.1.3."""
     cdef Side side
     cdef uint32_t words[4]
-    cdef Number calling = number_of(net.msisdn[caller]) if wish.kind == INSIDE else wish.number
+    cdef Number calling = number_of(identity(&net.msisdn, caller)) if wish.kind == INSIDE else wish.number
     cdef Way way = Way(MT_CALL_ASSIGNMENT_FAILED, NO_RESOURCES, O_CONGESTED)
     chance(net, sub, OPTIONS_DRAWN, words)
     memset(&side, 0, sizeof(Side))
@@ -342,7 +342,8 @@ cdef int64_t begin_side(Network net, Side *side, int outcome, int act_kind, int3
             push(&net.agenda, end_us, side.sub, CHANNEL, side.cell)
     hold_sdcch(net, f.cell, side.sub, when(&side.leg, M_STARTED))
     s.flags |= KNOWN
-    s.last_seen_us = s.busy_until_us = s.call_until_us = end_us
+    occupied(s, end_us)
+    remember(s, CALL_UNTIL, end_us)
     return when(&side.leg, M_ENDED)
 
 

@@ -368,8 +368,14 @@ cdef Leg plan(Network net, const Shape *s, int64_t start_us, const uint32_t *wor
 cdef inline void chance(Network net, uint32_t sub, int purpose, uint32_t *words) noexcept:
     """The next draws of a subscriber for a purpose; each purpose counts its own procedures."""
     cdef Station *s = net.stations + sub
-    philox(sub, 0, net.purpose[purpose], s.drawn[purpose], net.key0, net.key1, words)
-    s.drawn[purpose] += 1
+    cdef uint32_t count
+    if purpose <= AUTHENTICATION:
+        count = s.drawn[purpose]
+        s.drawn[purpose] += 1
+    else:
+        count = s.rarely[purpose - AUTHENTICATION - 1]
+        s.rarely[purpose - AUTHENTICATION - 1] += 1
+    philox(sub, 0, net.purpose[purpose], count, net.key0, net.key1, words)
 
 
 cdef void keys(Network net, uint32_t sub, bint fresh, uint8_t *rand, uint8_t *sres, uint8_t *kc) noexcept:
@@ -378,11 +384,10 @@ cdef void keys(Network net, uint32_t sub, bint fresh, uint8_t *rand, uint8_t *sr
     cdef uint32_t words[8]
     cdef uint8_t octets[32]
     cdef int i
-    if fresh or s.keys == 0:
-        s.keys = s.drawn[AUTHENTICATION] + 1
+    if fresh or s.drawn[AUTHENTICATION] == 0:
         s.drawn[AUTHENTICATION] += 2
-    philox(sub, 0, net.purpose[AUTHENTICATION], s.keys - 1, net.key0, net.key1, words)
-    philox(sub, 0, net.purpose[AUTHENTICATION], s.keys, net.key0, net.key1, words + 4)
+    philox(sub, 0, net.purpose[AUTHENTICATION], s.drawn[AUTHENTICATION] - 2, net.key0, net.key1, words)
+    philox(sub, 0, net.purpose[AUTHENTICATION], s.drawn[AUTHENTICATION] - 1, net.key0, net.key1, words + 4)
     for i in range(8):
         put32(octets + 4 * i, words[i])
     memcpy(rand, octets, 16)
@@ -467,7 +472,7 @@ cdef int fill_row(Network net, uint8_t *row, uint32_t sub, const Link *link, con
     """The layout of sim.network.rows.FIXED; then the called number, the calling number and the TPDU."""
     cdef int ti, n = ROW_FIXED
     memset(row, 0, ROW_FIXED)
-    identity_octets(net.imsi[sub], 1, row)
+    identity_octets(identity(&net.imsi, sub), 1, row)
     identity_octets(net.imei[sub], 2, row + 8)
     put32(row + 16, f.tmsi)
     put32(row + 20, f.new_tmsi)
@@ -554,7 +559,7 @@ cdef int32_t show(Network net, uint32_t sub, const Template *t, const Facts *f, 
     one = net.shown + at
     net.shown_free = one.next
     # 0: the tap cannot know it.
-    one.imsi = net.imsi[sub] if f.identified else 0
+    one.imsi = identity(&net.imsi, sub) if f.identified else 0
     one.cell = f.cell
     one.cell2 = f.cell2
     one.peer = f.peer

@@ -272,7 +272,8 @@ cdef int finish(Network net, int64_t t_us, int32_t at, const Shape *s) except -1
     close_link(net, &p.link, p.end_us)
     free_channel(net, p.cell)
     station.party = -1
-    station.last_seen_us = station.busy_until_us = station.call_until_us = p.end_us
+    occupied(station, p.end_us)
+    remember(station, CALL_UNTIL, p.end_us)
     if p.other >= 0:
         net.parties[p.other].other = -1
     p.live = False
