@@ -1,7 +1,7 @@
 """What people mean to do in narrow columns: tables wait in memory until their time comes.
 
-The network reads these as it reads the wide ones (`sim.network.intents.People`). What it has no use for is left
-out, and numbers are packed as on the wire.
+The network reads these as it reads the wide ones (`sim.network.intents.People`). What it has no use for is
+left out, and numbers are packed as on the wire.
 """
 
 from __future__ import annotations
