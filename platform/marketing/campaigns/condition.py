@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from marketing.expressions import compile_expression
 
 __all__ = ["Condition", "reads"]
+
+
+_EXAMPLES: Final[list[JsonValue]] = [
+    'profile.segment == "students" && "wap" in profile.services && !("vip" in lists)',
+    'now.idle > duration("20m") && now.hour >= 18',
+    'habit.minutes_left < 20 && last["10086"] > duration("24h")',
+]
 
 
 def _checked(text: str) -> str:
@@ -18,7 +25,11 @@ def _checked(text: str) -> str:
     return text
 
 
-Condition = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_checked)]
+Condition = Annotated[
+    str,
+    Field(min_length=1, max_length=2000, json_schema_extra={"examples": _EXAMPLES}),
+    AfterValidator(_checked),
+]
 """Text of an expression that is true or false."""
 
 

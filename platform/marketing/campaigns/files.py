@@ -10,7 +10,7 @@ from pathlib import Path
 from marketing.campaigns.campaign import Campaign, Group
 from marketing.config import ConfigError, Document, Problem, read_model, suggest
 
-__all__ = ["Target", "load", "load_all", "read_numbers", "read_targets"]
+__all__ = ["Target", "load", "load_all", "read_all", "read_numbers", "read_targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,17 @@ def load_all(
     Raises:
         ConfigError: every problem of every file, and what does not fit between them.
     """
+    return [c for c, _ in read_all(paths, originators=originators, places=places, alone=alone)]
+
+
+def read_all(
+    paths: Sequence[Path | str],
+    *,
+    originators: Sequence[str] = (),
+    places: Sequence[str] = (),
+    alone: bool = False,
+) -> list[tuple[Campaign, Document]]:
+    """The same, each with its document, for what has to be checked against other things."""
     together = _Together(originators, places)
     for path in map(Path, paths):
         try:
@@ -186,4 +197,4 @@ def load_all(
         together.follow_ups()
     if together.problems:
         raise ConfigError(together.problems)
-    return [together.files[name][0] for name in sorted(together.files)]
+    return [together.files[name] for name in sorted(together.files)]

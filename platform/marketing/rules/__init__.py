@@ -30,7 +30,8 @@ another numbering of rows.
 """
 
 from marketing.rules.completions import Completions
+from marketing.rules.contradictions import check_audiences
 from marketing.rules.program import Dwell
 from marketing.rules.rules import Rules
 
-__all__ = ["Completions", "Dwell", "Rules"]
+__all__ = ["Completions", "Dwell", "Rules", "check_audiences"]

@@ -103,7 +103,7 @@ class Sources:
         return self.view.column(name, rows, at_us)
 
     def _on_list(self, name: str, rows: NDArray[np.int64]) -> Numbers:
-        # A list that is yet to be imported holds nobody; `kairos validate` says so, a running platform goes on.
+        # A list yet to be imported holds nobody: `kairos validate` says so, and a running platform goes on.
         if name not in self.profiles.lists:
             return Numbers(np.zeros(len(rows), dtype=np.bool_))
         return Numbers(self.profiles.on_list(name, rows))
