@@ -146,11 +146,10 @@ def _when(when: When) -> Iterator[str]:
 
 
 def _step(step: Step, scene: Scene, *, last: bool) -> str:
-    limit = f" within {span(step.within_s)}" if step.within_s is not None else ""
-    if step.word == "next":
-        return f"and the very next thing is that the subscriber has {_element(step.element)}{_times(step.times)}{limit}"
-    if step.word == "followed_by":
-        return f"and later has {_element(step.element)}{_times(step.times)}{limit}"
+    if step.word != "not_followed_by":
+        word = "and the very next thing is, that the subscriber" if step.word == "next" else "and later"
+        limit = f" within {span(step.within_s)}" if step.within_s is not None else ""
+        return f"{word} has {_element(step.element)}{_times(step.times)}{limit}"
     if not last:
         return f"and has not {_element(step.element)} before that:"
     limits = [s for s in (step.within_s, scene.within_s) if s is not None]
