@@ -1,6 +1,6 @@
 """A hundred campaigns and a mix of behaviours, to time the rules: what the benchmarks and a reader run.
 
-The shares of `MIX` are of the order of a busy network's, not measured: `kairos bench engine` has the province's own.
+The shares of `MIX` are of the order of a busy network's, not measured; `kairos bench` has real traffic.
 Every tenth campaign is a pattern over time, every fifth has a condition on a feature; audiences take in one
 subscriber in twenty.
 """

@@ -240,12 +240,17 @@ def validate(files: tuple[Path, ...], cells: Path | None, subscribers: Path | No
     campaigns: list[Path] = []
     for file in files:
         kind, found = check_file(file)
+        if kind == "campaign" and (cells or subscribers):
+            # What it may name depends on the extract, so it is looked at with that alone.
+            found = []
+        campaigns += [file] if kind == "campaign" and not found else []
         problems += found
-        if not found:
+        if kind != "campaign" and not found:
             click.echo(f"{file}: a correct {kind} file")
-            campaigns += [file] if kind == "campaign" else []
-    if not problems and (len(campaigns) > 1 or cells or subscribers):
-        problems += check_campaigns_together(campaigns, cells, subscribers)
+    found = check_campaigns_together(campaigns, cells, subscribers)
+    for file in [] if found else campaigns:
+        click.echo(f"{file}: a correct campaign file")
+    problems += found
     if problems:
         raise BadInput(problems)
 

@@ -177,14 +177,17 @@ def check_file(path: Path) -> tuple[str, list[str]]:
 def check_campaigns_together(files: list[Path], cells: Path | None, subscribers: Path | None) -> list[str]:
     """What does not fit between campaign files, cell table and extract; every file is correct by itself."""
     from marketing.campaigns import read_all
+    from marketing.expressions import CATALOGUE
     from marketing.profiles import load_cells, load_extract
-    from marketing.rules import check_audiences
+    from marketing.rules import catalogue_of, check_audiences
 
     def check() -> None:
         places = load_cells(cells).names if cells is not None else ()
-        read = read_all(files, places=places, alone=len(files) == 1)
-        if subscribers is not None:
-            check_audiences(read, load_extract(subscribers))
+        extract = load_extract(subscribers) if subscribers is not None else None
+        catalogue = catalogue_of(extract) if extract is not None else CATALOGUE
+        read = read_all(files, places=places, alone=len(files) == 1, catalogue=catalogue)
+        if extract is not None:
+            check_audiences(read, extract, catalogue)
 
     return problems_of(check) if files else []
 

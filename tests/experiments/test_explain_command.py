@@ -132,3 +132,18 @@ def test_the_page_on_campaigns_is_made_from_the_tables():
     )
     for name in (*CODES, *CATALOGUE):
         assert f"\n| `{name}` | " in readme()
+
+
+def test_further_columns_of_an_extract_can_be_named_where_it_is_given(tmp_path):
+    campaign, extract = tmp_path / "c.yaml", tmp_path / "extract.csv"
+    extract.write_text("imsi,msisdn,points:int,club\n460000000000001,8613900000001,500,gold\n")
+    campaign.write_text(
+        CAMPAIGN.format(audience='profile.points > 400 && profile.club == "gold"', place="mall")
+    )
+    assert check_campaigns_together([campaign], None, extract) == []
+    (line,) = check_campaigns_together([campaign], None, None)
+    assert "no feature 'profile.points'" in line
+    campaign.write_text(CAMPAIGN.format(audience="{points: 400, club: gold}", place="mall"))
+    (line,) = check_campaigns_together([campaign], None, extract)
+    assert "nobody belongs to it" in line
+    assert 'profile.points == 400 && profile.club == "gold"' in line

@@ -2,6 +2,7 @@
 
 from marketing.campaigns.audience import as_expression
 from marketing.campaigns.campaign import Campaign, CampaignCaps, FollowUp, Group, Reply, Valid
+from marketing.campaigns.condition import using
 from marketing.campaigns.content import PLACEHOLDERS, Placeholder, template
 from marketing.campaigns.elements import AtLeast, BehaviourElement, Dwell, DwellElement, FirstElement, Step
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
@@ -40,4 +41,5 @@ __all__ = [
     "read_numbers",
     "read_targets",
     "template",
+    "using",
 ]

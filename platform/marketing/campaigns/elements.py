@@ -27,7 +27,10 @@ class AtLeast(Strict):
     """So many, and any more that come before the step after."""
 
 
-Times = Annotated[int, Field(ge=1, le=1000)] | AtLeast
+Times = Annotated[
+    Annotated[int, Field(ge=1, le=1000), Tag("number")] | Annotated[AtLeast, Tag("at_least")],
+    Discriminator(lambda value: "at_least" if isinstance(value, dict | AtLeast) else "number"),
+]
 
 
 def _count(times: int | AtLeast) -> int:

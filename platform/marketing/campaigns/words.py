@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from marketing.campaigns.campaign import Campaign
+from marketing.campaigns.condition import in_use, reads
 from marketing.campaigns.content import PLACEHOLDERS
 from marketing.campaigns.elements import AtLeast, BehaviourElement, DwellElement, Step
 from marketing.campaigns.experiment import CONTROL
 from marketing.campaigns.scene import Scene, When
-from marketing.expressions import CATALOGUE, compile_expression
 
 __all__ = ["describe", "span"]
 
@@ -209,12 +209,12 @@ def _features(campaign: Campaign) -> set[str]:
     texts = [campaign.expression] if campaign.expression else []
     if campaign.scene is not None:
         texts += [text for _, text in campaign.scene.conditions]
-    return {name for text in texts for name in compile_expression(text).reads}
+    return {name for text in texts for name in reads(text)}
 
 
 def _feature(name: str) -> str:
     bare, bracket, key = name.partition("[")
-    feature = CATALOGUE[bare]
+    feature = in_use()[bare]
     unit = f" in {feature.unit}" if feature.unit else ""
     if bracket and bare == "lists":
         return f"{key[:-1]!r} in lists: on the target list {key[:-1]}"

@@ -33,5 +33,6 @@ from marketing.rules.completions import Completions
 from marketing.rules.contradictions import check_audiences
 from marketing.rules.program import Dwell
 from marketing.rules.rules import Rules
+from marketing.rules.sources import catalogue_of
 
-__all__ = ["Completions", "Dwell", "Rules", "check_audiences"]
+__all__ = ["Completions", "Dwell", "Rules", "catalogue_of", "check_audiences"]

@@ -133,7 +133,8 @@ WRONG = [
 
 @pytest.mark.parametrize(("rest", "line", "key", "said"), WRONG, ids=[w[3][:40] for w in WRONG])
 def test_mistakes_are_said_with_line_and_key(tmp_path, rest, line, key, said):
-    (found,) = [p for p in problems(tmp_path, HEAD + rest) if said in str(p)]
+    (found,) = problems(tmp_path, HEAD + rest)
+    assert said in str(found)
     assert (found.line, found.key) == (line, key)
 
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing.campaigns import Campaign
-from marketing.expressions import Numbers, Words
+from marketing.expressions import CATALOGUE, Numbers, Type, Words
+from marketing.profiles import DECLARED
 from marketing.rules import Rules
 
 PEERS = ("", "10086", "100861", "1", "0571888", "12593139", "1" * 20)
@@ -326,3 +327,15 @@ def test_a_hundred_campaigns_take_a_bit_each_of_a_subscriber(town):
     assert rules._bits.nbytes == 13 * 10 + 8
     found = rules.match(town.batch({"t": f"{DAY} 10:00", "sub": 9, "kind": "power_on"}), np.array([9]))
     assert found.campaign.tolist() == list(range(1, 100, 2))
+
+
+def test_the_catalogue_has_every_declared_column_of_the_extract_in_its_type():
+    types = {
+        "bool": Type.BOOL,
+        "int": Type.INT,
+        "double": Type.DOUBLE,
+        "string": Type.STRING,
+        "list": Type.STRINGS,
+    }
+    told = {name: feature.type for name, feature in CATALOGUE.items() if name.startswith("profile.")}
+    assert told == {f"profile.{name}": types[column.type] for name, column in DECLARED.items()}
