@@ -42,7 +42,7 @@ def test_the_table_says_what_is_planted():
         assert set(one.contents) == suits, name
         assert set(one.title) == {"en", "zh"}
     everybody = people(*(s.name for s in SEGMENTS))
-    check_segments(table, document, everybody, frozenset(row.kind for row in PLACE_KINDS))
+    check_segments(table, document, everybody, frozenset(row.name for row in PLACE_KINDS))
 
 
 def test_everybody_of_a_segment_gets_its_features_and_nobody_else():
@@ -69,7 +69,7 @@ def test_names_that_fit_nothing_are_said_with_their_line(tmp_path):
     table, document = load_segments(path)
     with pytest.raises(ConfigError) as caught:
         check_segments(
-            table, document, people(*(s.name for s in SEGMENTS)), frozenset(row.kind for row in PLACE_KINDS)
+            table, document, people(*(s.name for s in SEGMENTS)), frozenset(row.name for row in PLACE_KINDS)
         )
     found = [(p.key, p.suggestion) for p in caught.value.problems]
     assert found == [
