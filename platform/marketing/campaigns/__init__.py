@@ -1,33 +1,40 @@
 """Campaigns: one YAML file each, checked as a whole, with every mistake named by line and key."""
 
-from marketing.campaigns.campaign import (
-    EXTRACT_FLAGS,
-    EXTRACT_LISTS,
-    EXTRACT_WORDS,
-    BehaviourElement,
-    Campaign,
-    DwellElement,
-    Group,
-    Reply,
-    Scene,
-    Target,
-    load,
-    load_all,
-    read_targets,
-)
+from marketing.campaigns.audience import as_expression
+from marketing.campaigns.campaign import Campaign, CampaignCaps, FollowUp, Group, Reply, Valid
+from marketing.campaigns.content import PLACEHOLDERS, Placeholder, template
+from marketing.campaigns.elements import AtLeast, BehaviourElement, Dwell, DwellElement, FirstElement, Step
+from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
+from marketing.campaigns.files import Target, load, load_all, read_numbers, read_targets
+from marketing.campaigns.scene import DAYS, Scene, When, Where
 
 __all__ = [
-    "EXTRACT_FLAGS",
-    "EXTRACT_LISTS",
-    "EXTRACT_WORDS",
+    "CONTROL",
+    "DAYS",
+    "HOLD_OUT",
+    "PLACEHOLDERS",
+    "AtLeast",
     "BehaviourElement",
     "Campaign",
+    "CampaignCaps",
+    "Dwell",
     "DwellElement",
+    "Experiment",
+    "FirstElement",
+    "FollowUp",
     "Group",
+    "Placeholder",
     "Reply",
     "Scene",
+    "Step",
     "Target",
+    "Valid",
+    "When",
+    "Where",
+    "as_expression",
     "load",
     "load_all",
+    "read_numbers",
     "read_targets",
+    "template",
 ]

@@ -2,97 +2,65 @@
 
 from __future__ import annotations
 
-import csv
+import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from marketing.behaviours import CODES
-from marketing.config import ConfigError, ExistingFile, Problem, Strict, read_model, suggest
+from marketing.campaigns.audience import Short, as_expression, check_short
+from marketing.campaigns.condition import Condition
+from marketing.campaigns.content import template
+from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
+from marketing.campaigns.scene import Scene
+from marketing.config import ExistingFile, Strict
 
-__all__ = [
-    "EXTRACT_FLAGS",
-    "EXTRACT_LISTS",
-    "EXTRACT_WORDS",
-    "BehaviourElement",
-    "Campaign",
-    "DwellElement",
-    "Group",
-    "Reply",
-    "Scene",
-    "Target",
-    "load",
-    "load_all",
-    "read_targets",
-]
+__all__ = ["Campaign", "CampaignCaps", "FollowUp", "Group", "Reply", "Valid"]
 
-EXTRACT_FLAGS: Final = ("often_off", "often_rejects")
-EXTRACT_WORDS: Final = ("brand", "language")
-EXTRACT_LISTS: Final = ("services",)
-"""Columns of the BOSS extract that an audience may name: yes/no, one word, several words."""
-
-Digits = Annotated[str, Field(pattern=r"^[0-9*#abc]{1,20}$")]
 Code = Annotated[str, Field(min_length=1, max_length=20)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+"""Lower-case words joined by hyphens."""
+_LIST_NAME: Final = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 
 
-class BehaviourElement(Strict):
-    """Something a subscriber did; every key given must hold."""
-
-    behaviour: str
-    """Name of a behaviour, such as power_on or call_ended."""
-    role: Literal["caller", "callee"] | None = None
-    """On which side of the call or message; absent: either."""
-    peer: list[Digits] = Field(default_factory=list)
-    """The other side's number is one of these; absent: any."""
-    place: str | None = None
-    """Name of a place of the cell table where it happened; absent: anywhere."""
-
-    @field_validator("behaviour")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in CODES:
-            near = suggest(name, list(CODES))
-            hint = f" (did you mean {near!r}?)" if near else ""
-            raise ValueError(f"expected one of {', '.join(CODES)}{hint}")
-        return name
+def _text(text: str) -> str:
+    template(text)
+    return text
 
 
-class Dwell(Strict):
-    """A stay at one place."""
-
-    place: str
-    """Name of a place of the cell table."""
-    at_least_s: float = Field(gt=0, le=30 * 86400)
-    """Seconds seen there without a break (another place, power off)."""
+Text = Annotated[str, Field(min_length=1, max_length=700), AfterValidator(_text)]
 
 
-class DwellElement(Strict):
-    """A stay that has lasted long enough; fires at the moment it does, by timer."""
-
-    dwell: Dwell
-
-
-def _element(value: Any) -> str:
-    return (
-        "dwell"
-        if (isinstance(value, dict) and "dwell" in value) or isinstance(value, DwellElement)
-        else "behaviour"
-    )
+def _targets(value: str, info: ValidationInfo) -> str:
+    if not value.endswith(".csv"):
+        if not _LIST_NAME.fullmatch(value):
+            raise ValueError("expected the name of an imported list, or a file that ends in .csv")
+        return value
+    path = Path((info.context or {}).get("folder", ".")) / value
+    if not path.is_file():
+        raise ValueError("expected a file that exists, or the name of an imported list")
+    return str(path)
 
 
-class Scene(Strict):
-    """The marketing condition: when, where, what, on which handset."""
+class Valid(Strict):
+    """Local days, in the policy's zone, on which the campaign runs."""
 
-    begin: Annotated[
-        Annotated[BehaviourElement, Tag("behaviour")] | Annotated[DwellElement, Tag("dwell")],
-        Discriminator(_element),
-    ]
-    """What starts, and here also completes, the scene."""
+    start: date | None = Field(default=None, alias="from")
+    """First day; absent: from ever."""
+    until: date | None = None
+    """Last day, included; absent: for ever."""
+
+    @model_validator(mode="after")
+    def _some_day(self) -> Valid:
+        if self.start is not None and self.until is not None and self.until < self.start:
+            raise ValueError("until is before from: no day would be left")
+        return self
 
 
 class Group(Strict):
@@ -122,31 +90,59 @@ class Reply(Strict):
         return self
 
 
+class CampaignCaps(Strict):
+    """Limits tighter than the policy's, in its own words; of two limits the tighter counts."""
+
+    per_calendar_month: int | None = Field(default=None, ge=1, le=1000)
+    """Sent only to who has had fewer contacts this month, of all campaigns together; absent: the policy's."""
+    same_campaign_days: int | None = Field(default=None, ge=1, le=3650)
+    """Local days from one contact of this campaign to the next; absent: the policy's."""
+
+
+class FollowUp(Strict):
+    """Another campaign that comes after a contact of this one."""
+
+    after_s: int = Field(ge=60, le=90 * 86400)
+    """Seconds after the contact was submitted."""
+    when: Literal["no_reply"] = "no_reply"
+    """no_reply: nothing was answered until then."""
+    campaign: Name
+    """Name of a campaign of mode follow_up."""
+
+
 class Campaign(Strict):
     """One campaign. Its name is part of every contact id and never changes while it runs."""
 
-    campaign: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
+    campaign: Name
     """Name: lower-case words joined by hyphens."""
     title: str = Field(min_length=1)
     """One line for people."""
     source: str = ""
     """What asked for it, such as J12 row 5."""
-    audience: dict[str, bool | str | list[str]] = Field(default_factory=dict)
-    """Column of the BOSS extract -> value, or list of which one is enough; all columns must hold."""
+    valid: Valid = Valid()
+    audience: Condition | Short = Field(default_factory=dict)
+    """An expression over features, or in short: column of the BOSS extract, or lists -> value, or list of
+    which one is enough; all columns must hold."""
+    targets: Annotated[str, AfterValidator(_targets)] | None = None
+    """Target list besides: an imported list, or a CSV file with the header msisdn; absent: everybody."""
     scene: Scene | None = None
     """Needed in mode trigger."""
-    mode: Literal["trigger", "group"] = "trigger"
-    """trigger: at the scene's moment. group: to a list at a set time."""
+    mode: Literal["trigger", "group", "follow_up"] = "trigger"
+    """trigger: at the scene's moment. group: to a list at a set time. follow_up: after another campaign."""
     group: Group | None = None
     """Needed in mode group."""
-    offer: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    """Name of the offer at BOSS."""
-    content: dict[Literal["zh", "en"], Annotated[str, Field(min_length=1, max_length=700)]] = Field(
-        min_length=1
-    )
-    """Text by language; the subscriber's own, else the first."""
-    originator: str = Field(pattern=r"^[0-9]{3,20}$")
-    """Sender shown; replies come back to it. One of the policy's marketing originators."""
+    output: Literal["contact", "file", "statistics"] = "contact"
+    """contact: a message. file: who was triggered goes into a file. statistics: counts only."""
+    offer: str = Field(default="", pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$", validate_default=True)
+    """Name of the offer at BOSS; needed where the output is contact."""
+    content: dict[Literal["zh", "en"], Text] = Field(default_factory=dict, validate_default=True)
+    """Text by language, with placeholders; the subscriber's own, else the first. Needed where the output is
+    contact."""
+    channels: list[Literal["sms"]] = Field(default_factory=lambda: ["sms"], min_length=1, max_length=1)  # type: ignore[arg-type]
+    """Channels, the preferred one first."""
+    originator: str = Field(default="", pattern=r"^([0-9]{3,20})?$", validate_default=True)
+    """Sender shown; replies come back to it. One of the policy's marketing originators. Needed where the
+    output is contact."""
     reply: Reply = Field(default_factory=Reply)
     priority: int = Field(default=10, ge=0, le=1000)
     """Higher goes first when several triggers fall on one instant."""
@@ -154,23 +150,16 @@ class Campaign(Strict):
     """Of one contact, for reports."""
     hold: Literal["release", "drop"] = "drop"
     """In hours that the policy holds: release when they end, or drop because the moment has gone."""
+    caps: CampaignCaps = CampaignCaps()
+    experiment: Experiment | None = None
+    follow_ups: list[FollowUp] = Field(default_factory=list, max_length=10)
+    """Campaigns that come after a contact of this one."""
 
     @field_validator("audience")
     @classmethod
-    def _columns(cls, audience: dict[str, bool | str | list[str]]) -> dict[str, bool | str | list[str]]:
-        known = (*EXTRACT_FLAGS, *EXTRACT_WORDS, *EXTRACT_LISTS)
-        for column, value in audience.items():
-            if column not in known:
-                near = suggest(column, known)
-                hint = f"; did you mean {near!r}?" if near else ""
-                raise ValueError(
-                    f"no column {column!r} in the BOSS extract; known are {', '.join(known)}{hint}"
-                )
-            if (column in EXTRACT_FLAGS) != isinstance(value, bool):
-                wanted = "true or false" if column in EXTRACT_FLAGS else "a word or a list of words"
-                raise ValueError(f"{column}: expected {wanted}")
-            if value == []:
-                raise ValueError(f"{column}: an empty list would match nobody")
+    def _columns(cls, audience: str | Short) -> str | Short:
+        if not isinstance(audience, str):
+            check_short(audience)
         return audience
 
     @model_validator(mode="after")
@@ -179,14 +168,80 @@ class Campaign(Strict):
             raise ValueError("mode trigger needs the key scene and no key group")
         if self.mode == "group" and (self.group is None or self.scene is not None):
             raise ValueError("mode group needs the key group and no key scene")
+        if self.mode == "follow_up" and (self.group is not None or self.scene is not None):
+            raise ValueError("mode follow_up has neither the key scene nor the key group")
         return self
 
+    @field_validator("offer", "content", "originator")
+    @classmethod
+    def _needed(cls, value: object, info: ValidationInfo) -> object:
+        # `output` stands before these; it is absent here where it is itself wrong.
+        if not value and info.data.get("output") == "contact":
+            raise PydanticCustomError("missing", "needed where the output is contact")
+        return value
+
+    @model_validator(mode="after")
+    def _output(self) -> Campaign:
+        if self.output != "contact":
+            senseless = [
+                key
+                for key in ("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold")
+                if key in self.model_fields_set
+            ]
+            if senseless:
+                raise ValueError(f"output {self.output} sends nothing: the key {senseless[0]} has no sense")
+            if self.mode == "follow_up":
+                raise ValueError("mode follow_up is for contacts")
+        return self
+
+    @model_validator(mode="after")
+    def _valid_days(self) -> Campaign:
+        start, until = self.valid.start, self.valid.until
+        days = self.scene.when.weekdays if self.scene is not None and self.scene.when is not None else None
+        if days is not None and start is not None and until is not None and (until - start).days < 7:
+            running = {(start + timedelta(days=n)).weekday() for n in range((until - start).days + 1)}
+            if not running & days:
+                raise ValueError("this scene can never be complete: no day of valid is in scene.when.days")
+        return self
+
+    @property
+    def expression(self) -> str:
+        """The audience as an expression; empty: everybody."""
+        return self.audience if isinstance(self.audience, str) else as_expression(self.audience)
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """Placeholders that its texts use, of `PLACEHOLDERS`."""
+        return frozenset().union(*(template(text).names for text in self.content.values()))
+
+    def valid_us(self, zone: str) -> tuple[int, int]:
+        """First instant of the campaign and the first after it, Unix us."""
+        return _span_us(self.valid.start, self.valid.until, zone)
+
+    def active(self, at_us: int, zone: str) -> bool:
+        """Whether an instant lies on one of its days in a time zone."""
+        start_us, end_us = self.valid_us(zone)
+        return start_us <= at_us < end_us
+
+    def arm(self, imsi: str) -> str:
+        """The subscriber's arm; empty without an experiment."""
+        return self.experiment.arm(imsi) if self.experiment is not None else ""
+
+    def contacts(self, arm: str) -> bool:
+        """Whether the subscribers of an arm are contacted; False: kept for comparison."""
+        return arm not in (CONTROL, HOLD_OUT)
+
     def text(self, language: str) -> str:
-        """The content for a subscriber's language; the first where it is not offered."""
+        """The content for a subscriber's language, placeholders unfilled; the first where it is lacking."""
         for name, text in self.content.items():
             if name == language:
                 return text
         return next(iter(self.content.values()))
+
+    def render(self, language: str, values: Mapping[str, object] | None = None) -> str:
+        """The text to send. `values`: placeholder -> value; what lacks or is None gets its fallback."""
+        own = {"offer": self.offer, "sender": self.originator}
+        return template(self.text(language)).fill({**(values or {}), **own})
 
     def answer(self, text: str) -> Literal["order", "stop", "other"]:
         """What a reply means."""
@@ -200,102 +255,15 @@ def _normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().strip(".!。").upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One row of a group campaign's list."""
-
-    msisdn: str
-    day: int
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -(1 << 62), 1 << 62
 
 
-def read_targets(group: Group) -> list[Target]:
-    """The list of a group campaign, in the file's order.
+@lru_cache(maxsize=1024)
+def _span_us(start: date | None, until: date | None, zone: str) -> tuple[int, int]:
+    def instant_us(day: date) -> int:
+        moment = datetime.combine(day, time(0), ZoneInfo(zone)).astimezone(UTC)
+        return (moment - _EPOCH) // timedelta(microseconds=1)
 
-    Raises:
-        ConfigError: with every bad row (the first hundred).
-    """
-    targets: list[Target] = []
-    problems: list[Problem] = []
-    name = str(group.targets)
-    with group.targets.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        header = rows.fieldnames or []
-        if "msisdn" not in header:
-            raise ConfigError([Problem(name, 1, "", ",".join(header), "expected the header msisdn,day")])
-        for row in rows:
-            msisdn, day = (row.get("msisdn") or "").strip(), (row.get("day") or "").strip()
-            if not (msisdn.isascii() and msisdn.isdigit() and 5 <= len(msisdn) <= 15):
-                problems.append(
-                    Problem(name, rows.line_num, "msisdn", repr(msisdn), "expected 5 to 15 digits")
-                )
-            elif day and not (day.isascii() and day.isdigit() and int(day) >= 1):
-                problems.append(
-                    Problem(name, rows.line_num, "day", repr(day), "expected a day from 1, or nothing")
-                )
-            else:
-                targets.append(Target(msisdn, int(day) if day else group.day))
-    if problems:
-        raise ConfigError(problems[:100])
-    return targets
-
-
-def load(path: Path | str) -> Campaign:
-    """One campaign file.
-
-    Raises:
-        ConfigError: with every problem of the file and of its target list.
-    """
-    campaign, _ = read_model(Path(path), Campaign)
-    if campaign.group is not None:
-        read_targets(campaign.group)
-    return campaign
-
-
-def load_all(
-    paths: Sequence[Path | str], *, originators: Sequence[str] = (), places: Sequence[str] = ()
-) -> list[Campaign]:
-    """Several campaigns that run together, in the order of their names.
-
-    `originators`: prefixes the policy calls marketing; `places`: names in the cell table; empty: unchecked.
-
-    Raises:
-        ConfigError: every problem of every file, and what does not fit between them.
-    """
-    campaigns: dict[str, Campaign] = {}
-    files: dict[str, str] = {}
-    senders: dict[str, str] = {}
-    problems: list[Problem] = []
-    for path in map(Path, paths):
-        try:
-            campaign, document = read_model(path, Campaign)
-            if campaign.group is not None:
-                read_targets(campaign.group)
-        except ConfigError as error:
-            problems.extend(error.problems)
-            continue
-        name, sender = campaign.campaign, campaign.originator
-        if name in campaigns:
-            problems.append(
-                document.problem(("campaign",), name, f"a name of its own; {files[name]} has it too")
-            )
-        if sender in senders:
-            expected = f"a sender of its own, or replies cannot be told apart; {senders[sender]} has it too"
-            problems.append(document.problem(("originator",), sender, expected))
-        if originators and not sender.startswith(tuple(originators)):
-            prefixes = ", ".join(originators)
-            expected = f"a sender that begins with one of the policy's marketing_originators: {prefixes}"
-            problems.append(document.problem(("originator",), sender, expected))
-        begin = campaign.scene.begin if campaign.scene else None
-        place = begin.dwell.place if isinstance(begin, DwellElement) else begin.place if begin else None
-        if places and place is not None and place not in places:
-            at = (
-                ("scene", "begin", "dwell", "place")
-                if isinstance(begin, DwellElement)
-                else ("scene", "begin", "place")
-            )
-            expected = f"a place of the cell table: {', '.join(sorted(set(places)))}"
-            problems.append(document.problem(at, place, expected, suggest(place, places)))
-        campaigns[name], files[name], senders[sender] = campaign, str(path), name
-    if problems:
-        raise ConfigError(problems)
-    return [campaigns[name] for name in sorted(campaigns)]
+    end_us = instant_us(until + timedelta(days=1)) if until is not None and until < date.max else _LAST
+    return (instant_us(start) if start is not None else _FIRST, end_us)

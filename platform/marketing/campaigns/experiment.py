@@ -1,0 +1,66 @@
+"""The experiment of a campaign: who belongs to which arm, for ever, by a keyed hash of the subscriber."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import accumulate
+from typing import Annotated, Final
+
+from pydantic import Field, model_validator
+
+from marketing.config import Strict
+
+__all__ = ["CONTROL", "HOLD_OUT", "Experiment"]
+
+CONTROL: Final = "control"
+"""The arm that is not contacted."""
+HOLD_OUT: Final = "hold_out"
+"""Not an arm: kept out before the arms are dealt, and not contacted."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+_WHOLE: Final = 1 << 64
+
+
+class Experiment(Strict):
+    """Which subscribers are contacted and which are kept for comparison.
+
+    Whoever triggers belongs to one arm by a hash of salt and IMSI: the same arm at every trigger, whatever
+    the machine, order or number of workers. Campaigns with one salt deal alike; other salts independently.
+    """
+
+    arms: dict[Name, Share] = Field(min_length=1, max_length=20)
+    """Arm -> share; they sum to 1. The arm named control is not contacted, every other one is."""
+    salt: str = Field(min_length=1, max_length=64)
+    """Key of the hash. A new salt deals anew."""
+    hold_out: float = Field(default=0.0, ge=0, lt=1)
+    """Share of subscribers kept out beforehand: the same people in every campaign with this salt."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Experiment:
+        total = sum(self.arms.values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the shares of the arms sum to {total:g}, expected 1")
+        if HOLD_OUT in self.arms:
+            raise ValueError("hold_out is a key of its own, not an arm")
+        if set(self.arms) == {CONTROL}:
+            raise ValueError("with control alone nobody would ever be contacted")
+        return self
+
+    def arm(self, imsi: str) -> str:
+        """The arm of a subscriber, or hold_out."""
+        if _part(self.salt, HOLD_OUT, imsi) < round(self.hold_out * _WHOLE):
+            return HOLD_OUT
+        drawn = _part(self.salt, "arms", imsi)
+        for name, bound in zip(self.arms, accumulate(self.arms.values()), strict=True):
+            if drawn < round(bound * _WHOLE):
+                return name
+        return name  # the last, where the shares sum to a hair less than 1
+
+
+def _part(salt: str, purpose: str, imsi: str) -> int:
+    """Uniform in [0, 2^64); BLAKE2b keyed with the salt (RFC 7693)."""
+    made = hashlib.blake2b(
+        f"{purpose}|{imsi}".encode("ascii"), digest_size=8, key=hashlib.sha256(salt.encode()).digest()
+    )
+    return int.from_bytes(made.digest(), "big")

@@ -1,0 +1,189 @@
+"""Campaign files read and checked: each by itself, then all that run together against each other."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marketing.campaigns.campaign import Campaign, Group
+from marketing.config import ConfigError, Document, Problem, read_model, suggest
+
+__all__ = ["Target", "load", "load_all", "read_numbers", "read_targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row of a group campaign's list."""
+
+    msisdn: str
+    day: int
+
+
+def read_targets(group: Group) -> list[Target]:
+    """The list of a group campaign, in the file's order.
+
+    Raises:
+        ConfigError: with every bad row (the first hundred).
+    """
+    targets: list[Target] = []
+    problems: list[Problem] = []
+    name = str(group.targets)
+    with group.targets.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        header = rows.fieldnames or []
+        if "msisdn" not in header:
+            raise ConfigError([Problem(name, 1, "", ",".join(header), "expected the header msisdn,day")])
+        for row in rows:
+            msisdn, day = (row.get("msisdn") or "").strip(), (row.get("day") or "").strip()
+            if not _is_number(msisdn):
+                problems.append(
+                    Problem(name, rows.line_num, "msisdn", repr(msisdn), "expected 5 to 15 digits")
+                )
+            elif day and not (day.isascii() and day.isdigit() and int(day) >= 1):
+                problems.append(
+                    Problem(name, rows.line_num, "day", repr(day), "expected a day from 1, or nothing")
+                )
+            else:
+                targets.append(Target(msisdn, int(day) if day else group.day))
+    if problems:
+        raise ConfigError(problems[:100])
+    return targets
+
+
+def read_numbers(path: Path) -> list[int]:
+    """MSISDNs of a target list: CSV with the header msisdn; other columns are left alone.
+
+    Raises:
+        ConfigError: with every bad row (the first hundred).
+    """
+    numbers: list[int] = []
+    problems: list[Problem] = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        header = rows.fieldnames or []
+        if "msisdn" not in header:
+            raise ConfigError([Problem(str(path), 1, "", ",".join(header), "expected the header msisdn")])
+        for row in rows:
+            msisdn = (row.get("msisdn") or "").strip()
+            if _is_number(msisdn):
+                numbers.append(int(msisdn))
+            elif len(problems) < 100:
+                wrong = Problem(str(path), rows.line_num, "msisdn", repr(msisdn), "expected 5 to 15 digits")
+                problems.append(wrong)
+    if problems:
+        raise ConfigError(problems)
+    return numbers
+
+
+def _is_number(msisdn: str) -> bool:
+    return msisdn.isascii() and msisdn.isdigit() and 5 <= len(msisdn) <= 15
+
+
+def load(path: Path | str) -> Campaign:
+    """One campaign file.
+
+    Raises:
+        ConfigError: with every problem of the file and of its target list.
+    """
+    return _read(Path(path))[0]
+
+
+def _read(path: Path) -> tuple[Campaign, Document]:
+    campaign, document = read_model(path, Campaign)
+    if campaign.group is not None:
+        read_targets(campaign.group)
+    if campaign.targets is not None and campaign.targets.endswith(".csv"):
+        read_numbers(Path(campaign.targets))
+    return campaign, document
+
+
+@dataclass(slots=True)
+class _Together:
+    """Campaigns that run together, and what does not fit between them."""
+
+    originators: Sequence[str]
+    places: Sequence[str]
+    files: dict[str, tuple[Campaign, Document]] = field(default_factory=dict)
+    senders: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, campaign: Campaign, document: Document) -> None:
+        name, sender = campaign.campaign, campaign.originator
+        if name in self.files:
+            other = self.files[name][1].path
+            self.problems.append(
+                document.problem(("campaign",), name, f"a name of its own; {other} has it too")
+            )
+        if sender and sender in self.senders:
+            other_name = self.senders[sender]
+            expected = f"a sender of its own, or replies cannot be told apart; {other_name} has it too"
+            self.problems.append(document.problem(("originator",), sender, expected))
+        if sender and self.originators and not sender.startswith(tuple(self.originators)):
+            prefixes = ", ".join(self.originators)
+            expected = f"a sender that begins with one of the policy's marketing_originators: {prefixes}"
+            self.problems.append(document.problem(("originator",), sender, expected))
+        for path, place in campaign.scene.places if self.places and campaign.scene else ():
+            if place not in self.places:
+                expected = f"a place of the cell table: {', '.join(sorted(set(self.places)))}"
+                near = suggest(place, self.places)
+                self.problems.append(document.problem(("scene", *path), place, expected, near))
+        self.files[name] = (campaign, document)
+        self.senders[sender] = name
+
+    def follow_ups(self) -> None:
+        """Every follow-up is a campaign of mode follow_up, and no chain comes back to its start."""
+        after = {name: [f.campaign for f in c.follow_ups] for name, (c, _) in self.files.items()}
+        for name, (campaign, document) in self.files.items():
+            for i, follow_up in enumerate(campaign.follow_ups):
+                at = ("follow_ups", i, "campaign")
+                other = self.files.get(follow_up.campaign)
+                if other is None:
+                    near = suggest(follow_up.campaign, list(self.files))
+                    expected = "the name of a campaign that runs beside this one"
+                    self.problems.append(document.problem(at, follow_up.campaign, expected, near))
+                elif other[0].mode != "follow_up":
+                    expected = f"a campaign of mode follow_up; this one has mode {other[0].mode}"
+                    self.problems.append(document.problem(at, follow_up.campaign, expected))
+                elif name in _reached(after, follow_up.campaign):
+                    expected = "no way back: follow-ups would go round for ever"
+                    self.problems.append(document.problem(at, follow_up.campaign, expected))
+
+
+def _reached(after: Mapping[str, Sequence[str]], start: str) -> set[str]:
+    found, open_ = set(), [start]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found.add(name)
+            open_ += after.get(name, ())
+    return found
+
+
+def load_all(
+    paths: Sequence[Path | str],
+    *,
+    originators: Sequence[str] = (),
+    places: Sequence[str] = (),
+    alone: bool = False,
+) -> list[Campaign]:
+    """Several campaigns that run together, in the order of their names.
+
+    `originators`: prefixes the policy calls marketing; `places`: names in the cell table; empty: unchecked.
+    `alone`: files looked at one by one, so that follow-ups may name campaigns that are not here.
+
+    Raises:
+        ConfigError: every problem of every file, and what does not fit between them.
+    """
+    together = _Together(originators, places)
+    for path in map(Path, paths):
+        try:
+            together.add(*_read(path))
+        except ConfigError as error:
+            together.problems.extend(error.problems)
+    if not alone and not together.problems:
+        together.follow_ups()
+    if together.problems:
+        raise ConfigError(together.problems)
+    return [together.files[name][0] for name in sorted(together.files)]
