@@ -45,8 +45,8 @@ class Feature:
     """Empty where the type says it all."""
     meaning: str
     source: Source
-    """extract: BOSS/BI. lists: imported lists. handset: type allocation code seen on the wire, else the extract's.
-    presence, habits: dynamic features. clock: policy's local time. behaviour: the row at hand."""
+    """extract: BOSS/BI. lists: imported lists. handset: by the type allocation code last seen, else the
+    extract's. presence, habits: dynamic features. clock: policy's local time. behaviour: the row at hand."""
     static: bool = False
     """Changes only when a new extract or list is switched in."""
 
