@@ -24,6 +24,10 @@ KIND_NAMES: Final[dict[int, str]] = {
     3: "location_update",
     4: "periodic_update",
     5: "location_update_rejected",
+    6: "imei_changed",
+    7: "power_off_implicit",
+    8: "roamed_in",
+    9: "roamed_out",
     10: "call_started",
     11: "call_connected",
     12: "call_ended",
@@ -37,11 +41,17 @@ KIND_NAMES: Final[dict[int, str]] = {
     20: "sms_sent",
     21: "sms_received",
     22: "sms_failed",
+    23: "ussd_used",
+    24: "ss_used",
+    26: "handset_seen",
     30: "handover",
+    31: "cell_changed",
+    32: "area_entered",
+    33: "paging_no_response",
 }
 """Code in the records -> name."""
 
-_EXACT: Final = ("kind", "role", "imsi", "lac", "ci", "peer", "cause")
+_EXACT: Final = ("kind", "role", "imsi", "lac", "ci", "peer", "cause", "detail")
 
 
 @dataclass(frozen=True, slots=True)

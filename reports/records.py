@@ -65,6 +65,7 @@ _BEHAVIOUR: Final = (
     Column("peer", pa.string(), "digits of the other number; empty = not known"),
     Column("cause", pa.uint8(), "cause value; 0 = none"),
     Column("duration_us", pa.int64(), "since CONNECT, microseconds; 0 = none"),
+    Column("detail", pa.uint64(), "as the kind says: IMEI, SS code * 256 + operation, old LAC; 0 = none"),
     Column("corr", pa.uint32(), "correlation id of the completing message; 0 = none"),
 )
 _MOMENT: Final = (

@@ -24,6 +24,7 @@ VISIBLE: Final = np.dtype(
         ("peer", "S20"),
         ("cause", np.uint8),
         ("duration_us", np.int64),
+        ("detail", np.uint64),  # as the kind says; 0: none
         ("corr", np.uint32),
         ("act", np.int64),
         ("rule", "S24"),  # name in RULES
@@ -40,6 +41,10 @@ POWER_OFF: Final = 2
 LOCATION_UPDATE: Final = 3
 PERIODIC_UPDATE: Final = 4
 LOCATION_UPDATE_REJECTED: Final = 5
+IMEI_CHANGED: Final = 6
+POWER_OFF_IMPLICIT: Final = 7
+ROAMED_IN: Final = 8
+ROAMED_OUT: Final = 9
 CALL_STARTED: Final = 10
 CALL_CONNECTED: Final = 11
 CALL_ENDED: Final = 12
@@ -53,7 +58,13 @@ CALL_FAILED: Final = 19
 SMS_SENT: Final = 20
 SMS_RECEIVED: Final = 21
 SMS_FAILED: Final = 22
+USSD_USED: Final = 23
+SS_USED: Final = 24
+HANDSET_SEEN: Final = 26
 HANDOVER: Final = 30
+CELL_CHANGED: Final = 31
+AREA_ENTERED: Final = 32
+PAGING_NO_RESPONSE: Final = 33
 
 
 @dataclass(frozen=True, slots=True)

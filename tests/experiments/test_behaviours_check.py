@@ -18,6 +18,7 @@ def rows(*given):
         "peer": "10086",
         "cause": 0,
         "duration_us": 0,
+        "detail": 0,
         "corr": 0,
     }
     table = [{**base, **row} for row in given]
@@ -34,6 +35,7 @@ def rows(*given):
                 ("peer", pa.string()),
                 ("cause", pa.uint8()),
                 ("duration_us", pa.int64()),
+                ("detail", pa.uint64()),
                 ("corr", pa.uint32()),
             ]
         ),
@@ -58,6 +60,7 @@ def test_the_same_rows_in_another_order_are_equal():
         {"imsi": 9},
         {"lac": 2},
         {"ci": 2},
+        {"detail": 353918000000008},
         {"peer": "10010"},
         {"cause": 17},
         {"t_us": 1_000_001},
@@ -113,6 +116,7 @@ def test_a_hundred_thousand_rows_take_a_moment():
             "peer": np.full(n, "8613900000000"),
             "cause": np.zeros(n, np.uint8),
             "duration_us": np.zeros(n, np.int64),
+            "detail": np.zeros(n, np.uint64),
             "corr": np.arange(n, dtype=np.uint32),
         }
     )

@@ -3,6 +3,7 @@
 from marketing.behaviours.batch import (
     BEHAVIOUR,
     CODES,
+    DERIVED,
     NAMES,
     BehaviourBatch,
     Kind,
@@ -17,6 +18,7 @@ from marketing.behaviours.batch import (
 __all__ = [
     "BEHAVIOUR",
     "CODES",
+    "DERIVED",
     "NAMES",
     "BehaviourBatch",
     "Kind",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = [
     "BEHAVIOUR",
     "CODES",
+    "DERIVED",
     "NAMES",
     "BehaviourBatch",
     "Kind",
@@ -27,7 +28,11 @@ __all__ = [
 
 
 class Kind(IntEnum):
-    """What happened. The value is the code in the `kind` column and in the records; never renumber."""
+    """What happened. The value is the code in the `kind` column and in the records; never renumber.
+
+    Kinds in DERIVED follow from what is remembered of a subscriber (`marketing.features.presence`); the
+    correlator gives all others, each from one connection alone.
+    """
 
     POWER_ON = 1
     """Location updating of type IMSI attach, at LOCATION UPDATING ACCEPT."""
@@ -39,6 +44,14 @@ class Kind(IntEnum):
     """Periodic updating, at LOCATION UPDATING ACCEPT."""
     LOCATION_UPDATE_REJECTED = 5
     """At LOCATION UPDATING REJECT; cause = reject cause."""
+    IMEI_CHANGED = 6
+    """At HANDSET_SEEN with another IMEI than his last one; detail = the new one's 15 digits."""
+    POWER_OFF_IMPLICIT = 7
+    """Silent for longer than the implicit detach timer, dated at the whole minute at which that passed."""
+    ROAMED_IN = 8
+    """Location updating accepted, of a handset that comes from an area of another network; detail = it."""
+    ROAMED_OUT = 9
+    """Gone to another network, as his return shows, which is its time; detail = the area he returns from."""
     CALL_STARTED = 10
     """At SETUP, once for each side of a call."""
     CALL_CONNECTED = 11
@@ -65,8 +78,20 @@ class Kind(IntEnum):
     """At RP-ACK from the handset."""
     SMS_FAILED = 22
     """At RP-ERROR; cause = RP cause."""
+    USSD_USED = 23
+    """At the answer to a USSD request of the handset; peer = the code as dialled; cause = error code."""
+    SS_USED = 24
+    """At the answer to another request; detail = SS code * 256 + operation; peer = forwarded-to number."""
+    HANDSET_SEEN = 26
+    """At a message that tells the IMEI; detail = its 15 digits."""
     HANDOVER = 30
-    """At HANDOVER COMPLETE on the target leg; lac and ci are the target's."""
+    """At HANDOVER COMPLETE on the target leg or HANDOVER PERFORMED; lac and ci are the target's."""
+    CELL_CHANGED = 31
+    """At the first behaviour in another cell than his last one."""
+    AREA_ENTERED = 32
+    """At the first behaviour in another location area than his last one; detail = the old one's LAC."""
+    PAGING_NO_RESPONSE = 33
+    """A page that nobody answered in time, dated at its first PAGING; lac = where."""
 
 
 class Role(IntEnum):
@@ -78,6 +103,18 @@ class Role(IntEnum):
     CALLEE = 2
     """Callee, or receiver of a short message."""
 
+
+DERIVED: Final = frozenset(
+    {
+        Kind.IMEI_CHANGED,
+        Kind.POWER_OFF_IMPLICIT,
+        Kind.ROAMED_IN,
+        Kind.ROAMED_OUT,
+        Kind.CELL_CHANGED,
+        Kind.AREA_ENTERED,
+    }
+)
+"""Kinds that are worked out from others with what is remembered of the subscriber."""
 
 NAMES: Final[dict[int, str]] = {int(kind): kind.name.lower() for kind in Kind}
 """Kind code -> the name used in campaign files, such as `call_ended`."""
@@ -96,6 +133,7 @@ BEHAVIOUR: Final[np.dtype[np.void]] = np.dtype(
         ("peer", "S20"),  # the other side's number, digits as dialled or shown; empty = not known
         ("cause", np.uint8),  # CC cause, reject cause or RP cause; 0 = none
         ("duration_us", np.int64),  # since CONNECT, for call_ended; 0 = none
+        ("detail", np.uint64),  # as the kind says: IMEI, SS code and operation, old area; 0 = none
         ("corr", np.uint32),  # M3UA correlation id of the completing message; 0 = none
         ("received_ns", np.int64),  # monotonic, when the socket read returned
         ("decoded_ns", np.int64),  # monotonic, when its decoding and correlation had finished

@@ -152,6 +152,7 @@ cdef packed struct Behaviour:
     char peer[20]
     uint8_t cause
     int64_t duration_us
+    uint64_t detail
     uint32_t corr
     int64_t received_ns
     int64_t decoded_ns

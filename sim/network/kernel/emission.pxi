@@ -33,6 +33,7 @@ cdef packed struct VisibleRow:
     char peer[20]
     uint8_t cause
     int64_t duration_us
+    uint64_t detail
     uint32_t corr
     int64_t act
     char rule[24]

@@ -18,14 +18,15 @@ from marketing.behaviours import (
 
 def test_columns_and_codes_do_not_move():
     assert BEHAVIOUR.names == (
-        *("t_us", "imsi", "kind", "role", "lac", "ci", "peer", "cause", "duration_us", "corr"),
+        *("t_us", "imsi", "kind", "role", "lac", "ci", "peer", "cause", "duration_us", "detail", "corr"),
         *("received_ns", "decoded_ns"),
     )
-    assert BEHAVIOUR.itemsize == 71
+    assert BEHAVIOUR.itemsize == 79
     assert CODES["power_on"] == 1
     assert CODES["call_ended"] == 12
     assert CODES["sms_received"] == 21
     assert CODES["handover"] == 30
+    assert CODES["paging_no_response"] == 33
     assert NAMES[CODES["call_vacant"]] == Kind.CALL_VACANT.name.lower()
     assert len(NAMES) == len(CODES) == len(Kind)
 

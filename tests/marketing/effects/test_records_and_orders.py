@@ -52,6 +52,7 @@ def test_a_killed_process_leaves_its_journals(town, tmp_path):
         "peer",
         "cause",
         "duration_us",
+        "detail",
         "corr",
     ]
     assert behaviours["peer"].to_pylist() == ["10086", ""]
