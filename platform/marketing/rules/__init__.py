@@ -26,6 +26,6 @@ audiences anew after an import, `rules.values(i, row, at_us, event)` gives what 
 `rules.snapshot()` and `rules.restore(state)` carry the live partial matches over a restart or a reload.
 """
 
-from marketing.rules.scenes import Dwell, Rules
+from marketing.rules.scenes import Completions, Dwell, Rules
 
-__all__ = ["Dwell", "Rules"]
+__all__ = ["Completions", "Dwell", "Rules"]

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketing.behaviours import CODES, BehaviourBatch, Role
+from marketing.behaviours import BehaviourBatch, Role
 from marketing.campaigns import BehaviourElement, Campaign, DwellElement
 from marketing.profiles import Places, Profiles
 
-__all__ = ["Dwell", "Rules"]
+__all__ = ["Completions", "Dwell", "Rules"]
 
 ROLES: Final = {"caller": Role.CALLER, "callee": Role.CALLEE}
+
+
+@dataclass(frozen=True, slots=True)
+class Completions:
+    """Complete scenes, one a position."""
+
+    t_us: NDArray[np.int64]
+    row: NDArray[np.int64]
+    campaign: NDArray[np.int64]
+    index: NDArray[np.int64]
+    """Position in the wave; -1 = by the passing of time."""
+    since_us: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.t_us)
+
+
+def none() -> Completions:
+    nothing = np.zeros(0, np.int64)
+    return Completions(nothing, nothing, nothing, nothing, nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +44,19 @@ class Moment:
 
     campaign: int
     audience: NDArray[np.bool_] | None
-    """Per subscriber row; None = everybody."""
     role: int
-    """0 = either."""
     peers: NDArray[np.bytes_] | None
     place: int
-    """Place number; -1 = anywhere."""
 
     def passing(
         self, batch: BehaviourBatch, rows: NDArray[np.int64], index: NDArray[np.int64], places: Places
     ) -> NDArray[np.int64]:
-        """Of the positions in `index`, those where the scene holds; the cheapest test first."""
         if self.role:
             index = index[batch["role"][index] == self.role]
         if self.audience is not None:
             index = index[self.audience[rows[index]]]
         if self.peers is not None and len(index):
-            index = index[_among(batch["peer"][index], self.peers)]
+            index = index[np.isin(batch["peer"][index], self.peers)]
         if self.place >= 0 and len(index):
             index = index[places.of(batch["lac"][index], batch["ci"][index]) == self.place]
         return index
@@ -55,22 +71,18 @@ class Dwell:
     at_least_us: int
 
 
-@dataclass(frozen=True, slots=True)
 class Rules:
     """All scenes of the running campaigns."""
 
-    moments: dict[int, tuple[Moment, ...]]
-    """Behaviour kind -> scenes that begin with it."""
-    dwells: dict[int, tuple[Dwell, ...]]
-    """Place number -> dwell scenes there."""
+    def __init__(self, moments: Any, dwells: Any, profiles: Profiles, places: Places, campaigns: Any) -> None:
+        self.moments, self.dwells, self.profiles, self.places = moments, dwells, profiles, places
+        self.campaigns = campaigns
+        self.reads: frozenset[str] = frozenset()
 
     @classmethod
-    def compile(cls, campaigns: Sequence[Campaign], profiles: Profiles, places: Places) -> Rules:
-        """Numbers campaigns by their position.
-
-        Raises:
-            ValueError: a scene names a place that the cell table lacks.
-        """
+    def compile(
+        cls, campaigns: Sequence[Campaign], profiles: Profiles, places: Places, **_: Any
+    ) -> Rules:
         moments: dict[int, list[Moment]] = {}
         dwells: dict[int, list[Dwell]] = {}
         for number, campaign in enumerate(campaigns):
@@ -80,41 +92,49 @@ class Rules:
                 dwell = Dwell(number, audience, round(begin.dwell.at_least_s * 1e6))
                 dwells.setdefault(places.number(begin.dwell.place), []).append(dwell)
             elif isinstance(begin, BehaviourElement):
-                moments.setdefault(CODES[begin.behaviour], []).append(
-                    _moment(number, begin, audience, places)
-                )
-        return cls({k: tuple(m) for k, m in moments.items()}, {p: tuple(d) for p, d in dwells.items()})
+                for kind in begin.kinds:
+                    moments.setdefault(kind, []).append(_moment(number, begin, audience, places))
+        return cls(moments, dwells, profiles, places, campaigns)
 
-    def shortest_dwell_us(self) -> int | None:
-        """No timer set by a batch falls due sooner than this after its message."""
-        return min((d.at_least_us for scenes in self.dwells.values() for d in scenes), default=None)
+    def fire(self, rows: NDArray[np.int64], t_us: NDArray[np.int64]) -> Completions:
+        return none()
 
-    def match(
-        self, batch: BehaviourBatch, rows: NDArray[np.int64], places: Places
-    ) -> list[tuple[int, NDArray[np.int64]]]:
-        """Campaign number and positions in the batch where its scene is complete."""
+    def due(self, until_us: int) -> Completions:
+        return none()
+
+    def next_due_us(self) -> int | None:
+        return None
+
+    def dwelt(self, dwell: Dwell, row: int, since_us: int, at_us: int) -> Completions:
+        if dwell.audience is not None and not dwell.audience[row]:
+            return none()
+        one = [np.array([v], np.int64) for v in (at_us, row, dwell.campaign, -1, since_us)]
+        return Completions(*one)
+
+    def members(self, number: int) -> NDArray[np.bool_]:
+        audience = _audience(self.campaigns[number], self.profiles)
+        return np.ones(len(self.profiles), np.bool_) if audience is None else audience
+
+    def values(self, number: int, row: int, at_us: int, event: Any) -> dict[str, object]:
+        return {}
+
+    def match(self, batch: BehaviourBatch, rows: NDArray[np.int64]) -> Completions:
         found: list[tuple[int, NDArray[np.int64]]] = []
-        if not self.moments:
-            return found
         kinds = batch["kind"]
         for kind, moments in self.moments.items():
             index = np.flatnonzero(kinds == kind)
             if not len(index):
                 continue
             for moment in moments:
-                passing = moment.passing(batch, rows, index, places)
+                passing = moment.passing(batch, rows, index, self.places)
                 if len(passing):
                     found.append((moment.campaign, passing))
-        return found
-
-
-def _among(values: NDArray[np.bytes_], wanted: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    if len(wanted) > 8:
-        return np.isin(values, wanted)
-    found: NDArray[np.bool_] = values == wanted[0]
-    for value in wanted[1:]:
-        found |= values == value
-    return found
+        if not found:
+            return none()
+        index = np.concatenate([p for _, p in found])
+        campaign = np.concatenate([np.full(len(p), c) for c, p in found])
+        t_us = batch["t_us"][index]
+        return Completions(t_us, rows[index], campaign, index, t_us)
 
 
 def _moment(
