@@ -470,6 +470,14 @@ cdef class Habits:
         """Makes the present counts of people by cell the ones that are told until the next time."""
         self.crowd[:] = self.counts if counts is None else counts
 
+    def recount(self):
+        """Counts the present people by cell anew, after records were put in from outside."""
+        cdef int64_t i
+        self.counts[:] = 0
+        for i in range(self.people):
+            if self.habits[i].flags & _PRESENT:
+                self.count[self.habits[i].cell] += 1
+
     def keep_lines(self, lines):
         """Habits with other service lines: what is known of those that stay is kept."""
         twin = Habits(len(self), self.cells, lines)

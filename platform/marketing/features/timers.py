@@ -34,6 +34,10 @@ class Timers:
         """Puts one in."""
         heapq.heappush(self._heap, (timer.due_us, timer))
 
+    def all(self) -> list[Timer]:
+        """All of them, in their order."""
+        return sorted(timer for _, timer in self._heap)
+
     def next_due_us(self) -> int | None:
         """The earliest, or None."""
         return self._heap[0][0] if self._heap else None

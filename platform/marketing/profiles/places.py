@@ -23,6 +23,11 @@ class Places:
     _cells: NDArray[np.uint32]
     _place: NDArray[np.int16]
 
+    @property
+    def cells(self) -> NDArray[np.uint32]:
+        """All cells as lac x 65536 + ci, ascending."""
+        return self._cells
+
     def number(self, name: str) -> int:
         """Place number of a name.
 

@@ -111,6 +111,15 @@ class Rules:
         one = [np.array([v], np.int64) for v in (at_us, row, dwell.campaign, -1, since_us)]
         return Completions(*one)
 
+    def snapshot(self) -> Any:
+        return {}
+
+    def restore(self, state: Any) -> None:
+        pass
+
+    def switch(self, profiles: Profiles) -> None:
+        self.__init__(*(lambda r: (r.moments, r.dwells, profiles, self.places, self.campaigns))(Rules.compile(self.campaigns, profiles, self.places)))
+
     def members(self, number: int) -> NDArray[np.bool_]:
         audience = _audience(self.campaigns[number], self.profiles)
         return np.ones(len(self.profiles), np.bool_) if audience is None else audience
