@@ -7,7 +7,7 @@ Presence is as after the behaviour at hand, habits as just before it: `now.place
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, empty
 from marketing.contact import Book, Policy
+from marketing.expressions import CATALOGUE, Type
 from marketing.expressions.columns import AnyColumn, Numbers, Sets, Words
 from marketing.features import POWER_OFF, POWER_ON, Features, Stays
 from marketing.features.habits import NEW_HERE, RIDE_GAP_S, Habits
-from marketing.profiles import Column, Places, Profiles, Terminals
+from marketing.profiles import Column, Places, Profiles, Terminals, UnknownColumn
 
 __all__ = ["COLUMNS", "EngineView"]
 
@@ -36,13 +37,16 @@ WAIT_US: Final = (600_000_000, 4 * HOUR_US)
 """Waits: for so long in one cell, at least and at most."""
 WAIT_IDLE_US: Final = 300_000_000
 """And has done nothing for so long."""
-OFTEN_OFF_A_DAY: Final = 1.0
-OFTEN_REJECTS: Final = (0.3, 5)
+OFTEN_OFF_A_DAY: Final = 1.5
+"""More than the once of those who switch off every night."""
+OFTEN_REJECTS: Final = (0.25, 5)
 """Share of calls rejected, of at least so many."""
 DAYS_TO_KNOW: Final = 2
 """Days of sight before a rate by day means anything."""
 HOME_MINUTES: Final = 240
 """So much evidence for a home or a place of work."""
+PRICES: Final = ("", "low", "middle", "high")
+"""Words for the classes of price of the terminal table."""
 USUAL_TIMES: Final = 2
 """A usual hour has come so often."""
 
@@ -123,7 +127,7 @@ class EngineView:
         """
         group, _, rest = name.partition(".")
         if group == "profile":
-            return _of_column(self.profiles.column(rest), rows)
+            return _typed(name, self._extract(name, rest, rows))
         if name.startswith("lists["):
             return Numbers(self.profiles.on_list(name[6:-1], rows))
         if name.startswith("last["):
@@ -134,6 +138,14 @@ class EngineView:
         if make is None:
             raise LookupError(f"no feature {name!r}")
         return make(self, rows, at_us)
+
+    def _extract(self, name: str, column: str, rows: Rows) -> AnyColumn:
+        try:
+            return _of_column(self.profiles.column(column), rows)
+        except UnknownColumn:
+            # Known to expressions, and in this extract's schema not at all.
+            kind = CATALOGUE[name].type.value.replace("list(string)", "list")
+            return _of_column(Column.unknown(kind, len(self.profiles)), rows)  # type: ignore[arg-type]
 
     def _line(self, line: str, rows: Rows, at_us: Instants) -> Numbers:
         if line not in self.habits.lines:
@@ -147,14 +159,11 @@ class EngineView:
         known = at >= 0
         column = table.column(name)
         if not len(table):
-            return _of_column(Column.unknown(column.type, 1), np.zeros(len(rows), dtype=np.int64))
+            nothing = Column.unknown(column.type, 1)
+            return _typed(f"terminal.{name}", _of_column(nothing, np.zeros(len(rows), dtype=np.int64)))
         found = _of_column(column, np.where(known, at, 0).astype(np.int64))
         known = known if found.known is None else known & found.known
-        if isinstance(found, Numbers):
-            return Numbers(found.values, known)
-        if isinstance(found, Words):
-            return Words(found.codes, found.words, known)
-        return Sets(found.bits, found.names, known)
+        return _typed(f"terminal.{name}", replace(found, known=known))
 
     def handsets(self, rows: Rows) -> NDArray[np.int16]:
         """Row of each handset in the terminal table; -1 = not known."""
@@ -178,6 +187,17 @@ def _of_column(column: Column, rows: Rows) -> AnyColumn:
     if column.type == "int":
         return Numbers(values.astype(np.int64), known)
     return Numbers(values, known)
+
+
+def _typed(name: str, found: AnyColumn) -> AnyColumn:
+    """As the catalogue has it: whole numbers where it says double, words for the three classes of price."""
+    if not isinstance(found, Numbers) or name not in CATALOGUE:
+        return found
+    if CATALOGUE[name].type is Type.DOUBLE:
+        return Numbers(found.values.astype(np.float64), found.known)
+    if name == "terminal.price_class" and CATALOGUE[name].type is Type.STRING:
+        return Words(np.clip(found.values, 0, len(PRICES) - 1), PRICES, found.known)
+    return found
 
 
 def _since(then_s: NDArray[np.uint32], at_us: Instants) -> Numbers:
