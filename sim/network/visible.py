@@ -32,6 +32,9 @@ VISIBLE: Final = np.dtype(
 )
 """One row per visible act, in the order of the messages."""
 
+PAGE_US: Final = 10_000_000
+"""A page unanswered for so long after the last PAGING has failed: T3113 of the network (TS 44.018 11.1.2)."""
+
 NONE: Final = 0
 CALLER: Final = 1
 CALLEE: Final = 2
@@ -77,11 +80,19 @@ class Rule:
     role: int
     ladders: tuple[str, ...]
     mark: str
-    """The step of those ladders that defines the time."""
+    """The step of those ladders that defines the time, by its mark or by its message."""
     cause: bool
     """Whether the row carries the cause of the ladder."""
     clause: str
     wording: str
+    there: bool = False
+    """Whether it shows in the other cell that the ladder names, though on the same connection."""
+    peer: bool = False
+    """Whether the row carries a number though it has no role."""
+    detail: bool = False
+    """Whether the row carries the detail of the ladder."""
+    page: int = 0
+    """1: opens a page, which shows when nobody answers it by PAGE_US after; 2: answers it."""
 
 
 _MO: Final = (
@@ -99,6 +110,8 @@ _MO: Final = (
 _MT: Final = ("mt_call_answered", "mt_call_rejected", "mt_call_no_answer", "mt_call_assignment_failed")
 _MO_ANSWERED: Final = ("mo_call_answered", "mo_call_directed_retry_intra_bsc")
 _LU: Final = "TS 24.008 4.4.4.6"
+_PAGED: Final = ("paging_only", *_MT, "mt_sms", "mt_sms_failed")
+_SERVICES: Final = ("cf_register", "cf_erase", "cf_interrogate", "cw_activate")
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("attach_accepted", POWER_ON, NONE, ("lu_attach",), "accepted", False, "TS 24.008 4.4.3",
@@ -106,7 +119,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("detach", POWER_OFF, NONE, ("detach",), "detached", False, "TS 24.008 4.3.4",
          "IMSI DETACH INDICATION; a battery that dies shows nothing"),
     Rule("normal_accepted", LOCATION_UPDATE, NONE, ("lu_normal",), "accepted", False, _LU,
-         "LOCATION UPDATING ACCEPT to a request of type normal, also after power-on elsewhere"),
+         "LOCATION UPDATING ACCEPT to a request of type normal, also after power-on elsewhere; detail: the area "
+         "that the handset says it comes from, its LAC and, if it is another network's, PLMN << 16", detail=True),
     Rule("periodic_accepted", PERIODIC_UPDATE, NONE, ("lu_periodic",), "accepted", False, "TS 24.008 4.4.2",
          "LOCATION UPDATING ACCEPT to a request of type periodic"),
     Rule("update_rejected", LOCATION_UPDATE_REJECTED, NONE, ("lu_reject",), "rejected", True,
@@ -116,9 +130,11 @@ RULES: Final[tuple[Rule, ...]] = (
          "SETUP from the caller's station"),
     Rule("setup_down", CALL_STARTED, CALLEE, _MT, "started", False, "TS 24.008 5.2.2.1",
          "SETUP to the called station"),
-    Rule("connect_down", CALL_CONNECTED, CALLER, _MO_ANSWERED, "connected", False,
+    Rule("connect_down", CALL_CONNECTED, CALLER, ("mo_call_answered",), "connected", False,
          "TS 24.008 5.2.1.6",
          "CONNECT to the caller's station"),
+    Rule("connect_retried", CALL_CONNECTED, CALLER, ("mo_call_directed_retry_intra_bsc",), "connected", False,
+         "TS 48.008 3.2.1.3", "the same, in the cell that ASSIGNMENT COMPLETE names", there=True),
     Rule("connect_up", CALL_CONNECTED, CALLEE, ("mt_call_answered",), "connected", False, "TS 24.008 5.2.2.5",
          "CONNECT from the called station"),
     Rule("release_caller", CALL_ENDED, CALLER, _MO_ANSWERED, "ended", True, "TS 24.008 5.4",
@@ -155,6 +171,22 @@ RULES: Final[tuple[Rule, ...]] = (
          "TS 48.008 3.1.5.3.3", "HANDOVER COMPLETE on the target connection, tied by COMMON ID"),
     Rule("handover_msc", HANDOVER, NONE, ("mo_call_handover_inter_msc",), "handover", False,
          "TS 23.009 7.1", "the same at another MSC, tied by equal HANDOVER COMMAND octets"),
+    Rule("handover_performed", HANDOVER, NONE, ("mo_call_handover_intra_bsc",), "handover", False,
+         "TS 48.008 3.2.1.25", "HANDOVER PERFORMED with another cell than before", there=True),
+    Rule("imei_told", HANDSET_SEEN, NONE, ("lu_attach",), "handset", False,
+         "TS 24.008 9.2.11", "IDENTITY RESPONSE with the IMEI, on a connection that COMMON ID has given its IMSI",
+         detail=True),
+    Rule("ussd_answered", USSD_USED, NONE, ("ussd_query",), "ss_ok", False, "TS 24.090 6.1",
+         "the result of the handset's own request; peer: the code as dialled", peer=True),
+    Rule("ussd_refused", USSD_USED, NONE, ("ussd_refused",), "ss_failed", True, "TS 24.090 6.1",
+         "the error that answers it; cause: the error code", peer=True),
+    Rule("service_answered", SS_USED, NONE, _SERVICES, "ss_ok", False, "TS 24.080 3.6",
+         "the result of the handset's request; detail: SS code << 8 | operation, peer: the forwarded-to number",
+         peer=True, detail=True),
+    Rule("page_unanswered", PAGING_NO_RESPONSE, NONE, _PAGED, "PAGING", False, "TS 48.008 3.1.10",
+         "PAGE_US after the last PAGING of a subscriber, with no PAGING RESPONSE of his in between", page=1),
+    Rule("page_answered", PAGING_NO_RESPONSE, NONE, _PAGED, "PAGING RESPONSE", False, "TS 24.008 3.4.1",
+         "nothing: it ends the wait", page=2),
     Rule("channel_caller", CALL_FAILED, CALLER, ("mo_call_assignment_failed",), "ended", True,
          "TS 24.008 5.4.4", "DISCONNECT with cause 47 to the caller after ASSIGNMENT FAILURE"),
     Rule("channel_callee", CALL_FAILED, CALLEE, ("mt_call_assignment_failed",), "ended", True,
@@ -164,7 +196,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("lost_callee", CALL_ENDED, CALLEE, ("mt_call_radio_lost",), "cleared", True, "TS 48.008 3.2.1.20",
          "the same on the called side"),
 )  # fmt: skip
-"""The visibility rules. A ladder not named here (a page without response) shows nothing."""
+"""The visibility rules. A ladder not named here shows nothing. What follows from these rows with memory of the
+subscriber (cells changed, silence, another handset, roaming) is in `sim.network.derived`."""
 
 _INDEX: Final = {(ladder, rule.mark): i for i, rule in enumerate(RULES) for ladder in rule.ladders}
 _NO_CIRCUIT: Final = 34
@@ -175,4 +208,5 @@ def rule_of(shape: Shape, step: StepLike) -> int:
     kind = shape.kind
     if kind == "mo_call_busy" and ("cause", _NO_CIRCUIT) in shape.options:
         kind = "mo_call_congested"
-    return _INDEX.get((kind, step.mark), -1)
+    found = _INDEX.get((kind, step.mark), -1)
+    return found if found >= 0 else _INDEX.get((kind, step.name), -1)

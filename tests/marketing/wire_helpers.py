@@ -125,6 +125,9 @@ def feed(
         found.append(correlator.feed(data, offsets, rows, times))
         if expire and len(part):
             found.append(correlator.expire(int(times.max())))
+    if expire and len(messages):
+        # By then a page has been answered or has not.
+        found.append(correlator.expire(max(m.t_us for m in messages) + 11_000_000))
     found.append(correlator.flush())
     return concatenate([batch for batch in found if len(batch)])
 
@@ -141,5 +144,5 @@ def told(batch: BehaviourBatch) -> list[str]:
 
 def plain(batch: BehaviourBatch) -> list[tuple[Any, ...]]:
     """Rows without stamps and correlation ids, in one order whatever the order they came in."""
-    names = ["t_us", "imsi", "kind", "role", "lac", "ci", "peer", "cause", "duration_us"]
+    names = ["t_us", "imsi", "kind", "role", "lac", "ci", "peer", "cause", "duration_us", "detail"]
     return sorted(zip(*(batch[name].tolist() for name in names), strict=True))

@@ -109,11 +109,24 @@ cdef inline uint32_t open_connection(Core *co, uint64_t key, int64_t t) noexcept
     return at
 
 
+cdef inline bint same_request(const Connection *c, const Row *r, int64_t t) noexcept nogil:
+    """Whether a CR is a copy of the one that has just opened a connection: same handset, same cell, same moment."""
+    if t - c.last_us > COPY_US or c.lac != r.lac or c.ci != r.ci or not r.present & HAS_CELL:
+        return False
+    if r.present & HAS_IMSI:
+        return c.imsi == r.imsi
+    return r.present & HAS_TMSI and c.has & NAMED and c.tmsi == r.tmsi
+
+
 cdef inline void connection_request(Core *co, Row *r, uint64_t key, const uint8_t *user, int64_t t) noexcept nogil:
     """CR: `key` is of the opener's reference."""
     cdef uint32_t at
     if key == 0:
         co.counts[C_OVERFLOW] += 1
+        return
+    at = table_find(co, key)
+    if at != NONE and same_request(co.pool + at, r, t):
+        co.counts[C_COPIES] += 1
         return
     at = open_connection(co, key, t)
     if at == NONE:
@@ -132,6 +145,8 @@ cdef void adopt(Core *co, Row *r, uint64_t key, const uint8_t *user, int64_t t) 
         return
     co.counts[C_ADOPTED] += 1
     co.pool[at].bss_opened = co.links[link_of(key)].msc != r.dpc
+    # A call for the station needs a page, and it may have been the answer that is lost.
+    co.pool[at].has |= ANSWERS
     confirm(co, at, r, key, user, t)
 
 
@@ -197,6 +212,7 @@ cdef inline bint act_often(
         c.last_us = t
         # A LOCATION UPDATING ACCEPT will forget his last TMSI but one.
         fetch_previous(co, r.imsi)
+        c.has |= CERTAIN
         if c.imsi != r.imsi:
             learn_imsi(co, at, r.imsi)
     elif code == DO_DATA + A_CLEAR:
@@ -361,6 +377,8 @@ cdef int64_t take_block(
         i = found.rows[k]
         code = found.codes[k]
         r = row + i
+        if t_us[i] > co.pages_next_us:
+            expire_pages(co, t_us[i])
         if code == DO_REQUEST:
             connection_request(co, r, source_key(co, r, True), base + offsets[i] + r.user_offset, t_us[i])
             continue
@@ -438,10 +456,10 @@ cdef void unitdata(Core *co, Row *r, const uint8_t *m, int64_t length, int64_t t
     if r.more:
         unit_segment(co, r, m, <int>length, t)
     elif r.bssmap:
-        connectionless(co, r, m + r.user_offset)
+        connectionless(co, r, m + r.user_offset, t)
 
 
-cdef void connectionless(Core *co, Row *r, const uint8_t *user) noexcept nogil:
+cdef void connectionless(Core *co, Row *r, const uint8_t *user, int64_t t) noexcept nogil:
     """PAGING (TS 48.008 3.2.1.19) binds TMSI and IMSI; RESET (3.2.1.23) ends all connections of the pair."""
     cdef uint32_t i, size, lac, first, link
     cdef uint64_t base
@@ -461,16 +479,21 @@ cdef void connectionless(Core *co, Row *r, const uint8_t *user) noexcept nogil:
             drop(co, i)
         return
     co.links[link].msc = r.opc
-    if not (r.present & HAS_TMSI and r.present & HAS_IMSI and r.present & HAS_LIST):
+    if not (r.present & HAS_IMSI and r.present & HAS_LIST):
         return
     # TS 48.008 3.2.2.27: what stands before the LAC in each cell of the list.
+    first, size = 0, 0
     if r.discriminator == 0 or r.discriminator == 4 or r.discriminator == 8:
         first, size = 3, 7 if r.discriminator != 4 else 5
     elif r.discriminator == 1 or r.discriminator == 5 or r.discriminator == 10:
         first, size = 0, 2 if r.discriminator == 5 else 4
-    else:
-        return
     cells = user + r.list_offset + 1
+    lac = 0
+    if size and <int>r.list_offset + 1 + <int>size <= r.user_length:
+        lac = (<uint32_t>cells[first] << 8) | cells[first + 1]
+    paged(co, r, lac, t)
+    if size == 0 or not r.present & HAS_TMSI:
+        return
     for i in range(r.list_cells):
         if <int>r.list_offset + 1 + <int>((i + 1) * size) > r.user_length:
             break

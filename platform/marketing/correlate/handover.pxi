@@ -192,7 +192,12 @@ cdef void cleared(Core *co, uint32_t at, int64_t t, uint32_t corr) noexcept nogi
     cdef int i
     for i in range(2):
         if co.pool[at].calls & (1 << i):
-            finish(co, at, i, K_CALL_FAILED, 0, t, corr)
+            if co.backs[at].calls[i].ti & OF_SERVICE:
+                # A request without an answer was of no use.
+                co.backs[at].calls[i].state = 0
+                co.pool[at].calls &= <uint8_t>~(1 << i)
+            else:
+                finish(co, at, i, K_CALL_FAILED, 0, t, corr)
 
 cdef void expire_clearing(Core *co, int64_t now_us) noexcept nogil:
     cdef uint32_t i, kept = 0

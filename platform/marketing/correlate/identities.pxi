@@ -134,6 +134,9 @@ cdef void learn_imsi(Core *co, uint32_t at, uint64_t imsi) noexcept nogil:
     if c.handover & SOURCE:
         map_remove_own(&co.away_imsi, c.imsi, at)
     c.imsi = imsi
+    if c.has & ANSWERS:
+        c.has &= <uint8_t>~ANSWERS
+        page_answered(co, imsi, c.last_us)
     if c.has & NAMED:
         bind_tmsi(co, name_of(c), imsi)
     if c.has & RENAMED:
@@ -142,6 +145,13 @@ cdef void learn_imsi(Core *co, uint32_t at, uint64_t imsi) noexcept nogil:
         known(co, at, imsi)
     if c.handover & (SOURCE | TARGET):
         tie_by_imsi(co, at)
+
+
+cdef inline void told_imsi(Core *co, uint32_t at, uint64_t imsi) noexcept nogil:
+    """The IMSI itself was sent on a connection."""
+    if imsi:
+        co.pool[at].has |= CERTAIN
+        learn_imsi(co, at, imsi)
 
 
 cdef inline void map_remove_own(Map *m, uint64_t key, uint32_t at) noexcept nogil:
@@ -154,7 +164,7 @@ cdef inline void named_by_handset(Core *co, uint32_t at, const Row *r, uint32_t 
     cdef Connection *c = co.pool + at
     cdef uint64_t imsi
     if r.present & HAS_IMSI:
-        learn_imsi(co, at, r.imsi)
+        told_imsi(co, at, r.imsi)
     elif r.present & HAS_TMSI and here:
         c.tmsi = r.tmsi
         c.tmsi_lac = <uint16_t>lac
@@ -177,7 +187,7 @@ cdef inline Behaviour *emit(Core *co, uint32_t at, int kind, int role, int64_t t
     cdef Connection *c = co.pool + at
     cdef Behaviour *row = NULL
     if c.imsi == 0:
-        row = wait_for_subscriber(co, at, t)
+        row = wait_for_subscriber(co, at, kind, t)
         if row == NULL:
             co.counts[C_UNKNOWN_IDENTITY] += c.imsi == 0
     if row == NULL:

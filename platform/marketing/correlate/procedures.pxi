@@ -14,11 +14,23 @@ cdef enum:
     K_SMS_SENT = 20
     K_SMS_RECEIVED = 21
     K_SMS_FAILED = 22
+    K_USSD_USED = 23
+    K_SS_USED = 24
+    K_HANDSET_SEEN = 26
     K_HANDOVER = 30
+    K_PAGING_NO_RESPONSE = 33
 
 cdef enum:
     CALLER = 1
     CALLEE = 2
+
+# TS 24.080 3.6.2, as column `component` has them; and what tells the request of a service from a call.
+cdef enum:
+    INVOKE = 1
+    RETURN_RESULT = 2
+    RETURN_ERROR = 3
+    REJECT = 4
+    OF_SERVICE = 32
 
 # TS 24.008 10.5.3.5: location updating type (bits 2-1) -> what its acceptance means.
 cdef uint8_t *UPDATES = [K_LOCATION_UPDATE, K_PERIODIC_UPDATE, K_POWER_ON, K_LOCATION_UPDATE]
@@ -46,8 +58,11 @@ cdef enum:
     A_COMMAND           # HANDOVER COMMAND
     A_COMPLETE          # HANDOVER COMPLETE
     A_FAILED            # HANDOVER FAILURE, HANDOVER REQUIRED REJECT
+    A_ASSIGNED          # ASSIGNMENT COMPLETE that names a cell
+    A_HANDSET           # CIPHER MODE COMPLETE that tells the IMEISV
     A_LU_REQUEST
-    A_NAMED             # CM SERVICE REQUEST, CM RE-ESTABLISHMENT REQUEST, PAGING RESPONSE
+    A_NAMED             # CM SERVICE REQUEST, CM RE-ESTABLISHMENT REQUEST
+    A_ANSWER            # PAGING RESPONSE
     A_DETACH
     A_IDENTITY          # IDENTITY RESPONSE
     A_REALLOCATION
@@ -58,12 +73,13 @@ cdef enum:
     A_CONNECT
     A_RELEASE           # DISCONNECT, RELEASE, RELEASE COMPLETE
     A_SHORT             # CP-DATA
+    A_SERVICE           # REGISTER, FACILITY, RELEASE COMPLETE of a supplementary service
 
 cdef enum:
-    BSSMAP_LINE = 16
+    BSSMAP_LINE = 16    # and the next one where a cell or the handset is named
 
-# By protocol discriminator (TS 24.007 11.2.3.1.1) and message type, line 16 for BSSMAP; all others mean nothing.
-cdef uint8_t ACTION[17][256]
+# By protocol discriminator (TS 24.007 11.2.3.1.1) and message type, behind them BSSMAP; all others mean nothing.
+cdef uint8_t ACTION[18][256]
 memset(&ACTION[0][0], 0, sizeof(ACTION))
 for _pd, _code, _action in (
     # TS 48.008 3.2.2.1
@@ -72,24 +88,35 @@ for _pd, _code, _action in (
     (BSSMAP_LINE, 0x11, A_REQUIRED), (BSSMAP_LINE, 0x13, A_COMMAND), (BSSMAP_LINE, 0x14, A_COMPLETE),
     (BSSMAP_LINE, 0x16, A_FAILED), (BSSMAP_LINE, 0x1A, A_FAILED),
     # TS 24.008 10.4, TS 44.018 10.4, TS 24.011 8.1.3
-    (5, 0x08, A_LU_REQUEST), (5, 0x24, A_NAMED), (5, 0x28, A_NAMED), (6, 0x27, A_NAMED), (5, 0x01, A_DETACH),
+    (5, 0x08, A_LU_REQUEST), (5, 0x24, A_NAMED), (5, 0x28, A_NAMED), (6, 0x27, A_ANSWER), (5, 0x01, A_DETACH),
     (5, 0x19, A_IDENTITY), (5, 0x1A, A_REALLOCATION), (5, 0x02, A_LU_ACCEPT), (5, 0x04, A_LU_REJECT),
     (3, 0x05, A_SETUP), (3, 0x0E, A_SETUP), (3, 0x01, A_ALERTING), (3, 0x07, A_CONNECT),
     (3, 0x25, A_RELEASE), (3, 0x2D, A_RELEASE), (3, 0x2A, A_RELEASE), (9, 0x01, A_SHORT),
+    # TS 24.080 3.4
+    (11, 0x3B, A_SERVICE), (11, 0x3A, A_SERVICE), (11, 0x2A, A_SERVICE),
 ):
     ACTION[_pd][_code] = _action
+    if _pd == BSSMAP_LINE:
+        ACTION[BSSMAP_LINE + 1][_code] = _action
+ACTION[BSSMAP_LINE + 1][0x02] = A_ASSIGNED
+ACTION[BSSMAP_LINE + 1][0x55] = A_HANDSET
+
+
+cdef inline int line_of(const Row *r) noexcept nogil:
+    """Where ACTION has a BSSMAP message, without a branch: HAS_IMEI is bit 2 and HAS_CI bit 4."""
+    return BSSMAP_LINE + ((r.present >> 2 | r.present >> 4) & 1)
 
 
 cdef inline int action_of(const Row *r) noexcept nogil:
     """Action of a BSSAP message; 0 = it tells nothing, or there is none."""
     if r.bssmap:
-        return ACTION[BSSMAP_LINE][r.bssmap]
+        return ACTION[line_of(r)][r.bssmap]
     return ACTION[r.pd & 15][r.dtap]
 
 
 cdef inline int action_near(const Row *r) noexcept nogil:
     """The same without a branch; with a layer 3 message inside BSSMAP it may be another one, but not 0."""
-    return ACTION[BSSMAP_LINE][r.bssmap] | ACTION[r.pd & 15][r.dtap]
+    return ACTION[line_of(r)][r.bssmap] | ACTION[r.pd & 15][r.dtap]
 
 
 cdef void text_of(char *out, const uint8_t *number, int digits, int kind) noexcept nogil:
@@ -138,8 +165,10 @@ cdef inline void content(
         mobility(co, at, r, action, t)
     elif action < A_SHORT:
         call_control(co, at, r, action, uplink, t)
-    else:
+    elif action == A_SHORT:
         short_message(co, at, r, t)
+    else:
+        service(co, at, r, uplink, t)
 
 
 cdef inline void learn_side(Core *co, Connection *c, const Row *r, int way, bint from_bss) noexcept nogil:
@@ -151,20 +180,30 @@ cdef inline void learn_side(Core *co, Connection *c, const Row *r, int way, bint
 cdef inline void new_cell(Connection *c, const Row *r) noexcept nogil:
     c.lac = r.lac
     c.ci = r.ci
-    c.plmn = r.plmn
 
 
 cdef inline void management(Core *co, uint32_t at, const Row *r, int action, int way, int64_t t) noexcept nogil:
     """BSSMAP (TS 48.008 3.2.1)."""
     cdef Connection *c = co.pool + at
-    if action == A_LAYER3 or action == A_PERFORMED:
-        # The cell now serving.
-        if action == A_LAYER3:
-            learn_side(co, c, r, way, True)
+    cdef bint moved
+    if action == A_LAYER3:
+        learn_side(co, c, r, way, True)
         if r.present & HAS_CELL:
             new_cell(c, r)
+    elif action == A_PERFORMED:
+        # TS 48.008 3.2.1.25: also where only the channel has changed.
+        if r.present & HAS_CELL:
+            moved = c.ci != r.ci or c.lac != r.lac
+            new_cell(c, r)
+            if moved:
+                emit(co, at, K_HANDOVER, 0, t, r.corr)
+    elif action == A_ASSIGNED:
+        # TS 48.008 3.2.1.3: the cell, where it is not the one of before.
+        new_cell(c, r)
     elif action == A_COMMON_ID:
-        learn_imsi(co, at, r.imsi)
+        told_imsi(co, at, r.imsi)
+    elif action == A_HANDSET:
+        handset(co, at, r, t)
     elif action == A_CLEAR:
         clear_command(co, at, r, t)
     else:
@@ -211,26 +250,39 @@ cdef inline void mobility(Core *co, uint32_t at, const Row *r, int action, int64
     cdef Behaviour *row
     if action == A_LU_REQUEST:
         c.updating = r.service & 3
-        named_by_handset(co, at, r, r.lai_lac, c.plmn == 0 or r.lai_plmn == c.plmn)
+        c.old_plmn = r.lai_plmn if r.plmn and r.lai_plmn != r.plmn else 0
+        c.tmsi_lac = r.lai_lac
+        named_by_handset(co, at, r, r.lai_lac, c.old_plmn == 0)
     elif action == A_NAMED:
         named_by_handset(co, at, r, c.lac, True)
+    elif action == A_ANSWER:
+        named_by_handset(co, at, r, c.lac, True)
+        if c.imsi:
+            page_answered(co, c.imsi, t)
+        else:
+            c.has |= ANSWERS
     elif action == A_DETACH:
         named_by_handset(co, at, r, c.lac, True)
         emit(co, at, K_POWER_OFF, 0, t, r.corr)
     elif action == A_IDENTITY:
         if r.present & HAS_IMSI:
-            learn_imsi(co, at, r.imsi)
+            told_imsi(co, at, r.imsi)
+        elif r.present & HAS_IMEI:
+            handset(co, at, r, t)
     elif action == A_REALLOCATION or action == A_LU_ACCEPT:
         # The TMSI holds in the area named with it.
         if r.present & HAS_IMSI:
-            learn_imsi(co, at, r.imsi)
+            told_imsi(co, at, r.imsi)
         elif r.present & HAS_TMSI:
             rename(co, c, r.lai_lac, r.tmsi)
         elif action == A_LU_ACCEPT and c.has & (NAMED | RENAMED) == NAMED:
             # 24.008 4.4.4.6: without an identity the old TMSI is kept, in the new area.
             rename(co, c, r.lai_lac, c.tmsi)
         if action == A_LU_ACCEPT and c.updating != 255:
-            emit(co, at, UPDATES[c.updating], 0, t, r.corr)
+            row = emit(co, at, UPDATES[c.updating], 0, t, r.corr)
+            # TS 24.008 10.5.1.3, TS 23.003 4.1: LAC 0000 and FFFE stand for no valid area.
+            if row != NULL and row.kind == K_LOCATION_UPDATE and c.tmsi_lac != 0 and c.tmsi_lac != 0xFFFE:
+                row.detail = <uint64_t>c.old_plmn << 16 | c.tmsi_lac
             c.updating = 255
     elif action == A_LU_REJECT:
         if c.updating != 255:
@@ -238,6 +290,42 @@ cdef inline void mobility(Core *co, uint32_t at, const Row *r, int action, int64
             if row != NULL:
                 row.cause = r.cause
             c.updating = 255
+
+
+cdef void handset(Core *co, uint32_t at, const Row *r, int64_t t) noexcept nogil:
+    """The IMEI or IMEISV of a connection's subscriber, once, where the IMSI itself was told there."""
+    cdef Connection *c = co.pool + at
+    cdef uint64_t fourteen
+    cdef Behaviour *row
+    if c.has & (CERTAIN | HANDSET) != CERTAIN:
+        return
+    if r.imei_digits == 16:
+        # TS 23.003 6.2.2: IMEISV, two digits of software version in the place of the check digit.
+        fourteen = r.imei // 100
+    else:
+        fourteen = r.imei // 10
+    # TS 23.003 6.2.1: the last digit is sent as 0, or is the check digit. No type allocation code is 0.
+    if (
+        r.imei_digits < 15 or r.imei_digits > 16 or fourteen < 1000000
+        or r.imei_digits == 15 and r.imei % 10 != 0 and r.imei % 10 != check_digit(fourteen)
+    ):
+        co.counts[C_WRONG_IMEI] += 1
+        return
+    c.has |= HANDSET
+    row = emit(co, at, K_HANDSET_SEEN, 0, t, r.corr)
+    if row != NULL:
+        row.detail = fourteen * 10 + check_digit(fourteen)
+
+
+cdef uint64_t check_digit(uint64_t fourteen) noexcept nogil:
+    """TS 23.003 annex B: the sum of the digits, every other one doubled, is made a multiple of ten."""
+    cdef uint64_t total = 0, twice
+    cdef int i
+    for i in range(14):
+        twice = fourteen % 10 * (2 - (i & 1))
+        total += twice // 10 + twice % 10
+        fourteen //= 10
+    return (10 - total % 10) % 10
 
 
 cdef inline void rename(Core *co, Connection *c, uint16_t lac, uint32_t tmsi) noexcept nogil:
@@ -264,6 +352,9 @@ cdef inline void call_control(
         if call[i].state and call[i].ti == ti:
             slot = i
     if action == A_SETUP:
+        if slot >= 0 and call[slot].state != OVER:
+            co.counts[C_COPIES] += 1
+            return
         if slot < 0:
             slot = 0 if not c.calls & 1 else (1 if not c.calls & 2 else -1)
         if slot < 0:
@@ -319,6 +410,50 @@ cdef void finish(Core *co, uint32_t at, int slot, int kind, int cause, int64_t t
             row.duration_us = t - call.connected_us
     call.state = OVER
     co.pool[at].calls &= <uint8_t>~(1 << slot)
+
+cdef void service(Core *co, uint32_t at, const Row *r, bint uplink, int64_t t) noexcept nogil:
+    """Supplementary services outside a call, USSD (TS 24.080 2): an operation of the handset, and its answer."""
+    cdef Connection *c = co.pool + at
+    cdef Call *call = back(co, at).calls
+    cdef Behaviour *row
+    cdef int i, slot = -1
+    cdef uint8_t ti = <uint8_t>((r.ti & 7) | (0 if (r.ti < 8) == uplink else 8) | OF_SERVICE)
+    for i in range(2):
+        if c.calls & (1 << i) and call[i].ti == ti:
+            slot = i
+    if uplink and r.component == INVOKE:
+        # TS 29.002 17.5: 10-14 register to interrogate, 17 registerPassword, 59 processUnstructuredSS-Request.
+        if not (10 <= r.operation <= 14 or r.operation == 17 or r.operation == 59):
+            return
+        if slot < 0:
+            slot = 0 if not c.calls & 1 else (1 if not c.calls & 2 else -1)
+        if slot < 0:
+            co.counts[C_CALLS_DROPPED] += 1
+            return
+        call += slot
+        c.calls |= <uint8_t>(1 << slot)
+        call.state = STARTED
+        call.ti = ti
+        call.role = 0
+        call.invoke = r.invoke_id
+        call.connected_us = (<int64_t>r.ss_code << 8) | r.operation
+        text_of(call.peer, r.called, r.called_digits, 0)
+        return
+    if slot < 0:
+        return
+    call += slot
+    if not uplink and r.component > INVOKE and r.invoke_id == call.invoke:
+        row = emit_call(co, at, call, K_USSD_USED if call.connected_us & 0xFF == 59 else K_SS_USED, t, r.corr)
+        if row != NULL:
+            if row.kind == K_SS_USED:
+                row.detail = <uint64_t>call.connected_us
+            # TS 24.080 3.6.6: of a return error its code; a reject has a problem code, which no column has.
+            row.cause = r.operation if r.component == RETURN_ERROR else (255 if r.component == REJECT else 0)
+    elif r.dtap != 0x2A:
+        return
+    call.state = 0
+    c.calls &= <uint8_t>~(1 << slot)
+
 
 cdef inline void short_message(Core *co, uint32_t at, const Row *r, int64_t t) noexcept nogil:
     """RP-DATA and its answer (TS 24.011 6): the RP type tells the direction, 0, 2, 4 from the handset."""

@@ -196,4 +196,4 @@ cdef void unit_segment(Core *co, Row *r, const uint8_t *m, int length, int64_t t
         return
     co.counts[C_REASSEMBLED] += 1
     joined.user_length = unit.length
-    connectionless(co, &joined, unit.octets)
+    connectionless(co, &joined, unit.octets, t)

@@ -8,13 +8,16 @@ cdef enum:
     MAX_HELD = 65536
     MAX_WAITING = 65536
     MAX_CLEARING = 65536
+    MAX_PAGES = 65536
     MAX_PARTS = 512         # octets of a reassembled message at most; BSSAP's own length allows 258
     PART_CELLS = 4096       # messages of connections that are being put together at once
     UNIT_CELLS = 64         # the same of connectionless messages
     REASSEMBLY_US = 15000000    # Q.714 T(reass): 10 to 20 s
+    COPY_US = 1000000       # how long after a message its copy may come
     FIRST_ERROR_ABOVE_SCCP = 9
 
 cdef uint64_t ABSENT = 0xFFFFFFFFFFFFFFFFULL
+cdef int64_t NEVER = 0x7FFFFFFFFFFFFFFF
 
 # Places in `counts`; their names are COUNTERS.
 cdef enum:
@@ -39,6 +42,9 @@ cdef enum:
     C_UNKNOWN_IDENTITY
     C_CALLS_DROPPED
     C_EVICTED
+    C_COPIES
+    C_PAGES_DROPPED
+    C_WRONG_IMEI
     C_COUNT
 
 # Connection.handover
@@ -64,6 +70,9 @@ cdef enum:
     BACK = 4        # its Back has been cleared
     WAITS = 8       # behaviours wait for its subscriber
     PARTS = 16      # segments wait for the rest
+    CERTAIN = 32    # the IMSI itself was told on it, and not found by a TMSI
+    ANSWERS = 64    # it answers a page, and its subscriber is not known yet
+    HANDSET = 128   # its IMEI has been told, or may be somebody else's
 
 # Call.state
 cdef enum:
@@ -72,13 +81,14 @@ cdef enum:
     CONNECTED = 3
     OVER = 4
 
+# A call, or the request of a supplementary service: that has no role and is told apart by its `ti`.
 cdef struct Call:
-    int64_t connected_us
+    int64_t connected_us    # of a request: SS code << 8 | operation
     char peer[20]
-    uint8_t ti          # three bits, bit 4 = allocated by the network
+    uint8_t ti          # three bits, bit 4 = allocated by the network, bit 6 = of a supplementary service
     uint8_t role
     uint8_t state
-    uint8_t unused
+    uint8_t invoke      # of a request: its invoke identifier
 
 cdef struct Message:
     uint8_t peer[10]
@@ -96,8 +106,8 @@ cdef struct Connection:
     uint32_t tmsi       # that the handset gave
     uint32_t new_tmsi   # that was given to it on this connection
     uint32_t generation
-    uint32_t plmn
-    uint16_t tmsi_lac
+    uint32_t old_plmn   # of the area it came from at location updating, where it is another network's; else 0
+    uint16_t tmsi_lac   # at location updating the area it came from, TMSI or not
     uint16_t new_lac
     uint16_t lac
     uint16_t ci
@@ -184,6 +194,16 @@ cdef struct Clearing:
     uint32_t connection
     uint32_t generation
 
+# A page that waits for its answer, or an answer that may have overtaken its page.
+cdef struct Page:
+    uint64_t key        # IMSI + 1
+    int64_t until_us    # an answer's: when it came
+    int64_t received_ns
+    uint32_t corr
+    uint16_t lac
+    uint8_t answered
+    uint8_t live
+
 # Segments of a message of a connection.
 cdef struct Parts:
     uint32_t connection # + 1; 0 = free
@@ -242,12 +262,16 @@ cdef struct Core:
     uint32_t waiting_size, waiting_head, waiting_tail, waiting_count
     Clearing *clearing
     uint32_t clearing_count, clearing_size
+    Page *pages
+    Map paged           # IMSI + 1 -> number of its page
+    uint32_t pages_size, pages_head, pages_tail
+    int64_t pages_next_us
     Parts *parts
     uint32_t parts_hand, parts_live
     Unit *units
     Behaviour *out
     uint64_t out_count, out_size
-    int64_t hold_us, idle_us, releasing_us, received_ns
+    int64_t hold_us, idle_us, releasing_us, page_us, received_ns
     bint broken, replaying
     uint64_t counts[C_COUNT]
     uint32_t open_connections

@@ -18,6 +18,7 @@ class Correlator:
         max_identities: int = 8_388_608,
         idle_s: float = 21_600.0,
         releasing_s: float = 30.0,
+        page_s: float = 10.0,
     ) -> None: ...
     def feed(
         self,

@@ -19,6 +19,7 @@ from marketing.decode.columns cimport (
     HAS_CALLING,
     HAS_CELL,
     HAS_DTAP,
+    HAS_IMEI,
     HAS_IMSI,
     HAS_LAI,
     HAS_LIST,
@@ -52,6 +53,7 @@ include "state.pxi"
 include "links.pxi"
 include "identities.pxi"
 include "waiting.pxi"
+include "pages.pxi"
 include "holding.pxi"
 include "handover.pxi"
 include "procedures.pxi"
@@ -61,7 +63,7 @@ include "connections.pxi"
 COUNTERS = (
     "opened", "released", "refused", "reused", "adopted", "aged", "reset", "stale", "orphans", "overflow",
     "held", "segments", "reassembled", "reassembly_errors", "handovers", "untied", "bound", "identities_full",
-    "unknown_identity", "calls_dropped", "evicted",
+    "unknown_identity", "calls_dropped", "evicted", "copies", "pages_dropped", "wrong_imei",
 )
 
 
@@ -87,14 +89,19 @@ cdef class Correlator:
     cdef bint busy
 
     def __cinit__(self, *, int64_t hold_us=200_000, uint32_t max_connections=1 << 20,
-                  uint64_t max_identities=1 << 23, double idle_s=21_600.0, double releasing_s=30.0):
+                  uint64_t max_identities=1 << 23, double idle_s=21_600.0, double releasing_s=30.0,
+                  double page_s=10.0):
         if not 2 <= max_connections <= 1 << 26:
             raise ValueError(f"max_connections must be 2 to {1 << 26}, not {max_connections}")
-        if hold_us < 0 or idle_s <= 0 or releasing_s <= 0 or max_identities < 2:
-            raise ValueError("hold_us must not be negative; idle_s, releasing_s and max_identities must be positive")
+        if hold_us < 0 or idle_s <= 0 or releasing_s <= 0 or page_s <= 0 or max_identities < 2:
+            raise ValueError(
+                "hold_us must not be negative; idle_s, releasing_s, page_s and max_identities must be positive"
+            )
         self.co.hold_us = hold_us
         self.co.idle_us = <int64_t>(idle_s * 1e6)
         self.co.releasing_us = <int64_t>(releasing_s * 1e6)
+        self.co.page_us = <int64_t>(page_s * 1e6)
+        self.co.pages_next_us = NEVER
         self.co.max_connections = max_connections
         self.co.max_identities = max_identities
         self.co.free_head = NONE
@@ -109,6 +116,7 @@ cdef class Correlator:
             or self.co.links == NULL or table_open(&self.co, 1024) < 0
             or map_open(&self.co.names, 4096) < 0 or people_open(&self.co, 2048) < 0
             or map_open(&self.co.away_digest, 64) < 0 or map_open(&self.co.away_imsi, 64) < 0
+            or map_open(&self.co.paged, 64) < 0 or not pages_grow(&self.co)
             or map_open(&self.co.toward_digest, 64) < 0 or map_open(&self.co.toward_imsi, 64) < 0
         ):
             raise MemoryError()
@@ -131,6 +139,8 @@ cdef class Correlator:
         free(self.co.waiting)
         free(self.co.waiting_chain)
         free(self.co.clearing)
+        free(self.co.pages)
+        free(self.co.paged.slots)
         free(self.co.parts)
         free(self.co.units)
         free(self.co.out)
@@ -191,12 +201,16 @@ cdef class Correlator:
             if self.co.clearing_count:
                 expire_clearing(&self.co, now_us)
             expire_waiting(&self.co, now_us)
+            expire_pages(&self.co, now_us)
             sweep(&self.co, now_us)
         self.busy = False
         return self._take()
 
     def flush(self):
-        """Everything that still waits, at the end of the stream."""
+        """Everything that still waits, at the end of the stream; pages whose time is not over are forgotten."""
+        self._begin()
+        forget_pages(&self.co)
+        self.busy = False
         return self.expire(0x7FFFFFFFFFFFFFF)
 
     @property
@@ -224,7 +238,8 @@ cdef class Correlator:
         """Octets allocated."""
         cdef Core *co = &self.co
         cdef uint64_t slots = (
-            co.names.mask + co.away_digest.mask + co.away_imsi.mask + co.toward_digest.mask + co.toward_imsi.mask + 5
+            co.names.mask + co.away_digest.mask + co.away_imsi.mask + co.toward_digest.mask + co.toward_imsi.mask
+            + co.paged.mask + 6
         )
         return int(
             sizeof(Core) + LINK_SLOTS * sizeof(Side) + LINKS * sizeof(Link) + slots * sizeof(Slot)
@@ -232,7 +247,7 @@ cdef class Correlator:
             + co.pool_size * (sizeof(Connection) + sizeof(Back) + sizeof(Near))
             + co.held_size * (sizeof(Held) + sizeof(uint32_t))
             + co.waiting_size * sizeof(Waiting) + (CHAINS * sizeof(uint32_t) if co.waiting_chain != NULL else 0)
-            + co.clearing_size * sizeof(Clearing) + co.out_size * sizeof(Behaviour)
+            + co.clearing_size * sizeof(Clearing) + co.pages_size * sizeof(Page) + co.out_size * sizeof(Behaviour)
             + (PART_CELLS * sizeof(Parts) if co.parts != NULL else 0)
             + (UNIT_CELLS * sizeof(Unit) if co.units != NULL else 0)
         )

@@ -33,7 +33,7 @@ cdef bint waiting_grow(Core *co) noexcept nogil:
     return True
 
 
-cdef Behaviour *wait_for_subscriber(Core *co, uint32_t at, int64_t t) noexcept nogil:
+cdef Behaviour *wait_for_subscriber(Core *co, uint32_t at, int kind, int64_t t) noexcept nogil:
     """Where a row of this connection is kept until its subscriber is known; NULL where it shall not wait."""
     cdef Connection *c = co.pool + at
     cdef uint64_t name = name_of(c)
@@ -78,6 +78,10 @@ cdef Behaviour *wait_for_subscriber(Core *co, uint32_t at, int64_t t) noexcept n
         if w.next:
             cell_of(co, w.next).before = number
         chain[0] = number
+    if kind == K_POWER_OFF:
+        # TS 24.008 4.3.4: nothing follows a detach, so who is named on its reference now is somebody else.
+        w.connection = NONE
+        return &w.row
     b = back(co, at)
     w.next_here = b.waiting
     if w.next_here:
@@ -91,6 +95,9 @@ cdef void settle(Core *co, uint32_t number, uint64_t imsi) noexcept nogil:
     """Give out a row that waited, and take it out of its lists."""
     cdef Waiting *w = cell_of(co, number)
     cdef Behaviour *row
+    if imsi and w.row.role == CALLEE:
+        # Whoever is called or sent a text has answered a page.
+        page_answered(co, imsi, w.row.t_us)
     if w.name:
         if w.next:
             cell_of(co, w.next).before = w.before

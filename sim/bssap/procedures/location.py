@@ -53,7 +53,8 @@ def accept(d: Dialogue) -> tuple[Step, ...]:
     p = d.p
     if p.ask_imei:
         d.mm(False, "IDENTITY REQUEST", {"Identity type": ASK_IMEI, "Spare half octet": 0})
-        d.mm(True, "IDENTITY RESPONSE", {"Mobile identity": MobileIdentity("IMEI", p.imei)}, after_ms=200)
+        handset = {"Mobile identity": MobileIdentity("IMEI", p.imei)}
+        d.mm(True, "IDENTITY RESPONSE", handset, after_ms=200, mark="handset")
     new = p.new_tmsi if p.reallocate else None
     d.mm(
         False,

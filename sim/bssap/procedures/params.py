@@ -12,7 +12,7 @@ WAITS = ("", "alert", "ring", "talk", "talk2", "page")
 MARKS = (
     "", "started", "alerting", "connected", "ended", "accepted", "rejected", "detached",
     "sms_ok", "sms_failed", "handover", "ss_ok", "ss_failed", "refused", "aborted", "lost", "cleared",
-    "reset",
+    "reset", "handset",
 )  # fmt: skip
 IDENTITIES = ("tmsi", "imsi")
 RELEASED_BY = ("caller", "callee", "network")

@@ -42,6 +42,10 @@ cdef struct Rule:
     uint8_t kind
     uint8_t role
     bint cause
+    bint there
+    bint peer
+    bint detail
+    uint8_t page            # 1 opens one, 2 answers it
     char name[24]
 
 cdef enum:
@@ -50,6 +54,8 @@ cdef enum:
     F_LAST_VISIBLE = 4
     F_RULE = 8              # shift
     K_CALL_ENDED = 12       # of sim.network.visible
+    K_PAGING_NO_RESPONSE = 33
+    PAGE = 10_000_000       # PAGE_US there
     SLS_AT = 23
     DIGIT = 11              # bits sorted by at a time
 
@@ -151,7 +157,7 @@ cdef object window(Network net, int64_t until_us):
             visible += p.flags >> F_RULE != 0
             n += 1
     if n == 0:
-        return None
+        return (WireBatch.empty(), failed_pages(net, until_us)) if page_due(net, until_us) else None
     room = due = <Pending *>malloc(2 * n * sizeof(Pending))
     if room == NULL:
         raise MemoryError
@@ -165,7 +171,10 @@ cdef object window(Network net, int64_t until_us):
                 net.pending[left] = net.pending[i]
                 left += 1
         due = in_order(due, n, low, high)
-        found = count_off(net, due, n, visible) if net.silent else write_out(net, due, n, octets, visible)
+        if net.silent:
+            found = count_off(net, due, n, visible, until_us)
+        else:
+            found = write_out(net, due, n, octets, visible, until_us)
         net.pending_count = left
         tidy_pool(net)
         return found
@@ -196,13 +205,15 @@ cdef Pending *in_order(Pending *rows, size_t n, int64_t low, int64_t high) noexc
     return a
 
 
-cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octets, size_t visible_count):
+cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octets, size_t visible_count,
+                      int64_t until_us):
     data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>octets)
     cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(data)
     t_of, offsets_of = np.empty(n, np.int64), np.empty(n + 1, np.int64)
     sls_of, uplink_of = np.empty(n, np.uint8), np.empty(n, np.uint8)
     corr_of, act_of = np.empty(n, np.uint32), np.empty(n, np.int64)
-    visible = np.zeros(visible_count, VISIBLE)
+    cdef size_t room = visible_count + <size_t>len(net.paged), done
+    visible = np.zeros(room, VISIBLE)
     cdef int64_t[::1] t_us = t_of, offsets = offsets_of, act = act_of
     cdef uint8_t[::1] sls = sls_of, uplink = uplink_of
     cdef uint32_t[::1] corr = corr_of
@@ -211,7 +222,7 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
     cdef uint64_t at = 0
     cdef size_t i
     cdef const Pending *p
-    if visible_count:
+    if room:
         raw = visible.view(np.uint8)
         shown = <VisibleRow *>&raw[0]
     offsets[0] = 0
@@ -228,42 +239,128 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
         put32(out + at - 4, net.next_correlation)
         offsets[i + 1] = <int64_t>at
         if p.flags >> F_RULE:
-            visible_row(net, p, net.next_correlation, shown)
-            shown += 1
+            shown += show_step(net, p, net.next_correlation, shown)
         net.next_correlation += 1
-    return WireBatch(t_of, data, offsets_of, sls_of, uplink_of.view(np.bool_), corr_of, act_of), visible
+    if net.paged:
+        shown += fail_pages(net, until_us, shown)
+    done = (<uint8_t *>shown - &raw[0]) // sizeof(VisibleRow) if room else 0
+    return WireBatch(t_of, data, offsets_of, sls_of, uplink_of.view(np.bool_), corr_of, act_of), visible[:done]
 
 
-cdef object count_off(Network net, const Pending *rows, size_t n, size_t visible_count):
+cdef object count_off(Network net, const Pending *rows, size_t n, size_t visible_count, int64_t until_us):
     """As `write_out`, for messages that have no octets: each takes its number."""
     cdef uint8_t[::1] raw
     cdef VisibleRow *shown = NULL
-    cdef size_t i
-    visible = np.zeros(visible_count, VISIBLE)
-    if visible_count:
+    cdef size_t i, room = visible_count + <size_t>len(net.paged), done
+    visible = np.zeros(room, VISIBLE)
+    if room:
         raw = visible.view(np.uint8)
         shown = <VisibleRow *>&raw[0]
     for i in range(n):
         if rows[i].flags >> F_RULE:
-            visible_row(net, rows + i, net.next_correlation, shown)
-            shown += 1
+            shown += show_step(net, rows + i, net.next_correlation, shown)
         net.next_correlation += 1
-    return WireBatch.empty(), visible
+    if net.paged:
+        shown += fail_pages(net, until_us, shown)
+    done = (<uint8_t *>shown - &raw[0]) // sizeof(VisibleRow) if room else 0
+    return WireBatch.empty(), visible[:done]
+
+
+cdef int show_step(Network net, const Pending *p, uint32_t corr, VisibleRow *row) except -1:
+    """What a step shows; how many rows that is, with those of pages whose time is over."""
+    cdef const Rule *rule = net.rules + (p.flags >> F_RULE) - 1
+    cdef int count = 0
+    if net.paged:
+        count = fail_pages(net, p.t_us, row)
+        row += count
+    if rule.page == 0:
+        visible_row(net, p, corr, row)
+        return count + 1
+    count += page_step(net, net.shown + p.shown, rule, p, corr, row)
+    if p.flags & F_LAST_VISIBLE:
+        hide(net, p.shown)
+    return count
+
+
+cdef int page_step(Network net, Shown *s, const Rule *rule, const Pending *p, uint32_t corr, VisibleRow *row) except -1:
+    """PAGING, or a PAGING RESPONSE; pages that wait are kept by IMSI, in the order of their ends.
+
+    A page whose response is already under way is kept with its ladder alone, as long as nobody else waits.
+    """
+    cdef object waiting
+    if rule.page == 2:
+        net.paged.pop(s.imsi, None)
+        if s.paged_us >= 0 and p.t_us > s.paged_us + PAGE:
+            failed_page(net, s.imsi, s.paged_us + PAGE, s.paged_lac, s.paged_corr, p.act, row)
+            return 1
+        return 0
+    waiting = net.paged.pop(s.imsi, None)
+    if s.answers and waiting is None:
+        s.paged_us, s.paged_corr = p.t_us, corr
+        return 0
+    s.paged_us = -1
+    net.paged[s.imsi] = (p.t_us + PAGE, s.paged_lac, corr, p.act)
+    return 0
+
+
+cdef inline bint page_due(Network net, int64_t until_us):
+    """Whether the time of the first page is over."""
+    for first in net.paged.values():
+        return <int64_t>first[0] < until_us
+    return False
+
+
+cdef int fail_pages(Network net, int64_t until_us, VisibleRow *row) except -1:
+    """The rows of pages whose time is over; how many."""
+    cdef int count = 0
+    cdef int64_t t_us
+    while net.paged:
+        imsi = next(iter(net.paged))
+        t_us, lac, corr, act_ = net.paged[imsi]
+        if t_us >= until_us:
+            break
+        failed_page(net, imsi, t_us, lac, corr, act_, row + count)
+        del net.paged[imsi]
+        count += 1
+    return count
+
+
+cdef object failed_pages(Network net, int64_t until_us):
+    """The same as a table."""
+    cdef uint8_t[::1] raw
+    visible = np.zeros(len(net.paged), VISIBLE)
+    raw = visible.view(np.uint8)
+    return visible[: fail_pages(net, until_us, <VisibleRow *>&raw[0])]
+
+
+cdef int failed_page(Network net, uint64_t imsi, int64_t t_us, uint16_t lac, uint32_t corr, int64_t act_,
+                     VisibleRow *row) except -1:
+    memset(row, 0, sizeof(VisibleRow))
+    row.t_us = t_us + net.epoch_unix_us
+    row.imsi = imsi
+    row.kind = K_PAGING_NO_RESPONSE
+    row.lac = lac
+    row.corr = corr
+    row.act = act_
+    memcpy(row.rule, net.rules[net.page_rule].name, 24)
+    return 0
 
 
 cdef void visible_row(Network net, const Pending *p, uint32_t corr, VisibleRow *row) noexcept:
     cdef Shown *s = net.shown + p.shown
     cdef const Rule *rule = net.rules + (p.flags >> F_RULE) - 1
-    cdef int32_t cell = s.cell2 if p.flags & F_SECOND_LEG else s.cell
+    cdef int32_t cell = s.cell2 if p.flags & F_SECOND_LEG or rule.there else s.cell
     row.t_us = p.t_us + net.epoch_unix_us
     row.imsi = s.imsi
     row.kind = rule.kind
     row.role = rule.role
     row.lac = <uint16_t>net.lac[cell]
     row.ci = <uint16_t>net.ci[cell]
-    if rule.role:
+    if rule.role or rule.peer:
         memcpy(row.peer, s.peer.digits, 20)
     row.cause = s.cause if rule.cause else 0
+    if rule.detail:
+        row.detail = s.detail
     if rule.kind == K_CALL_ENDED:
         row.duration_us = p.t_us - s.connected_us
     row.corr = corr

@@ -150,6 +150,7 @@ cdef struct Facts:
     int32_t cell2           # the other cell that is named, -1 none
     bint identified, speech, fresh_keys
     uint8_t cause
+    uint64_t detail         # of what it shows
     Number peer
     const uint8_t *tpdu
     int32_t tpdu_length
@@ -170,6 +171,11 @@ cdef struct Shown:
     int32_t cell2
     Number peer
     uint8_t cause
+    bint answers            # a response to the page is among the ladder's messages
+    uint16_t paged_lac
+    uint32_t paged_corr
+    int64_t paged_us        # -1: that page is kept elsewhere
+    uint64_t detail
     int32_t next            # in the list of free places
 
 cdef enum:
@@ -542,5 +548,9 @@ cdef int32_t show(Network net, uint32_t sub, const Template *t, const Facts *f, 
     one.cell2 = f.cell2
     one.peer = f.peer
     one.cause = f.cause
+    one.answers = f.paged_lac < 0
+    one.paged_lac = <uint16_t>(net.lac[f.cell] if f.paged_lac < 0 else f.paged_lac)
+    one.paged_us = -1
+    one.detail = f.detail
     one.connected_us = connected_us
     return at

@@ -111,6 +111,8 @@ cdef class Network:
     cdef uint8_t *pool
     cdef uint64_t used, pool_room
     cdef Rule rules[128]
+    cdef int page_rule
+    cdef dict paged             # IMSI -> end of its page, area, correlation id, act; in the order of their ends
     cdef uint32_t next_correlation
     cdef int64_t stamp_day
     cdef uint8_t stamp[7]
@@ -155,7 +157,7 @@ cdef class Network:
         while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > DAY // 12:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
-        self.bodies, self.waiting = {}, {}
+        self.bodies, self.waiting, self.paged = {}, {}, {}
         self.key0, self.key1 = draws.key
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
@@ -167,6 +169,10 @@ cdef class Network:
             put_word(self.outcomes[i], word, 16)
         for i, rule in enumerate(RULES):
             self.rules[i].kind, self.rules[i].role, self.rules[i].cause = rule.kind, rule.role, rule.cause
+            self.rules[i].there, self.rules[i].peer, self.rules[i].detail = rule.there, rule.peer, rule.detail
+            self.rules[i].page = rule.page
+            if rule.page == 1:
+                self.page_rule = i
             put_word(self.rules[i].name, rule.name, 24)
         grow_shapes(self)
         self._lay_out(topology, seed)

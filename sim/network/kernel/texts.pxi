@@ -231,6 +231,11 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
     no_facts(net, sub, &facts)
     facts.identified = True
     facts.fresh_keys = shape.options & AUTH != 0
+    facts.detail = SERVICE_DETAILS[wish.kind]
+    facts.cause = SERVICE_CAUSES[wish.kind]
+    facts.peer = wish.peer
+    if shape.dialogue:
+        facts.peer = code_dialled(net.people.dialogue(shape.dialogue)[0].encode())
     s.last_seen_us = s.busy_until_us = begin(
         net, &leg, act(net, t_us, sub, A_SERVICE_USED, SERVICE_OUTCOMES[wish.kind], -1, &wish.peer), sub, &shape,
         &facts, words,
@@ -244,6 +249,21 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
 # By the kind of a service (sim.network.intents).
 cdef uint8_t *SERVICE_LADDERS = [USSD_QUERY, USSD_REFUSED, CF_REGISTER, CF_ERASE, CF_INTERROGATE, CW_ACTIVATE]
 cdef uint8_t *SERVICE_OUTCOMES = [O_ANSWERED, O_REFUSED, O_ACCEPTED, O_ACCEPTED, O_ACCEPTED, O_ACCEPTED]
+
+
+# SS code << 8 | operation (TS 29.002 17.7.5, 17.5), 0 of USSD; error code.
+cdef uint16_t *SERVICE_DETAILS = [0, 0, 0x210A, 0x210B, 0x210E, 0x410C]
+cdef uint8_t *SERVICE_CAUSES = [0, 36, 0, 0, 0, 0]
+
+
+cdef Number code_dialled(bytes code) except *:
+    """A USSD code as the tap can show it: up to 20 of 0-9 * #, or nothing."""
+    cdef Number out
+    memset(&out, 0, sizeof(Number))
+    if set(code) <= set(b"0123456789*#"):
+        out.n = <uint8_t>min(len(code), 20)
+        memcpy(out.digits, <const char *>code, out.n)
+    return out
 
 
 cdef inline void message_facts(Facts *f, const Shape *s, const Number *peer) noexcept:

@@ -27,11 +27,31 @@ TABLE: dict[str, list[tuple[Kind, str]]] = {
     "mo_call_abandoned": [CALL, (Kind.CALL_ABANDONED, "ended")],
     "mt_call_rejected": [CALL, (Kind.CALL_REJECTED, "ended")],
     "mt_call_no_answer": [CALL, (Kind.CALL_NO_ANSWER, "ended")],
-    "paging_only": [],
+    "paging_only": [(Kind.PAGING_NO_RESPONSE, "unanswered")],
+    "paging_failed": [(Kind.PAGING_NO_RESPONSE, "unanswered")],
     "mo_sms": [(Kind.SMS_SENT, "sms_ok")],
     "mo_sms_failed": [(Kind.SMS_FAILED, "sms_failed")],
     "mt_sms": [(Kind.SMS_RECEIVED, "sms_ok")],
     "mt_sms_failed": [(Kind.SMS_FAILED, "sms_failed")],
+    "ussd_query": [(Kind.USSD_USED, "ss_ok")],
+    "ussd_refused": [(Kind.USSD_USED, "ss_failed")],
+    "ussd_menu": [(Kind.USSD_USED, "ss_ok")],
+    "ussd_notify": [],
+    "ussd_ask": [],
+    "cf_register": [(Kind.SS_USED, "ss_ok")],
+    "cf_register_refused": [(Kind.SS_USED, "ss_failed")],
+    "cf_erase": [(Kind.SS_USED, "ss_ok")],
+    "cf_interrogate": [(Kind.SS_USED, "ss_ok")],
+    "cw_activate": [(Kind.SS_USED, "ss_ok")],
+    "mo_call_handover_intra_bsc": [CALL, (Kind.CALL_CONNECTED, "connected"), (Kind.CALL_ENDED, "ended")],
+    "mt_call_handover_intra_bsc": [CALL, (Kind.CALL_CONNECTED, "connected"), (Kind.CALL_ENDED, "ended")],
+    "mo_call_handover_inter_msc": [CALL, (Kind.CALL_CONNECTED, "connected"), (Kind.CALL_ENDED, "ended")],
+    "mt_call_handover_inter_msc": [CALL, (Kind.CALL_CONNECTED, "connected"), (Kind.CALL_ENDED, "ended")],
+    "mo_call_directed_retry_intra_bsc": [
+        CALL,
+        (Kind.CALL_CONNECTED, "connected"),
+        (Kind.CALL_ENDED, "ended"),
+    ],
 }
 CAUSES = {
     Kind.LOCATION_UPDATE_REJECTED: 11,
@@ -44,6 +64,17 @@ CAUSES = {
 }
 
 
+# TS 29.002 17.7.5, 17.5: SS code * 256 + operation. 0x21 all calls forwarded, 0x41 call waiting.
+SERVICES = {
+    "cf_register": 0x21 * 256 + 10,
+    "cf_register_refused": 0x21 * 256 + 10,
+    "cf_erase": 0x21 * 256 + 11,
+    "cf_interrogate": 0x21 * 256 + 14,
+    "cw_activate": 0x41 * 256 + 12,
+}
+ERRORS = {"ussd_refused": 36, "cf_register_refused": 17}
+
+
 def expected(messages: list[Any], kind: str, options: dict[str, Any]) -> list[tuple[Any, ...]]:
     p = Params(**options)
     at = {m.mark: m.t_us for m in messages if m.mark and m.mark != "started"}
@@ -51,10 +82,15 @@ def expected(messages: list[Any], kind: str, options: dict[str, Any]) -> list[tu
         at["started"] = next(m.t_us for m in messages if m.name == "SETUP")
     caller = kind.startswith("mo_")
     rows = []
+    at["unanswered"] = max((m.t_us for m in messages if m.name == "PAGING"), default=0) + 10_000_000
     handed = at.get("handover")
     wanted = list(TABLE[kind])
     if handed is not None:
         wanted.insert(2, (Kind.HANDOVER, "handover"))
+    if "handset" in at:
+        wanted.append((Kind.HANDSET_SEEN, "handset"))
+    if kind == "mo_call_directed_retry_intra_bsc":
+        handed = next(m.t_us for m in messages if m.name == "ASSIGNMENT COMPLETE")
     for what, mark in wanted:
         there = handed is not None and at[mark] >= handed
         role = Role.NONE
@@ -63,13 +99,25 @@ def expected(messages: list[Any], kind: str, options: dict[str, Any]) -> list[tu
             role = Role.CALLER if caller else Role.CALLEE
             peer = (p.called if caller else p.calling).encode()
         cause = CAUSES.get(what, 0)
+        detail = 0
+        if what is Kind.HANDSET_SEEN:
+            detail = int(p.imei)
+        if what is Kind.LOCATION_UPDATE:
+            detail = p.old_lac
+        if what in (Kind.USSD_USED, Kind.SS_USED):
+            cause, detail = ERRORS.get(kind, 0), SERVICES.get(kind, 0)
+            peer = b"*100#" if what is Kind.USSD_USED else b""
+            if kind.startswith("cf_register"):
+                peer = p.called.encode()
         if what is Kind.CALL_NO_ANSWER:
             cause = 16 if options.get("released_by", "caller") == "caller" else 19
         if what is Kind.SMS_FAILED:
             cause = 1 if caller else 22
         lasted = at["ended"] - at["connected"] if what is Kind.CALL_ENDED else 0
         lac, ci = (p.lac2, p.ci2) if there else (p.lac, p.ci)
-        rows.append((at[mark], int(p.imsi), int(what), int(role), lac, ci, peer, cause, lasted))
+        if what is Kind.PAGING_NO_RESPONSE:
+            ci = 0
+        rows.append((at[mark], int(p.imsi), int(what), int(role), lac, ci, peer, cause, lasted, detail))
     return sorted(rows)
 
 

@@ -87,7 +87,7 @@ def test_no_channel(settle, script, cell_of) -> None:
 def test_a_dead_battery_shows_nothing_and_costs_a_page(settle, script, cell_of) -> None:
     run = settle(script(home(cell_of(4097)), power=[(HOUR, 1, False, False)], calls=[wish(2 * HOUR, 0)]))
     assert run.kinds == ["mo_call_unreachable", "paging_only"]
-    assert run.shown(1) == []
+    assert run.shown(1) == [(33, 0, 0)]
     assert run.shown(0)[-1] == (17, 1, 20)
     assert [o for o in run.outcomes() if o[0] == 1] == [
         (1, acts.POWER_LOST, "battery"),
@@ -119,8 +119,9 @@ def test_power(settle, script, cell_of) -> None:
     power = [(HOUR, 0, False, True), (2 * HOUR, 0, True, True)]
     run = settle(script(home(cell_of(4097)), power=power))
     assert run.kinds == ["detach", "lu_attach"]
-    assert run.shown(0) == [(1, 0, 0)]  # nobody could know whose TMSI it was at the detach
-    assert run.visible["imsi"].tolist() == [0, run.imsi[0]]
+    assert run.shown(0) == [(26, 0, 0), (1, 0, 0)]  # nobody could know whose TMSI it was at the detach
+    assert run.visible["imsi"].tolist() == [0, run.imsi[0], run.imsi[0]]
+    assert run.of(0)["detail"].tolist() == [490154203237510, 0]
 
 
 def test_a_detach_is_identified_once_the_tap_knows_the_tmsi(settle, script, cell_of) -> None:
@@ -199,8 +200,8 @@ def test_a_handover_within_a_bsc_shows_in_the_cell_of_what_follows(settle, scrip
     run = settle(story)
     assert [shape.kind for shape in run.shapes[:2]] == ["mo_call_answered", "mo_call_handover_intra_bsc"]
     rows = run.of(0)
-    assert rows["kind"].tolist()[:3] == [10, 11, 12]
-    assert rows["lac"].tolist()[:3] == [4097, 4097, 4098]
+    assert rows["kind"].tolist()[:4] == [10, 11, 30, 12]
+    assert rows["lac"].tolist()[:4] == [4097, 4097, 4098, 4098]
 
 
 @pytest.mark.parametrize(
