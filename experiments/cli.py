@@ -13,6 +13,7 @@ import click
 
 from experiments.bench_compare_cli import COMMANDS
 from experiments.bench_network_cli import network_command
+from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
 from experiments.problems import BadInput, RunInvalid
 from experiments.world_cli import COMMANDS as WORLD_COMMANDS
 
@@ -76,7 +77,7 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             "run", "dry-run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode",
-            "judge",
+            "judge", "import", "export",
             "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
@@ -555,7 +556,7 @@ def fuzz(count: int, seed: int, start: int, workers: int, out: Path | None) -> N
     run_command(count, seed, start, workers, out)
 
 
-for _command in (*_BENCH.values(), *WORLD_COMMANDS):
+for _command in (*_BENCH.values(), *WORLD_COMMANDS, *IMPORT_COMMANDS):
     cli.add_command(_command)
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Document",
     "ExistingFile",
     "HttpConfig",
+    "ImportsConfig",
     "LedgerConfig",
     "NewPath",
     "PlatformConfig",
@@ -428,6 +429,23 @@ class HttpConfig(Strict):
     """0 = a free one."""
 
 
+class ImportsConfig(Strict):
+    """Where extracts and lists are imported while the platform runs."""
+
+    dir: NewPath
+    """Folder of the import store, with incoming/ to drop files into; made if absent."""
+    poll_s: float = Field(default=1.0, gt=0, le=3600)
+    """Real seconds between two looks at it."""
+    bad_share: float = Field(default=0.01, ge=0, le=1)
+    """A file with a greater share of bad rows is refused whole."""
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    """Of CSV files; GBK is part of gb18030."""
+    token_file: ExistingFile | None = None
+    """Holds the token that imports by HTTP must give; null: no imports by HTTP."""
+    largest_mb: int = Field(default=4096, ge=1)
+    """Greatest upload, MiB."""
+
+
 class LedgerConfig(Strict):
     """The contact ledger's database."""
 
@@ -459,6 +477,12 @@ class PlatformConfig(Strict):
     """CSV with lac, ci, place, kind; place may be empty."""
     terminals: ExistingFile | None = None
     """Terminal table by TAC: CSV or Parquet with tac (or tac_from, tac_to), model, maker, what it can do."""
+    lists: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)], ExistingFile] = (
+        Field(default_factory=dict)
+    )
+    """Target lists by name: CSV or Parquet with msisdn."""
+    imports: ImportsConfig | None = None
+    """null: nothing is imported while it runs."""
     campaigns: list[ExistingFile] = Field(default_factory=list)
     """Campaign files; none: watch only."""
     policy: ExistingFile

@@ -132,7 +132,8 @@ def tac_table(path: str | Path) -> None:
         for model, one in enumerate(TERMINALS):
             codes = (f"{code:08d}" for code in tac_range(model))
             can = ("true" if getattr(one, name) else "false" for name in abilities)
-            rows.writerow([*codes, one.maker, one.model, *can, one.price_class, one.year])
+            price = ("low", "middle", "high")[one.price_class - 1]
+            rows.writerow([*codes, one.maker, one.model, *can, price, one.year])
 
 
 def _within_class(price: int, since: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:

@@ -53,9 +53,11 @@ def test_nobody_but_customers_is_eligible_or_in_the_file(tmp_path):
     assert terminals.of_profiles(people).min() >= 0
     models = terminals.rows(tac_of_imei(world.population.imei[customers]))
     assert np.array_equal(models, world.population.terminal[customers])
-    for name in ("gprs", "edge", "wap", "mms", "java", "price_class", "year"):
+    for name in ("gprs", "edge", "wap", "mms", "java", "year"):
         wanted = [getattr(TERMINALS[model], name) for model in models.tolist()]
         assert terminals.column(name).values[models].tolist() == wanted, name
+    prices = [terminals.column("price_class").value(model) for model in models.tolist()]
+    assert prices == [("", "low", "middle", "high")[TERMINALS[m].price_class] for m in models.tolist()]
     boss = boss_of(extract)
     assert boss.customer(extract["msisdn"][customers[0]]).imsi == extract["imsi"][customers[0]]
     stranger = next(i for i in range(world.n) if not extract["customer"][i])

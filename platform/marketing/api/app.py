@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from marketing.api.uploads import Uploads
+
 __all__ = ["HealthView", "make_app"]
 
 
@@ -24,8 +26,10 @@ class HealthView(TypedDict):
     campaigns: list[str]
 
 
-def make_app(health: Callable[[], HealthView], metrics: Callable[[], bytes]) -> FastAPI:
-    """Both callables are asked on the HTTP thread and must only read."""
+def make_app(
+    health: Callable[[], HealthView], metrics: Callable[[], bytes], uploads: Uploads | None = None
+) -> FastAPI:
+    """Both callables are asked on the HTTP thread and must only read. `uploads`: imports by HTTP."""
     from fastapi import FastAPI, Response
     from fastapi.responses import JSONResponse
 
@@ -40,4 +44,8 @@ def make_app(health: Callable[[], HealthView], metrics: Callable[[], bytes]) -> 
     def _metrics() -> Response:
         return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    if uploads is not None:
+        from marketing.api.uploads import router
+
+        app.include_router(router(uploads))
     return app

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from marketing.config import suggest
-from marketing.profiles.cells import Builder, digits, type_of_arrow
+from marketing.profiles.cells import Builder, digits, some_cells, type_of_arrow
 from marketing.profiles.columns import Column, TooManyWords
 from marketing.profiles.extract import Profiles
 from marketing.profiles.reading import Block, Table, Unusable
@@ -151,7 +151,7 @@ class Assembly:
     def _refuse(self, block: Block, column: str, name: str, expected: str, bad: NDArray[np.bool_]) -> None:
         at = np.flatnonzero(bad)
         if len(at):
-            some = block.cells[column].take(pa.array(at[: self.errors.limit])).to_pylist()
+            some = some_cells(block.cells[column], at[: self.errors.limit])
             self.errors.add(name, expected, block.rows[at], some)
 
     def _once(

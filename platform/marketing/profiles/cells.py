@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marketing.profiles.columns import MOST_LIST_WORDS, MOST_WORDS, Column, Words, narrow
 from marketing.profiles.schema import Declared, Type
 
-__all__ = ["EXPECTED", "Builder", "Cells", "as_text", "digits", "type_of_arrow"]
+__all__ = ["EXPECTED", "Builder", "Cells", "as_text", "digits", "some_cells", "type_of_arrow"]
 
 LONGEST_WORD: Final = 200
 """Characters of a word, or of the joined words of a list in CSV times eight."""
@@ -65,12 +65,24 @@ def type_of_arrow(kind: pa.DataType) -> Type | None:
     return None
 
 
+def some_cells(cells: pa.Array, at: NDArray[np.int64]) -> list[Any]:
+    """A few cells as plain values, to be shown."""
+    some = cells.take(pa.array(at))
+    if pa.types.is_dictionary(some.type):
+        some = some.dictionary_decode()
+    if pa.types.is_list(some.type) or pa.types.is_large_list(some.type):
+        return ["a list"] * len(some)
+    return list(some.cast(pa.binary()).to_pylist() if pa.types.is_string(some.type) else some.to_pylist())
+
+
 def as_text(cells: pa.Array) -> tuple[pa.Array, Flags]:
-    """Cells as trimmed text, null where empty, and which are no UTF-8; other types as Arrow writes them."""
+    """Cells as trimmed text, null where empty or bad, and which are no UTF-8; other types as Arrow writes them."""
     n = len(cells)
     bad = np.zeros(n, dtype=np.bool_)
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
+    if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+        cells = cells.cast(pa.binary())  # a damaged Parquet file holds octets that are no text
     if pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type):
         try:
             text = cells.cast(pa.string())
@@ -80,7 +92,10 @@ def as_text(cells: pa.Array) -> tuple[pa.Array, Flags]:
     else:
         text = cells.cast(pa.string())
     text = pc.utf8_trim_whitespace(text)
+    bad |= _flags(pc.match_substring(text, "\ufffd"))  # what could not be read when it was text of a file
     empty = pc.fill_null(pc.equal(text, ""), True)
+    if bad.any():
+        empty = pc.or_(empty, pa.array(bad))
     return pc.if_else(empty, pa.scalar(None, pa.string()), text), bad
 
 
@@ -131,12 +146,12 @@ def _ints(cells: pa.Array) -> Cells:
         present = _flags(pc.is_valid(cells)) & ~np.isnan(values)  # a tool's null in a column of numbers
         whole = present & (np.floor(values) == values) & (np.abs(values) < 2.0**53)
         return Cells(np.where(whole, values, 0.0).astype(np.int64), whole, present & ~whole)
-    if pa.types.is_uint64(kind):
-        cells = cells.cast(pa.string())
-    elif pa.types.is_integer(kind):
-        whole = _flags(pc.is_valid(cells))
-        values = pc.fill_null(cells, 0).to_numpy(zero_copy_only=False).astype(np.int64)
-        return Cells(values, whole, np.zeros(len(cells), dtype=np.bool_))
+    if pa.types.is_integer(kind):
+        present = _flags(pc.is_valid(cells))
+        values = pc.fill_null(cells, 0).to_numpy(zero_copy_only=False)
+        too_large = values > np.iinfo(np.int64).max  # of an unsigned type
+        known = present & ~too_large
+        return Cells(np.where(known, values, 0).astype(np.int64), known, present & too_large)
     return _numbers(*as_text(cells), _INT, pa.int64())
 
 

@@ -89,6 +89,15 @@ def clean_blocks(file: BinaryIO, encoding: str = "utf-8") -> Iterator[Lines]:
 
 
 def _cleaned(data: bytes, first: int) -> Lines:
+    if b"\r" in data:
+        # Only a newline ends a line, with or without a carriage return before it.
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    if not data.isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            # The mark of what could not be read makes a cell bad; all before and behind it stays.
+            data = data.decode("utf-8", "replace").encode("utf-8")
     octets = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero(octets == 10)
     begins = np.concatenate((np.zeros(1, dtype=ends.dtype), ends[:-1] + 1))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from marketing.config import ConfigError, Problem, suggest
 from marketing.profiles.assembly import MSISDN
-from marketing.profiles.cells import as_text, digits
+from marketing.profiles.cells import as_text, digits, some_cells
 from marketing.profiles.loading import Loaded, reading
 from marketing.profiles.reading import Block, Table, Unusable, open_table
 
@@ -158,7 +158,7 @@ def _numbers(block: Block, loaded: Loaded) -> tuple[NDArray[np.uint64], NDArray[
 def _refuse(block: Block, column: str, expected: str, bad: NDArray[np.bool_], loaded: Loaded) -> None:
     at = np.flatnonzero(bad)
     if len(at):
-        some = block.cells[column].take(pa.array(at[: loaded.errors.limit])).to_pylist()
+        some = some_cells(block.cells[column], at[: loaded.errors.limit])
         loaded.errors.add(column, expected, block.rows[at], some)
 
 

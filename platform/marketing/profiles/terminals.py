@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from marketing.config import ConfigError, Problem
-from marketing.profiles.cells import Builder, digits
+from marketing.profiles.cells import Builder, digits, some_cells
 from marketing.profiles.columns import Column, TooManyWords
 from marketing.profiles.extract import Profiles
 from marketing.profiles.loading import Loaded, reading
@@ -34,7 +34,7 @@ TERMINAL_COLUMNS: Final[dict[str, Declared]] = {
         Declared("wap", "bool", "a WAP browser", "terminal table"),
         Declared("mms", "bool", "multimedia messages", "terminal table"),
         Declared("java", "bool", "Java applications", "terminal table"),
-        Declared("price_class", "int", "1 cheap, 2 middle, 3 dear", "terminal table", least=1, most=9),
+        Declared("price_class", "string", "low, middle or high", "terminal table"),
         Declared("year", "int", "year it came to market", "terminal table", least=1980, most=2100),
     )
 }
@@ -65,11 +65,13 @@ class Terminals:
         known = (at >= 0) & (wanted <= self.last[at])
         return np.where(known, at, -1).astype(np.int16)
 
-    def of_profiles(self, profiles: Profiles) -> NDArray[np.int16]:
-        """Row of each subscriber's handset as the extract names it ("maker model"); -1: not known."""
+    def of_profiles(
+        self, profiles: Profiles, of: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[np.int16]:
+        """Row of the handset that the extract names ("maker model"), of all or of some; -1: not known."""
         named = profiles.column("terminal")
         rows = np.array([self._by_name.get(word, -1) for word in named.words] or [-1], dtype=np.int16)
-        found: NDArray[np.int16] = rows[named.values]
+        found: NDArray[np.int16] = rows[named.values if of is None else named.values[of]]
         return found
 
     def column(self, name: str) -> Column:
@@ -169,4 +171,4 @@ def _note(
 ) -> None:
     at = np.flatnonzero(bad)
     if len(at):
-        loaded.errors.add(column, expected, rows[at], cells.take(pa.array(at)).to_pylist())
+        loaded.errors.add(column, expected, rows[at], some_cells(cells, at))
