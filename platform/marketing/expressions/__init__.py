@@ -1,5 +1,22 @@
 """Feature expressions: a typed subset of CEL, compiled to masks over columns; never evaluated as code."""
 
 from marketing.expressions.catalogue import CATALOGUE, Catalogue, Feature, Source, Type
+from marketing.expressions.columns import AnyColumn, Numbers, Sets, View, Words
+from marketing.expressions.compile import Expression, compile_expression
+from marketing.expressions.errors import ExpressionError
 
-__all__ = ["CATALOGUE", "Catalogue", "Feature", "Source", "Type"]
+__all__ = [
+    "CATALOGUE",
+    "AnyColumn",
+    "Catalogue",
+    "Expression",
+    "ExpressionError",
+    "Feature",
+    "Numbers",
+    "Sets",
+    "Source",
+    "Type",
+    "View",
+    "Words",
+    "compile_expression",
+]

@@ -63,19 +63,20 @@ _TABLE: Final = (
         "extract",
         "profile",
         """
-        brand          | string       |          | brand of the subscription
-        segment        | string       |          | segment of the customer
-        age            | int          | years    | age of the customer
-        gender         | string       |          | as BOSS has it
-        arpu           | double       | yuan     | average revenue a month
-        tariff         | string       |          | tariff
-        city           | string       |          | home city at BOSS
-        language       | string       |          | language of texts, zh or en
-        services       | list(string) |          | services held
-        interests      | list(string) |          | interests known to BI
-        often_off      | bool         |          | often switched off, as BI has it
-        often_rejects  | bool         |          | often rejects calls, as BI has it
-        bundle_minutes | int          | minutes  | minutes of the monthly bundle
+        brand          | string       |         | brand of the tariff, such as gotone, easyown, mzone
+        language       | string       |         | language of messages, zh or en
+        tariff         | string       |         | tariff plan
+        city           | string       |         | city in which the number was given out
+        services       | list(string) |         | services held, such as mms, ring-back-tone, wap
+        terminal       | string       |         | maker and model of the handset last known to BOSS
+        age            | int          | years   | age
+        arpu           | int          | yuan    | usual spending in a month
+        arpu_band      | string       | yuan    | band of monthly spending, such as 60-119
+        bundle_minutes | int          | minutes | minutes a month that the tariff includes
+        segment        | string       |         | customer segment, such as students
+        interests      | list(string) |         | contents liked, such as news, games, music
+        often_off      | bool         |         | switches off by day on most days, as BI has it
+        often_rejects  | bool         |         | often rejects calls, as BI has it
         """,
         static=True,
     ),
@@ -167,7 +168,10 @@ _TABLE: Final = (
 
 
 class Catalogue(Mapping[str, Feature]):
-    """Features by name."""
+    """Features by name; equal to itself only, so that compiled expressions can be kept by it."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self._by_name = {f.name: f for f in features}
