@@ -76,7 +76,7 @@ def some_cells(cells: pa.Array, at: NDArray[np.int64]) -> list[Any]:
 
 
 def as_text(cells: pa.Array) -> tuple[pa.Array, Flags]:
-    """Cells as trimmed text, null where empty or bad, and which are no UTF-8; other types as Arrow writes them."""
+    """Cells as trimmed text, null where empty or bad, and which are no UTF-8; others as Arrow writes them."""
     n = len(cells)
     bad = np.zeros(n, dtype=np.bool_)
     if pa.types.is_dictionary(cells.type):

@@ -346,8 +346,10 @@ class Store:
         try:
             self._force(new)
         except StoreFull:
-            (self.folder / entry.file).unlink(missing_ok=True)
-            raise
+            # Only the very last step, making the switch outlast a power cut, can fail after the switch.
+            if self.manifest().generation != generation:
+                (self.folder / entry.file).unlink(missing_ok=True)
+                raise
         return new
 
     def _force(self, manifest: Manifest) -> None:
