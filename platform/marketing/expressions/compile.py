@@ -104,6 +104,10 @@ def _nothing(name: str) -> AnyColumn:
     raise AssertionError(f"{name} was not declared as read")
 
 
+def _no_single_value(_get: Get) -> None:
+    raise AssertionError("a list written out is looked at item by item")
+
+
 def _bare(name: str) -> str:
     return name.partition("[")[0]
 
@@ -229,7 +233,7 @@ class _Checker:
             if part.type is not kind:
                 raise item.wrong(f"a list holds one type; found {_a(part.type)} beside {_a(kind)}")
         reads = frozenset().union(*(item.reads for item in items))
-        return Part(_LIST_OF[kind], reads, _nothing, items)
+        return Part(_LIST_OF[kind], reads, _no_single_value, items)
 
     def binary(self, node: Binary) -> Part:
         if node.sign == "in":

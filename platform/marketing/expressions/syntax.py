@@ -272,7 +272,7 @@ class _Tree(Transformer[Token, Node]):
         return Listing(*_deeper(bracket, *(items or ())), items or ())
 
     def unary(self, sign: Token, of: Node) -> Node:
-        if sign == "-" and isinstance(of, Literal) and type(of.value) in (int, float):
+        if sign == "-" and isinstance(of, Literal) and type(of.value) in (int, float) and of.value >= 0:  # type: ignore[operator]
             return Literal(*_deeper(sign), -of.value)  # type: ignore[operator]
         return Unary(*_deeper(sign, of), str(sign), of)
 
