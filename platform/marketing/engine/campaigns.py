@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketing.campaigns import Campaign
-from marketing.engine.state import EngineState, lines_of
+from marketing.engine.state import EngineState, compile_rules, lines_of
 from marketing.engine.timers import stays_again
-from marketing.features import Timers
-from marketing.features.agenda import Dues, Waves
-from marketing.features.habits import Habits
-from marketing.profiles import Profiles
-from marketing.rules import Rules
+from marketing.features import Dues, Habits, Presence, Timers, Waves
+from marketing.profiles import Profiles, RowMap
 
-__all__ = ["Change", "change_campaigns", "switch_profiles"]
+__all__ = ["Change", "change_campaigns", "restore_rules", "switch_profiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,8 @@ def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Chang
     )
     if not change:
         return change
-    rules = compile_rules(state, campaigns, state.profiles)
-    live = state.rules.snapshot()
-    rules.restore(live)
+    rules = compile_rules(campaigns, state.profiles, state.places, state.policy, state.view)
+    rules.restore(state.rules.snapshot())
     lines = lines_of(rules)
     if lines != list(state.habits.lines):
         state.view.habits = state.habits.keep_lines(lines)
@@ -72,11 +70,9 @@ def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Chang
     return change
 
 
-def compile_rules(state: EngineState, campaigns: Sequence[Campaign], profiles: Profiles) -> Rules:
-    """Rules over this state's columns."""
-    return Rules.compile(
-        campaigns, profiles, state.places, zone=state.policy.file.timezone, view=state.view
-    )
+def restore_rules(state: EngineState, saved: Mapping[str, NDArray[Any]], rows: RowMap | None = None) -> int:
+    """Live partial matches from a snapshot; returns how many belong to nothing that is here any more."""
+    return state.rules.restore(saved, None if rows is None else rows.new_of_old.astype(np.int64))
 
 
 def switch_profiles(state: EngineState, new: Profiles) -> int:
@@ -86,10 +82,10 @@ def switch_profiles(state: EngineState, new: Profiles) -> int:
     """
     rows = new.mapping(state.profiles)
     view, n = state.view, len(new)
-    presence = type(state.features).empty(n)
-    for name in presence.__slots__:
-        old = getattr(state.features, name)
-        setattr(presence, name, rows.permute(old, getattr(presence, name)[:1][0] if n else 0))
+    presence = Presence(n, silence_us=state.features.silence_us)
+    nobody = Presence(1).records[0]
+    presence.load(rows.permute(state.features.records, nobody))
+    presence.sweep(state.features.swept_us, new.imsi)
     habits = Habits(n, state.habits.cells, state.habits.lines)
     habits.records[:] = rows.permute(state.habits.records, np.zeros((), state.habits.records.dtype))
     habits.line_s[:] = rows.permute(state.habits.line_s, 0)
@@ -98,8 +94,10 @@ def switch_profiles(state: EngineState, new: Profiles) -> int:
     corr = rows.permute(state.stay_corr, 0) if len(state.stay_corr) else state.stay_corr
     state.book = state.book.moved(rows)
     state.profiles = new
-    view.profiles, view.book, view.presence, view.habits = new, state.book, presence, habits
-    state.rules.switch(new)
+    live = state.rules.snapshot()
+    view.switch(new, presence, habits, state.book)
+    state.rules = compile_rules(state.campaigns, new, state.places, state.policy, view)
+    restore_rules(state, live, rows)
     state.dues, state.waves, state.stay_corr = Dues(n), Waves(n), corr
     held = {(rows.row(row), name): trigger for (row, name), trigger in state.held.items()}
     state.held = {key: replace(trigger, row=key[0]) for key, trigger in held.items() if key[0] >= 0}

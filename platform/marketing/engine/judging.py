@@ -27,13 +27,12 @@ class Finds:
     state: EngineState
     now_us: int
     stamp: Stamp
-    turn: int = 0
     wishes: list[Wish] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     """Of wishes that could not wait for the others."""
 
-    def add(self, found: Completions, wave: BehaviourBatch | None) -> None:
-        """Completions of a wave; None: by the passing of time alone."""
+    def add(self, found: Completions, wave: BehaviourBatch | None, turn: int = BY_TIME) -> None:
+        """Completions of a wave, in its turn; None: by the passing of time alone."""
         if not len(found):
             return
         state, matched_ns = self.state, self.stamp()
@@ -41,20 +40,27 @@ class Finds:
         for t_us, row, number, index in zip(*columns, strict=True):
             campaign = state.campaigns[number]
             if index < 0 or wave is None:
-                self.late(campaign, row, t_us, "absence", 0, matched_ns)
+                self.late(campaign, row, t_us, "absence", 0, matched_ns, turn)
                 continue
             act = wave[index]
             stamps = int(act["received_ns"]), int(act["decoded_ns"]), matched_ns
             event = wave[index : index + 1].copy() if campaign.placeholders else None
             trigger = make_trigger(state, campaign, row, t_us, int(act["corr"]), "behaviour", *stamps, event)
-            self.wishes.append(wish_of(campaign, trigger, max(t_us, self.now_us), t_us, self.turn))
+            self.wishes.append(wish_of(campaign, trigger, max(t_us, self.now_us), t_us, turn))
 
     def late(
-        self, campaign: Campaign, row: int, due_us: int, origin: Origin, corr: int, matched_ns: int
+        self,
+        campaign: Campaign,
+        row: int,
+        due_us: int,
+        origin: Origin,
+        corr: int,
+        matched_ns: int,
+        turn: int = BY_TIME,
     ) -> None:
         """Something that time has brought."""
         trigger = make_trigger(self.state, campaign, row, due_us, corr, origin, 0, 0, matched_ns)
-        self.wishes.append(wish_of(campaign, trigger, max(due_us, self.now_us), due_us, BY_TIME))
+        self.wishes.append(wish_of(campaign, trigger, max(due_us, self.now_us), due_us, turn))
 
     def settle(self) -> None:
         """Judges what there is now."""

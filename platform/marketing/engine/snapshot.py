@@ -31,7 +31,7 @@ from marketing.engine.state import EngineState
 from marketing.engine.steps import on_batch
 from marketing.engine.timers import stays_again
 from marketing.engine.types import Decision, Trigger
-from marketing.features import Timer
+from marketing.features import Presence, Timer
 from marketing.profiles import RowMap
 
 __all__ = ["Resumed", "StateFolder", "capture", "restore"]
@@ -67,7 +67,7 @@ def capture(state: EngineState) -> Captured:
     """Copies of everything, so that the engine can go on while they are written."""
     plain = {
         "version": VERSION,
-        "columns": [BEHAVIOUR.itemsize, state.habits.records.dtype.itemsize],
+        "columns": [BEHAVIOUR.itemsize, state.habits.records.dtype.itemsize, state.features.bytes_each],
         "lines": list(state.habits.lines),
         "reached_us": state.reached_us,
         "published_us": state.published_us,
@@ -86,7 +86,7 @@ def capture(state: EngineState) -> Captured:
         "cells": state.habits.cells,
         "crowd": state.habits.crowd.copy(),
         "stay_corr": state.stay_corr.copy(),
-        **{f"presence.{name}": column.copy() for name, column in state.view.presence_columns().items()},
+        "presence": state.features.records.copy(),
         **{f"rules.{name}": np.array(column) for name, column in rules.items()},
     }
 
@@ -98,7 +98,7 @@ def restore(state: EngineState, captured: Captured) -> int:
         ValueError: it was written by another version of the platform.
     """
     plain = json.loads(captured["plain"].tobytes())
-    here = [BEHAVIOUR.itemsize, state.habits.records.dtype.itemsize]
+    here = [BEHAVIOUR.itemsize, state.habits.records.dtype.itemsize, state.features.bytes_each]
     if plain["version"] != VERSION or plain["columns"] != here:
         raise ValueError(f"version {plain['version']}, {plain['columns']}: expected {VERSION}, {here}")
     rows = RowMap.between(captured["imsi"], state.profiles.imsi)
@@ -113,12 +113,12 @@ def restore(state: EngineState, captured: Captured) -> int:
             habits.line_s[:, habits.lines.index(line)] = rows.permute(captured["line_s"][:, at], 0)
     habits.recount()
     habits.publish(crowd)
-    for name, column in state.view.presence_columns().items():
-        old = captured.get(f"presence.{name}")
-        if old is not None:
-            column[:] = rows.permute(old, column[:1].copy()[0] if len(column) else 0)
+    presence = state.features
+    presence.load(rows.permute(captured["presence"], Presence(1).records[0]))
     if len(state.stay_corr) and len(captured["stay_corr"]):
         state.stay_corr[:] = rows.permute(captured["stay_corr"], 0)
+    # Whoever fell silent until then was told of by the run before.
+    presence.sweep(plain["published_us"], state.profiles.imsi)
     state.reached_us, state.published_us = plain["reached_us"], plain["published_us"]
     state.unknown_imsi = plain["unknown_imsi"]
     state.lately = plain["lately"][0], frozenset(plain["lately"][1])

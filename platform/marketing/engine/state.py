@@ -13,13 +13,11 @@ from marketing.campaigns import Campaign, Target
 from marketing.contact import Book, Policy
 from marketing.engine.types import Trigger
 from marketing.engine.view import EngineView
-from marketing.features import Features, Timer, Timers
-from marketing.features.agenda import Dues, Waves
-from marketing.features.habits import Habits
-from marketing.profiles import Places, Profiles
+from marketing.features import Dues, Habits, Presence, Timer, Timers, Waves
+from marketing.profiles import Places, Profiles, Terminals
 from marketing.rules import Rules
 
-__all__ = ["EngineState", "new_state", "schedule_group"]
+__all__ = ["EngineState", "compile_rules", "lines_of", "new_state", "schedule_group"]
 
 
 @dataclass(slots=True)
@@ -60,7 +58,7 @@ class EngineState:
     """Behaviours that followed from others, for whoever writes them down; see `take_derived`."""
 
     @property
-    def features(self) -> Features:
+    def features(self) -> Presence:
         """Where everybody is, and whether on."""
         return self.view.presence
 
@@ -90,23 +88,34 @@ class EngineState:
     @property
     def nbytes(self) -> dict[str, int]:
         """Octets held for subscribers, by what they are for; scratch of a batch is not among them."""
-        book = self.book
         return {
-            "presence": self.features.bytes_each * len(self.profiles),
+            "presence": self.features.nbytes,
             "habits": self.habits.nbytes,
             "dues": self.dues.nbytes + self.stay_corr.nbytes,
             "waves": self.waves.nbytes,
-            "book": book.nbytes,
+            "book": self.book.nbytes,
+            "rules": self.rules.nbytes,
+            "profiles": self.profiles.nbytes,
         }
 
 
 def new_state(
-    profiles: Profiles, places: Places, campaigns: Sequence[Campaign], policy: Policy, book: Book
+    profiles: Profiles,
+    places: Places,
+    campaigns: Sequence[Campaign],
+    policy: Policy,
+    book: Book,
+    *,
+    terminals: Terminals | None = None,
+    silence_us: int = 0,
 ) -> EngineState:
-    """A state that knows the campaigns and has seen nothing yet."""
+    """A state that knows the campaigns and has seen nothing yet.
+
+    `silence_us`: who is silent for longer is taken for switched off at the next whole minute; 0 = nobody.
+    """
     n = len(profiles)
-    view = EngineView.of(profiles, places, policy, book)
-    rules = Rules.compile(campaigns, profiles, places)
+    view = EngineView.of(profiles, places, policy, book, terminals, silence_us)
+    rules = compile_rules(campaigns, profiles, places, policy, view)
     view.habits = view.habits.keep_lines(lines_of(rules))
     return EngineState(
         profiles,
@@ -121,6 +130,14 @@ def new_state(
         np.zeros(n if rules.dwells else 0, dtype=np.uint32),
         numbers={c.campaign: i for i, c in enumerate(campaigns)},
     )
+
+
+def compile_rules(
+    campaigns: Sequence[Campaign], profiles: Profiles, places: Places, policy: Policy, view: EngineView
+) -> Rules:
+    """Rules that read their features from this view."""
+    zone = policy.file.timezone if policy is not None else "UTC"
+    return Rules.compile(campaigns, profiles, places, zone=zone, view=view)
 
 
 def lines_of(rules: Rules) -> list[str]:

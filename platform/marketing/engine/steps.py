@@ -154,16 +154,16 @@ def _waves(
         start = end
         whole = len(index) == len(batch)
         wave, of, at = (batch, rows, t_us) if whole else (batch[index], rows[index], t_us[index])
-        found.turn = turn
-        _come_due(state, of, at, found)
+        turn *= 2  # what has come due before a row comes just before it, also among what is of one instant
+        _come_due(state, of, at, found, turn)
         implied: tuple[BehaviourBatch, NDArray[np.int64]] | None = None
         if not is_derived:
             implied = state.view.see(wave, of)
             stays_begun(state, wave)
-        found.add(state.rules.match(wave, of), wave)
+        found.add(state.rules.match(wave, of), wave, turn + 1)
         state.habits.update(batch, rows, index, offset_s, month)
         if implied is not None and len(implied[0]):
-            _implied(state, *implied, found, offset_s, month)
+            _implied(state, *implied, found, turn + 1, offset_s, month)
         if state.judges_at_once:
             found.settle()
 
@@ -173,6 +173,7 @@ def _implied(
     derived: BehaviourBatch,
     rows: NDArray[np.int64],
     found: Finds,
+    turn: int,
     offset_s: int,
     month: int,
 ) -> None:
@@ -184,13 +185,15 @@ def _implied(
         index = order[start:end]
         start = end
         wave = derived[index]
-        found.add(state.rules.match(wave, rows[index]), wave)
+        found.add(state.rules.match(wave, rows[index]), wave, turn)
         state.habits.update(derived, rows, index, offset_s, month)
 
 
-def _come_due(state: EngineState, rows: NDArray[np.int64], t_us: NDArray[np.int64], found: Finds) -> None:
+def _come_due(
+    state: EngineState, rows: NDArray[np.int64], t_us: NDArray[np.int64], found: Finds, turn: int
+) -> None:
     """What has fallen due for these subscribers before these, their next rows."""
-    found.add(state.rules.fire(rows, t_us), None)
+    found.add(state.rules.fire(rows, t_us), None, turn)
     late = state.dues.before(rows, t_us)
     if len(late):
         stays_due(state, rows[late], t_us[late] - 1, found)

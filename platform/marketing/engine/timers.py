@@ -12,8 +12,7 @@ from marketing.behaviours import BehaviourBatch
 from marketing.engine.judging import Finds, judge, wish_of
 from marketing.engine.state import EngineState
 from marketing.engine.types import BY_TIME, Decision
-from marketing.features import Timer
-from marketing.features.agenda import NEVER
+from marketing.features import NEVER, Timer
 
 __all__ = ["fire_timers", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
 
@@ -50,7 +49,8 @@ def stays_due(
                 continue  # fired already, or of a stay that is over; or not yet
             for dwell in rules.dwells[place]:
                 if dwell.at_least_us == length_us:
-                    done = rules.dwelt(dwell, row, since_us, at_us)
+                    one = (np.array([v], dtype=np.int64) for v in (row, since_us, at_us))
+                    done = rules.dwelt(dwell, *one)
                     for number in done.campaign.tolist():
                         campaign, corr = state.campaigns[number], int(state.stay_corr[row])
                         found.late(campaign, row, at_us, "dwell", corr, matched_ns)
@@ -99,7 +99,7 @@ def _fire_group(state: EngineState, timer: Timer, found: Finds) -> None:
     number = state.numbers.get(timer.campaign)
     if rows is None or number is None:
         return  # the campaign has been taken away
-    rows = rows[state.rules.members(number)[rows]]
+    rows = rows[state.rules.passing(number, rows, np.full(len(rows), timer.due_us))]
     matched_ns = found.stamp()
     for row in rows.tolist():
         found.late(state.campaigns[number], row, timer.due_us, "group", 0, matched_ns)
@@ -125,7 +125,8 @@ def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
     if not waiting:
         del state.following[timer.row]
     number = state.numbers.get(timer.campaign)
-    if number is None or not state.rules.members(number)[timer.row]:
+    one, due_us = np.array([timer.row]), np.array([timer.due_us])
+    if number is None or not state.rules.passing(number, one, due_us)[0]:
         return
     found.late(state.campaigns[number], timer.row, timer.due_us, "follow_up", 0, found.stamp())
 

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from marketing.behaviours import BehaviourBatch, empty
+from marketing.behaviours import BehaviourBatch
 from marketing.contact import Book, Policy
 from marketing.expressions import CATALOGUE, Type
 from marketing.expressions.columns import AnyColumn, Numbers, Sets, Words
-from marketing.features import POWER_OFF, POWER_ON, Features, Stays
+from marketing.features import Presence, Stays
 from marketing.features.habits import NEW_HERE, RIDE_GAP_S, Habits
-from marketing.profiles import Column, Places, Profiles, Terminals, UnknownColumn
+from marketing.profiles import Column, Places, Profiles, Terminals, UnknownColumn, tac_of_imei
 
 __all__ = ["COLUMNS", "EngineView"]
 
@@ -30,6 +30,9 @@ Instants = NDArray[np.int64]
 
 Maker = Callable[["EngineView", Rows, Instants], AnyColumn]
 
+POWER_UNKNOWN: Final = 0
+POWER_ON: Final = 1
+"""Of `Presence.power`; what is greater is one way or another of being off."""
 HOUR_US: Final = 3_600_000_000
 RIDE_CELLS: Final = 3
 """Rides: so many cells in quick succession, none entered from where it leads back to."""
@@ -59,19 +62,27 @@ class EngineView:
     places: Places
     zone: ZoneInfo
     book: Book
-    presence: Features
+    presence: Presence
     habits: Habits
     terminals: Terminals
     stays: Stays
     """Stays that the latest rows began."""
     _zone_span: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), repr=False)
+    _named: NDArray[np.int16] | None = field(default=None, repr=False)
+    """Handset of each subscriber by the extract, row in the terminal table."""
     _places_of_cells: NDArray[np.int16] | None = field(default=None, repr=False)
 
     @classmethod
     def of(
-        cls, profiles: Profiles, places: Places, policy: Policy, book: Book, terminals: Terminals | None = None
+        cls,
+        profiles: Profiles,
+        places: Places,
+        policy: Policy,
+        book: Book,
+        terminals: Terminals | None = None,
+        silence_us: int = 0,
     ) -> EngineView:
-        """Nothing seen yet."""
+        """Nothing seen yet. `silence_us`: after that a subscriber is taken for switched off; 0 = never."""
         n = len(profiles)
         nothing = Stays(np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.int64))
         zone = policy.hours.zone if policy is not None else ZoneInfo("UTC")
@@ -80,7 +91,7 @@ class EngineView:
             places,
             zone,
             book,
-            Features.empty(n),
+            Presence(n, silence_us=silence_us),
             Habits(n, places.cells),
             terminals if terminals is not None else Terminals.none(),
             nothing,
@@ -90,12 +101,18 @@ class EngineView:
 
     def see(self, wave: BehaviourBatch, rows: Rows) -> tuple[BehaviourBatch, Rows]:
         """Presence takes in a wave; gives the behaviours that this implies, with their rows."""
-        self.stays = self.presence.update(wave, rows, self.places)
-        return empty(), rows[:0]
+        derived = self.presence.update(wave, rows, self.places)
+        self.stays = derived.stays
+        return derived.behaviours, derived.rows
 
     def sweep(self, until_us: int) -> tuple[BehaviourBatch, Rows]:
         """Who is silent for too long at a whole minute until then."""
-        return empty(), np.zeros(0, dtype=np.int64)
+        return self.presence.sweep(until_us, self.profiles.imsi)
+
+    def switch(self, profiles: Profiles, presence: Presence, habits: Habits, book: Book) -> None:
+        """Other columns, of another extract."""
+        self.profiles, self.presence, self.habits, self.book = profiles, presence, habits, book
+        self._named = None
 
     def calendar(self, t_us: int) -> tuple[int, int]:
         """Local time less UTC in seconds, and local months since 1970, at an instant; kept by the hour."""
@@ -166,8 +183,11 @@ class EngineView:
         return _typed(f"terminal.{name}", replace(found, known=known))
 
     def handsets(self, rows: Rows) -> NDArray[np.int16]:
-        """Row of each handset in the terminal table; -1 = not known."""
-        return self.terminals.of_profiles(self.profiles)[rows]
+        """Row of each handset in the terminal table: that of the wire, else that of the extract; -1 = not known."""
+        if self._named is None or len(self._named) != len(self.profiles):
+            self._named = self.terminals.of_profiles(self.profiles)
+        seen = self.terminals.rows(tac_of_imei(self.presence.imei[rows]))
+        return np.where(self.presence.imei[rows] != 0, seen, self._named[rows])
 
     def place_of_cell(self, number: NDArray[np.uint16]) -> NDArray[np.int16]:
         """Place of each cell by its number in habits (1 + number in the table); -1 = none."""
@@ -232,7 +252,7 @@ def _dwell(view: EngineView, rows: Rows, at_us: Instants) -> AnyColumn:
 
 def _on(view: EngineView, rows: Rows, _at: Instants) -> AnyColumn:
     power = view.presence.power[rows]
-    return Numbers(power == POWER_ON, (power == POWER_ON) | (power == POWER_OFF))
+    return Numbers(power == POWER_ON, power != POWER_UNKNOWN)
 
 
 def _idle(view: EngineView, rows: Rows, at_us: Instants) -> AnyColumn:

@@ -1,0 +1,382 @@
+"""All scenes of the running campaigns: rows to candidates, candidates to symbols, symbols to completions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.behaviours import BehaviourBatch
+from marketing.campaigns import PLACEHOLDERS, Campaign
+from marketing.expressions import CATALOGUE, AnyColumn, Catalogue, Numbers, View, Words
+from marketing.profiles import Places, Profiles
+from marketing.rules.audiences import audience_bits, members
+from marketing.rules.automata import Automata
+from marketing.rules.completions import Completions
+from marketing.rules.finish import Finish, static_audience
+from marketing.rules.local_time import LocalTime
+from marketing.rules.program import Dwell, compile_program
+from marketing.rules.select import Selection
+from marketing.rules.sources import Events, Sources
+
+if TYPE_CHECKING:
+    from marketing.rules.automata import Completed
+
+__all__ = ["Rules"]
+
+
+class Rules:
+    """Made once for a set of campaigns; holds the live partial matches of their patterns."""
+
+    def __init__(
+        self,
+        campaigns: Sequence[Campaign],
+        profiles: Profiles,
+        places: Places,
+        *,
+        zone: str,
+        view: View | None = None,
+        catalogue: Catalogue = CATALOGUE,
+        most_partial: int = 4_000_000,
+    ) -> None:
+        """As `compile`."""
+        self.campaigns = tuple(campaigns)
+        self._places = places
+        self._catalogue = catalogue
+        self._local = LocalTime.of(zone)
+        self._sources = Sources(profiles, self._local, view, catalogue)
+        self._program = compile_program(campaigns, places, catalogue)
+        self._finish = [Finish.of(campaign, places, zone, catalogue) for campaign in campaigns]
+        self._check_view(view)
+        program = self._program
+        self._selection = Selection(len(campaigns), program.steps, program.peers, program.prefixes)
+        self._automata = Automata(program.stages, program.first, program.within_us, most_partial)
+        self._bits = audience_bits(campaigns, self._sources, catalogue)
+        self._conditioned = program.steps["condition"] >= 0
+        self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
+        self._needs_place = self._selection.by_place
+
+    @classmethod
+    def compile(
+        cls,
+        campaigns: Sequence[Campaign],
+        profiles: Profiles,
+        places: Places,
+        *,
+        zone: str = "UTC",
+        view: View | None = None,
+        catalogue: Catalogue = CATALOGUE,
+        most_partial: int = 4_000_000,
+    ) -> Rules:
+        """Numbers campaigns by their position.
+
+        `zone`: IANA name for days and hours. `view`: gives the dynamic features. `most_partial`: partial
+        matches of patterns at most; what finds no room is counted in `refused`.
+
+        Raises:
+            ValueError: a scene names a place that the cell table lacks, or reads what only a view could give.
+        """
+        return cls(
+            campaigns,
+            profiles,
+            places,
+            zone=zone,
+            view=view,
+            catalogue=catalogue,
+            most_partial=most_partial,
+        )
+
+    # ----------------------------------------------------------------- what the engine asks
+
+    @property
+    def dwells(self) -> dict[int, tuple[Dwell, ...]]:
+        """Place number -> dwells there."""
+        return self._program.dwells
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Every feature that may be asked of the view, placeholders included."""
+        names = self._asked()
+        for campaign in self.campaigns:
+            names |= {
+                PLACEHOLDERS[name].source for name in campaign.placeholders if PLACEHOLDERS[name].source
+            }
+        return frozenset(name for name in names if not self._sources.own(name))
+
+    @property
+    def refused(self) -> int:
+        """Partial matches that found no room so far."""
+        return int(self._automata.refused)
+
+    @property
+    def partial(self) -> int:
+        """Live partial matches."""
+        return len(self._automata)
+
+    @property
+    def nbytes(self) -> int:
+        """Octets of audience bits and partial matches."""
+        return int(self._bits.nbytes + self._automata.nbytes)
+
+    def shortest_dwell_us(self) -> int | None:
+        """No dwell set going by a row falls due sooner than this after it."""
+        return min((d.at_least_us for dwells in self.dwells.values() for d in dwells), default=None)
+
+    def next_due_us(self) -> int | None:
+        """The next instant at which an absence may complete a pattern, or None."""
+        return self._automata.next_due_us()
+
+    def match(self, batch: BehaviourBatch, rows: NDArray[np.int64]) -> Completions:
+        """What these rows complete; each subscriber's are in the order of time, and `rows[i]` >= 0.
+
+        Features are taken as the view has them now; to be exact, a subscriber occurs once (a wave).
+        """
+        if not len(self._program.steps) or not len(batch):
+            return Completions.none()
+        events = Events(batch, self._places)
+        position, step = self._candidates(batch, rows, events)
+        if len(step):
+            position, step = self._conditions_met(position, step, batch, rows, events)
+        pattern = self._pattern_of_step[step]
+        single = pattern < 0
+        t_us = batch["t_us"]
+        at = position[single]
+        campaign = self._program.steps["campaign"][step[single]]
+        found = [Completions(t_us[at], rows[at], campaign, at, t_us[at])]
+        if len(self._program.names):
+            fed = ~single
+            found.append(self._feed(t_us, rows, position[fed], step[fed], pattern[fed]))
+        return self._finished(Completions.joined(found), events)
+
+    def fire(self, rows: NDArray[np.int64], t_us: NDArray[np.int64]) -> Completions:
+        """Absences of these subscribers that fell due at or before their rows' instants; before `match`."""
+        if self._automata.next_due_us() is None:
+            return Completions.none()
+        t_us = np.ascontiguousarray(t_us, dtype=np.int64)
+        return self._finished(self._completed(self._automata.fire(t_us, rows.astype(np.uint32))), None)
+
+    def due(self, until_us: int) -> Completions:
+        """All absences that fell due at or before an instant; no row dated before it comes after this."""
+        return self._finished(self._completed(self._automata.due(until_us)), None)
+
+    def dwelt(
+        self,
+        dwell: Dwell,
+        rows: NDArray[np.int64],
+        since_us: NDArray[np.int64],
+        at_us: NDArray[np.int64],
+    ) -> Completions:
+        """Stays of some subscribers that have lasted long enough at these instants."""
+        mine = self.members(dwell.campaign, rows)
+        rows, since_us, at_us = rows[mine], since_us[mine], at_us[mine]
+        if dwell.pattern < 0:
+            campaign = np.full(len(rows), dwell.campaign, dtype=np.int32)
+            index = np.full(len(rows), -1, dtype=np.int32)
+            return self._finished(Completions(at_us, rows, campaign, index, since_us), None)
+        begun = [
+            self._completed(self._automata.begin(at, row, dwell.pattern))
+            for row, at in zip(rows.tolist(), at_us.tolist(), strict=True)
+        ]
+        return self._finished(Completions.joined(begun), None)
+
+    def members(self, campaign: int, rows: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+        """Who belongs to a campaign by extract, lists and targets: of all subscribers, or of some rows."""
+        rows = np.arange(len(self._sources.profiles)) if rows is None else rows
+        return members(self._bits, campaign, self._selection.stride, rows)
+
+    def passing(self, campaign: int, rows: NDArray[np.int64], at_us: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of subscribers chosen otherwise (a group, a follow-up): valid days and the moving audience."""
+        passing = self.members(campaign, rows)
+        return passing & self._finish[campaign].passing(
+            at_us, self._getter(rows, at_us, None, None), self._local
+        )
+
+    def values(
+        self, campaign: int, row: int, at_us: int, event: BehaviourBatch | None = None
+    ) -> dict[str, Any]:
+        """Placeholder -> value, for `Campaign.render`; None: not known. `event`: one row, or None."""
+        found: dict[str, Any] = {}
+        rows, instant = np.array([row], dtype=np.int64), np.array([at_us], dtype=np.int64)
+        events = Events(event, self._places) if event is not None and len(event) else None
+        get = self._getter(rows, instant, events, np.zeros(1, dtype=np.int32))
+        for name in sorted(self.campaigns[campaign].placeholders):
+            source = PLACEHOLDERS[name].source
+            if source and not (source.startswith("event.") and events is None):
+                found[name] = _single(get(source))
+        return found
+
+    def switch(self, profiles: Profiles) -> None:
+        """Another extract or other lists, with the same numbering of rows: audiences are worked out anew."""
+        self._sources.profiles = profiles
+        self._bits = audience_bits(self.campaigns, self._sources, self._catalogue)
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Live partial matches as arrays, with the names of the patterns that they belong to."""
+        return {**self._automata.snapshot(), "names": np.array(self._program.names, dtype=np.str_)}
+
+    def restore(self, saved: Mapping[str, NDArray[Any]], rows: NDArray[np.int64] | None = None) -> int:
+        """Goes on from a snapshot, also of other campaigns: matches of scenes that are the same here stay.
+
+        `rows`: old row -> row here, -1 = gone; None: the same. Returns how many matches were left out.
+        """
+        here = {name: number for number, name in enumerate(self._program.names)}
+        names = saved["names"].tolist()
+        renumbered = np.array([here.get(name, -1) for name in names] or [-1], dtype=np.int32)
+        pattern = renumbered[saved["pattern"]]
+        row = saved["row"].astype(np.int64) if rows is None else rows[saved["row"]]
+        kept = (pattern >= 0) & (row >= 0)
+        columns = ("state", "count", "since_us", "entered_us", "ring_us")
+        self._automata.restore(
+            {
+                **{name: saved[name][kept] for name in columns},
+                "pattern": pattern[kept],
+                "row": row[kept].astype(np.uint32),
+                "horizon_us": saved["horizon_us"],
+                "refused": saved["refused"],
+            }
+        )
+        return int(np.count_nonzero(~kept))
+
+    # ----------------------------------------------------------------- inside
+
+    def _asked(self) -> frozenset[str]:
+        """Features of all conditions."""
+        static = [static_audience(campaign, self._catalogue) for campaign in self.campaigns]
+        return frozenset().union(
+            *(one.reads for one in static if one is not None),
+            *(condition.reads for condition in self._program.conditions),
+            *(finish.reads for finish in self._finish),
+            *(
+                {f"lists[{c.targets}]"}
+                for c in self.campaigns
+                if c.targets and not c.targets.endswith(".csv")
+            ),
+        )
+
+    def _check_view(self, view: View | None) -> None:
+        lacking = sorted(name for name in self._asked() if not self._sources.own(name))
+        if view is None and lacking:
+            raise ValueError(f"{', '.join(lacking)}: campaigns read what only a view could give")
+
+    def _candidates(
+        self, batch: BehaviourBatch, rows: NDArray[np.int64], events: Events
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        def column(name: str, dtype: Any) -> NDArray[Any]:
+            return np.ascontiguousarray(batch[name], dtype=dtype)
+
+        place = events.place() if self._needs_place else np.empty(0, dtype=np.int16)
+        peer = column("peer", "S20").view(np.uint8).reshape(len(batch), 20)
+        return self._selection.select(
+            column("kind", np.uint8),
+            column("role", np.uint8),
+            np.ascontiguousarray(place, dtype=np.int16),
+            column("lac", np.uint16),
+            peer,
+            np.ascontiguousarray(rows, dtype=np.int64),
+            self._bits,
+        )
+
+    def _conditions_met(
+        self,
+        position: NDArray[np.int32],
+        step: NDArray[np.int32],
+        batch: BehaviourBatch,
+        rows: NDArray[np.int64],
+        events: Events,
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Drops candidates whose step has an `if` that does not hold."""
+        asked = self._conditioned[step]
+        if not asked.any():
+            return position, step
+        kept = ~asked
+        number = self._program.steps["condition"][step]
+        for one in np.unique(number[asked]).tolist():
+            where = np.flatnonzero(number == one)
+            at = position[where]
+            get = self._getter(rows[at], batch["t_us"][at], events, at)
+            kept[where] = self._program.conditions[one].holds(get, len(at))
+        return position[kept], step[kept]
+
+    def _feed(
+        self,
+        t_us: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        position: NDArray[np.int32],
+        step: NDArray[np.int32],
+        pattern: NDArray[np.int32],
+    ) -> Completions:
+        """Symbols of a row and pattern together, in the order of rows."""
+        bits = np.uint32(1) << self._program.steps["element"][step].astype(np.uint32)
+        if self._automata.has_strict:
+            # Whatever a subscriber does may break a `next`.
+            others, broken = self._automata.broken(
+                np.ascontiguousarray(t_us, dtype=np.int64), rows.astype(np.uint32)
+            )
+            position = np.concatenate([position, others.astype(np.int32)])
+            pattern = np.concatenate([pattern, broken])
+            bits = np.concatenate([bits, np.zeros(len(others), dtype=np.uint32)])
+        if not len(position):
+            return Completions.none()
+        key = position.astype(np.int64) << 32 | pattern.astype(np.int64)
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+        symbols = np.bitwise_or.reduceat(bits[order], starts)
+        at = position[order][starts]
+        return self._completed(
+            self._automata.feed(
+                np.ascontiguousarray(t_us[at], dtype=np.int64),
+                rows[at].astype(np.uint32),
+                pattern[order][starts],
+                symbols,
+                at,
+            )
+        )
+
+    def _completed(self, completed: Completed) -> Completions:
+        t_us, since_us, pattern, row, index = completed
+        return Completions(t_us, row, self._program.campaign_of[pattern], index, since_us)
+
+    def _finished(self, found: Completions, events: Events | None) -> Completions:
+        """Those whose campaign's conditions hold, features as they are now."""
+        if not len(found):
+            return found
+        by_campaign = np.argsort(found.campaign, kind="stable")
+        found = found.take(by_campaign)
+        bounds = np.flatnonzero(np.concatenate([[True], found.campaign[1:] != found.campaign[:-1], [True]]))
+        passing = np.ones(len(found), dtype=np.bool_)
+        for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            part = slice(start, end)
+            campaign = int(found.campaign[start])
+            rows, at_us = found.row[part], found.t_us[part]
+            get = self._getter(rows, at_us, events, found.index[part])
+            passing[part] = self._finish[campaign].passing(at_us, get, self._local)
+            passing[part] &= self.members(campaign, rows)
+        return found if passing.all() else found.take(passing)
+
+    def _getter(
+        self,
+        rows: NDArray[np.int64],
+        at_us: NDArray[np.int64],
+        events: Events | None,
+        index: NDArray[np.int32] | None,
+    ) -> Any:
+        def get(name: str) -> AnyColumn:
+            if name.startswith("event."):
+                assert events is not None
+                assert index is not None
+                return events.column(name, index)
+            return self._sources.column(name, rows, at_us)
+
+        return get
+
+
+def _single(column: AnyColumn) -> Any:
+    """The one value of a column of one row; None where it is not known."""
+    if column.known is not None and not bool(column.known[0]):
+        return None
+    if isinstance(column, Words):
+        return column.words[int(column.codes[0])]
+    return column.values[0].item() if isinstance(column, Numbers) else None
