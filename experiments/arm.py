@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from experiments.arm_records import CaptureWindow, Recorder
 from experiments.arm_results import ArmFacts, results
 from experiments.capture import tap_of
 from experiments.folder import write_json
-from experiments.hosts import Host, host
+from experiments.hosts import Host, blamed, ended, host
 from experiments.inputs import (
     ArmFiles,
     BlanketTarget,
@@ -46,11 +46,13 @@ from marketing.campaigns import load as load_campaign
 from reports.records import read
 from sigtran import Association
 from sigtran.transport import Kind
+from sim.backoffice.accounts import accounts_of
 from sim.backoffice.boss import Boss, BossDoor, Customer, asgi_app
 from sim.backoffice.smsc_door import SmscDoor
 from sim.run import Run, build
 from sim.scenario import DAY_US, WorldScenario, load_world
 from sim.subscribers.response import ResponseModel
+from sim.world import World
 from smpp.text import decode_text
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Simulation",
     "boss_of",
     "connect",
+    "linked",
     "load_job",
     "memory_doors",
     "of_day_us",
@@ -86,11 +89,14 @@ def load_job(run_dir: Path) -> Job:
     return Job(run_dir, loaded.keys, job["transport"])
 
 
-def boss_of(extract: dict[str, list[Any]]) -> Boss:
-    """BOSS with the customers of the extract."""
-    names = ("msisdn", "imsi", "brand", "language", "often_off")
-    rows = zip(extract["customer"], *(extract[name] for name in names), strict=True)
-    return Boss(Customer(*values) for customer, *values in rows if customer)
+def boss_of(extract: dict[str, list[Any]], world: World | None = None) -> Boss:
+    """BOSS with the customers of the extract, and what is on their accounts in the world."""
+    names = ("msisdn", "imsi", "brand", "language", "often_off", "often_rejects")
+    rows = zip(extract["customer"], extract["services"], *(extract[name] for name in names), strict=True)
+    customers = (
+        replace(Customer(*values), services=tuple(held)) for customer, held, *values in rows if customer
+    )
+    return Boss(customers, None if world is None else accounts_of(world))
 
 
 def connect(ready: dict[str, Any], streams: int) -> Association:
@@ -106,6 +112,28 @@ def connect(ready: dict[str, Any], streams: int) -> Association:
         )
     except sigtran.TransportError as error:
         raise RunInvalid(f"no association to the platform: {error}") from None
+
+
+@contextmanager
+def linked(platform: Host, centre: SmscDoor, study: Study, tick_us: int = 0) -> Iterator[SignallingLink]:
+    """The association to a platform that has been started, with traffic allowed and the SMSC bound to.
+
+    Raises:
+        RunInvalid: it was not ready in time; a `PlatformEnded` where it has ended.
+    """
+    limit_s = study.limits.start_s
+    with ExitStack() as stack:
+        with blamed(platform):
+            ready = platform.wait_ready(limit_s)
+            link = SignallingLink(connect(ready, study.streams), tick_us=tick_us, on_wait=platform.check)
+            stack.callback(link.close)
+            link.bring_up()
+            deadline = time.monotonic() + limit_s
+            while not centre.wait_bound(0.2):
+                platform.check()
+                if time.monotonic() > deadline:
+                    raise RunInvalid(f"the platform did not bind to the SMSC within {limit_s:g} s")
+        yield link
 
 
 class Simulation:
@@ -146,7 +174,7 @@ class _Arm:
         self.drawn: ListDraw = draw_lists(self.study.lists, self.world.draws, self.world.n)
         self.eligible = eligible_set(self.study.eligible, self.extract, self.drawn)
         self.end_us = self.study.days * DAY_US
-        self.boss = boss_of(self.extract)
+        self.boss = boss_of(self.extract, self.world)
         self.campaigns = [load_campaign(path) for path in self.study.campaigns]
         self.opt_outs: list[tuple[str, int]] = []
 
@@ -162,14 +190,7 @@ class _Arm:
             files = self._files(centre, url)
             doors = memory_doors(centre, self.boss) if memory else None
             platform = stack.enter_context(host(files.config, self.folder / "platform.log", doors))
-            ready = platform.wait_ready(study.limits.start_s)
-            link = SignallingLink(
-                connect(ready, study.streams), tick_us=study.tick_s * 1_000_000, on_wait=platform.check
-            )
-            stack.callback(link.close)
-            link.bring_up()
-            if not centre.wait_bound(study.limits.start_s):
-                raise RunInvalid("the platform did not bind to the SMSC")
+            link = stack.enter_context(linked(platform, centre, study, tick_us=study.tick_s * 1_000_000))
             lockstep = Lockstep(
                 Simulation(self._simulation(recorder), recorder),
                 link,
@@ -181,11 +202,15 @@ class _Arm:
                 on_tick=self._note_opt_outs,
             )
             try:
-                lockstep.run()
+                with blamed(platform):
+                    lockstep.run()
             except (RunInvalid, Stopped) as error:
                 failure = error
             # The platform first: the end of the association would be a loss to it.
-            failure = _end(platform, failure)
+            try:
+                ended(platform)
+            except RunInvalid as error:
+                failure = failure or error
         platform_records = take_over(files.records, self.folder)
         say("stage", name="triggers")
         append_opt_outs(files.do_not_disturb, self.opt_outs, ZoneInfo(self.scenario.timezone))
@@ -335,17 +360,6 @@ def memory_doors(centre: SmscDoor, boss: Boss) -> Any:
     from marketing.server import Doors
 
     return Doors(smpp_socket=centre.socket(), boss_transport=httpx.ASGITransport(asgi_app(boss)))
-
-
-def _end(platform: Host, failure: RunInvalid | Stopped | None) -> RunInvalid | Stopped | None:
-    """Stops the platform; why the arm is not valid, where it is not."""
-    try:
-        code = platform.stop()
-    except RunInvalid as error:
-        return failure or error
-    if code and failure is None:
-        return RunInvalid(f"the platform ended with exit code {code}")
-    return failure
 
 
 if __name__ == "__main__":

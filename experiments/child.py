@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from experiments.problems import RunInvalid
+from experiments.problems import PlatformEnded, RunInvalid
 
-__all__ = ["PlatformChild", "die_with_parent", "environment"]
+__all__ = ["PlatformChild", "die_with_parent", "environment", "how_it_ended"]
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -35,6 +35,11 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code as `subprocess` gives it, in words."""
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 class PlatformChild:
@@ -66,10 +71,8 @@ class PlatformChild:
                 continue
             line = self.process.stdout.readline()
             if not line:
-                self.process.wait(5)
-                raise RunInvalid(
-                    self.said(f"the platform ended while starting (exit code {self.process.returncode})")
-                )
+                how = how_it_ended(self.process.wait(5))
+                raise PlatformEnded(self.said(f"the platform {how} while starting"))
             try:
                 ready = json.loads(line)
             except ValueError:
@@ -80,11 +83,17 @@ class PlatformChild:
         raise RunInvalid(self.said(f"the platform was not ready within {timeout_s:g} s"))
 
     def check(self) -> None:
-        """Raises RunInvalid where the process has ended."""
-        code = self.process.poll()
-        if code is not None:
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            raise RunInvalid(self.said(f"the platform {how} in mid-run"))
+        """Raises PlatformEnded where the process has ended."""
+        if fate := self.fate(0.0):
+            raise PlatformEnded(self.said(fate))
+
+    def fate(self, wait_s: float) -> str:
+        """How the process ended by itself, waiting so long for its end; empty while it runs."""
+        try:
+            code = self.process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return ""
+        return f"the platform {how_it_ended(code)} in mid-run"
 
     def stop(self, timeout_s: float = 20.0) -> int:
         """Asks it to flush its records and end; its exit code. Killed when it does not."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
-from experiments.child import PlatformChild
-from experiments.problems import RunInvalid
+from experiments.child import PlatformChild, how_it_ended
+from experiments.problems import PlatformEnded, RunInvalid
 
-__all__ = ["Host", "PlatformThread", "host"]
+__all__ = ["Host", "PlatformThread", "blamed", "ended", "host"]
+
+LAST_WORDS_S: Final = 5.0
+"""So long after a broken connection the platform's own end is waited for, seconds."""
 
 
 class Host(Protocol):
@@ -27,7 +32,13 @@ class Host(Protocol):
         """Its addresses, once all its doors are open."""
 
     def check(self) -> None:
-        """Raises RunInvalid where it has ended by itself."""
+        """Raises PlatformEnded where it has ended by itself."""
+
+    def fate(self, wait_s: float) -> str:
+        """How it ended by itself, waiting so long for its end; empty while it runs."""
+
+    def said(self, text: str) -> str:
+        """A message with what it last said of itself."""
 
     def stop(self, timeout_s: float = 20.0) -> int:
         """Ends it with its records flushed; the exit code."""
@@ -64,12 +75,20 @@ class PlatformThread:
         return dict(self._server.addresses)
 
     def check(self) -> None:
+        if fate := self.fate(0.0):
+            raise PlatformEnded(self.said(fate))
+
+    def fate(self, wait_s: float) -> str:
+        if wait_s:
+            self._thread.join(wait_s)
         if self._fault is not None:
-            raise RunInvalid(f"the platform failed: {type(self._fault).__name__}: {self._fault}")
+            return f"the platform failed: {type(self._fault).__name__}: {self._fault}"
         if self._code is not None and not self._stopping:
-            raise RunInvalid(
-                f"the platform ended in mid-run: {self._server.reason or f'exit code {self._code}'}"
-            )
+            return f"the platform ended in mid-run with exit code {self._code}"
+        return ""
+
+    def said(self, text: str) -> str:
+        return text + (f": {self._server.reason}" if self._server.reason else "")
 
     def stop(self, timeout_s: float = 20.0) -> int:
         self._stopping = True
@@ -88,6 +107,42 @@ class PlatformThread:
         self._stopping = True
         self._server.stop()
         self._thread.join(5.0)
+
+
+@contextmanager
+def blamed(platform: Host) -> Iterator[None]:
+    """Blames the platform's end, where it has ended, for what broke in this block.
+
+    A process that dies takes several connections with it, and whoever talks to it sees one of them break
+    before the process can be seen to have ended. So the first break waits a moment for that.
+
+    Raises:
+        PlatformEnded: the platform has ended; what broke first comes behind it.
+        RunInvalid: as it was, of a platform that still runs.
+    """
+    try:
+        yield
+    except PlatformEnded:
+        raise
+    except RunInvalid as error:
+        if fate := platform.fate(LAST_WORDS_S):
+            raise PlatformEnded(platform.said(f"{fate}, seen first as: {error}")) from error
+        raise
+
+
+def ended(platform: Host, *, broken: bool = False) -> None:
+    """Stops the platform, its records flushed.
+
+    Where talk with it is `broken`, its own end is waited for first.
+
+    Raises:
+        PlatformEnded: it had ended by itself, or its end was not in order.
+        RunInvalid: it does not stop.
+    """
+    if fate := platform.fate(LAST_WORDS_S if broken else 0.0):
+        raise PlatformEnded(platform.said(fate))
+    if code := platform.stop():
+        raise PlatformEnded(platform.said(f"the platform {how_it_ended(code)} when it was to stop"))
 
 
 def host(config: Path, log: Path, doors: Any | None) -> Host:

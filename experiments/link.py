@@ -26,8 +26,6 @@ __all__ = ["SignallingLink", "Traffic", "beat"]
 _BEAT: Final = struct.Struct("!BBBBIHHQQ")
 BEAT_DATA: Final = struct.Struct("!QQ")
 SECOND_US: Final = 1_000_000
-LAST_WORDS: Final = 20
-"""How often a lost platform is asked for its end, a twentieth of a second apart."""
 _BEAT_ACK: Final = 0x0306  # RFC 4666 3.1.2: class ASPSM, type 6
 _ONE_BEAT: Final = np.array([_BEAT.size], np.int64)
 _STREAM_0: Final = np.zeros(1, np.uint16)
@@ -175,7 +173,7 @@ class SignallingLink:
                 self._side.stop(time.monotonic_ns())
                 self._flush_side()
                 self.association.flush(1.0)
-            except AssociationLost:
+            except (AssociationLost, RunInvalid):
                 pass  # gone already: that is what was wanted
         self.association.close()
 
@@ -191,10 +189,6 @@ class SignallingLink:
             self._lost(str(error))
 
     def _lost(self, reason: str) -> NoReturn:
-        """Says why: a platform that has died says so a moment after its association."""
-        for _ in range(LAST_WORDS):
-            self._on_wait()
-            time.sleep(0.05)
         raise RunInvalid(f"the association to the platform is lost: {reason}")
 
     def _receive(self, wait_s: float) -> None:

@@ -14,7 +14,7 @@ from experiments.arm import (
     PASSWORD,
     SYSTEM_ID,
     boss_of,
-    connect,
+    linked,
     load_job,
     memory_doors,
     of_day_us,
@@ -23,9 +23,8 @@ from experiments.arm import (
 from experiments.arm_records import write_rows
 from experiments.audit import audit, read_parts, read_policy
 from experiments.folder import write_json
-from experiments.hosts import host
+from experiments.hosts import blamed, ended, host
 from experiments.inputs import arm_files, draw_lists, world_files
-from experiments.link import SignallingLink
 from experiments.live import join, lag, lag_ms, pace, schedule, settle, write_tables
 from experiments.platform_records import take_over
 from experiments.problems import RunInvalid
@@ -86,12 +85,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
         )
         doors = memory_doors(centre, boss) if memory else None
         platform = stack.enter_context(host(files.config, folder / "platform.log", doors))
-        ready = platform.wait_ready(study.limits.start_s)
-        link = SignallingLink(connect(ready, study.streams), on_wait=platform.check)
-        stack.callback(link.close)
-        link.bring_up()
-        if not centre.wait_bound(study.limits.start_s):
-            raise RunInvalid("the platform did not bind to the SMSC")
+        link = stack.enter_context(linked(platform, centre, study))
         weaver = Weaver(
             phase.react,
             centre,
@@ -106,18 +100,20 @@ def main(arguments: list[str]) -> dict[str, Any]:
             say("progress", t_us=t_us, start_us=start_us, end_us=phase.end_us, messages=sent)
 
         say("stage", name="sending")
-        begin_ns, sent_ns = pace(plan, link, progress, weaver.look)
+        with blamed(platform):
+            begin_ns, sent_ns = pace(plan, link, progress, weaver.look)
         say("stage", name="sent")
 
         def finish() -> None:
             weaver.finish(time.monotonic_ns() - begin_ns, int(plan.intended_ns[-1]))
 
-        finish()
-        link.association.flush(5.0)
-        settle(weaver.take)
-        finish()
-        untold = weaver.untold(TOLD_S)
-        platform.stop()
+        with blamed(platform):
+            finish()
+            link.association.flush(5.0)
+            settle(weaver.take)
+            finish()
+            untold = weaver.untold(TOLD_S)
+        ended(platform, broken=bool(untold))
         finish()
     records = take_over(files.records, folder)
     if records.triggers is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["BadInput", "RunInvalid", "relative"]
+__all__ = ["BadInput", "PlatformEnded", "RunInvalid", "relative"]
 
 
 class BadInput(Exception):  # noqa: N818 - a mistake of the user, not a fault of the program
@@ -18,6 +18,10 @@ class BadInput(Exception):  # noqa: N818 - a mistake of the user, not a fault of
 
 class RunInvalid(Exception):  # noqa: N818 - a finding about the run
     """The run cannot go on, or cannot be believed; what it has recorded is kept. Exit code 3."""
+
+
+class PlatformEnded(RunInvalid):
+    """The platform has ended by itself: whatever else broke meanwhile, this is why."""
 
 
 def relative(path: Path) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
-from experiments.child import die_with_parent, environment
+from experiments.child import die_with_parent, environment, how_it_ended
 from experiments.problems import BadInput, RunInvalid
 
 __all__ = ["Crew", "Stopped", "Worker", "say", "wait_for_word", "work"]
@@ -152,7 +152,7 @@ class Worker:
         if not data:
             code = self.process.wait()
             if self.result is None and not self.reason:
-                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                how = how_it_ended(code)
                 last = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
                 self.reason = f"the {self.name} process {how}" + (f": {last[0].strip()}" if last else "")
 

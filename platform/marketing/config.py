@@ -29,6 +29,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = [
     "BossConfig",
+    "BossQueryConfig",
     "ClockConfig",
     "CollectorConfig",
     "ConfigError",
@@ -412,6 +413,21 @@ class SmppConfig(Strict):
     """How long the start waits for the centre."""
 
 
+class BossQueryConfig(Strict):
+    """Asking BOSS, at the moment of a decision, what it knows of a subscriber."""
+
+    timeout_s: float = Field(default=1.0, gt=0, le=60)
+    """For one request from first to last octet; afterwards the answer is unknown."""
+    cache_s: float = Field(default=300.0, ge=0)
+    """For how long an answer holds, by the platform's clock."""
+    cache_size: int = Field(default=100_000, ge=1, le=10_000_000)
+    """Subscribers whose answers are kept."""
+    failures: int = Field(default=5, ge=1)
+    """So many failed requests in a row and BOSS is left in peace."""
+    rest_s: float = Field(default=10.0, gt=0)
+    """For so long, real seconds; then one request tries whether it answers again."""
+
+
 class BossConfig(Strict):
     """The operator's business support system, which opens services."""
 
@@ -419,6 +435,7 @@ class BossConfig(Strict):
     """Orders go to /orders below it."""
     timeout_s: float = Field(default=5.0, gt=0)
     """For one request; an order is repeated until its outcome is known."""
+    query: BossQueryConfig = BossQueryConfig()
 
 
 class HttpConfig(Strict):

@@ -2,20 +2,22 @@
 
     POST /orders {order_id, msisdn, offer, channel, t_us}   201 new, 200 already
     GET /customers/{msisdn}                                 200, 404
+    POST /accounts {msisdns, t_us}                          200: what customers have at that time; reads only
     GET /healthz                                            200
 
 An offer is taken once by a customer: a second order for the same (msisdn, offer) is answered with the one
 that came first. FastAPI and uvicorn are imported where they are used.
 """
 
+import contextlib
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -51,6 +53,24 @@ class Order:
     """Whether this is the take-up: the earliest order of this customer for this offer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What BOSS can say of a customer at this moment."""
+
+    msisdn: str
+    brand: str
+    services: tuple[str, ...]
+    """Held, those ordered since the extract was made too."""
+    balance_fen: int | None = None
+    """Of a prepaid account; fen are hundredths of a yuan. None: paid by bill, or nothing is known."""
+    charges_fen: int | None = None
+    """Of this month, of an account that is paid by bill."""
+
+
+Money = Callable[[Sequence[str], int], Mapping[str, tuple[int | None, int | None]]]
+"""MSISDNs and Unix us -> balance and charges of each, fen; absent: nothing is known."""
+
+
 class OrderConflict(Exception):  # noqa: N818 - the name says what happened
     """The order_id is taken by an order of another customer or for another offer."""
 
@@ -62,8 +82,11 @@ class UnknownCustomer(Exception):  # noqa: N818 - the name says what happened
 class Boss:
     """Customers and orders. Any thread may call; nothing here reads a clock."""
 
-    def __init__(self, customers: Mapping[str, Customer] | Iterable[Customer] = ()) -> None:
-        """A mapping by MSISDN is kept as it is: it may make customers on demand."""
+    def __init__(
+        self, customers: Mapping[str, Customer] | Iterable[Customer] = (), money: Money | None = None
+    ) -> None:
+        """A mapping by MSISDN is kept as it is: it may make customers on demand. `money`: the accounts."""
+        self._money = money
         self._customers: Mapping[str, Customer] = (
             customers if isinstance(customers, Mapping) else {one.msisdn: one for one in customers}
         )
@@ -103,6 +126,22 @@ class Boss:
             self._first[msisdn, offer] = order
             self._standing.setdefault(msisdn, []).append(order)
             return order, True
+
+    def accounts(self, msisdns: Sequence[str], t_us: int) -> list[Account]:
+        """What customers have at a time, in the order asked; whoever is no customer is left out."""
+        known = []
+        for msisdn in dict.fromkeys(msisdns):
+            with contextlib.suppress(UnknownCustomer):
+                known.append(self.customer(msisdn))
+        money = self._money([one.msisdn for one in known], t_us) if self._money is not None else {}
+        found = []
+        for one in known:
+            # An order opens the service at once; who asks about an earlier time is not told of later ones.
+            opened = [order.offer for order in self.orders_of(one.msisdn) if order.t_us <= t_us]
+            held = tuple(dict.fromkeys((*one.services, *opened)))
+            balance, charges = money.get(one.msisdn, (None, None))
+            found.append(Account(one.msisdn, one.brand, held, balance, charges))
+        return found
 
     def organic(self, msisdn: str, offer: str, t_us: int) -> tuple[Order, bool]:
         """The customer orders without having been asked; called by the simulator."""
@@ -152,6 +191,15 @@ class OrderRequest(BaseModel):
     t_us: Annotated[int, "Unix microseconds"]
 
 
+class AccountsRequest(BaseModel):
+    """Body of POST /accounts."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    msisdns: Annotated[list[Msisdn], Field(min_length=1, max_length=1000)]
+    t_us: Annotated[int, "Unix microseconds"]
+
+
 def asgi_app(boss: Boss) -> "FastAPI":
     """BOSS's HTTP interface; for `memory` give it to an ASGI transport."""
     from fastapi import FastAPI, Request, Response
@@ -190,6 +238,10 @@ def asgi_app(boss: Boss) -> "FastAPI":
     async def get_customer(msisdn: Msisdn) -> dict[str, Any]:
         customer = boss.customer(msisdn)
         return asdict(customer) | {"orders": [asdict(order) for order in boss.orders_of(msisdn)]}
+
+    @app.post("/accounts")
+    def post_accounts(wish: AccountsRequest) -> dict[str, Any]:
+        return {"accounts": [asdict(one) for one in boss.accounts(wish.msisdns, wish.t_us)]}
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The command line: quick help, exit codes, every mistake said at once, nothing left behind."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,15 +22,21 @@ def kairos(*arguments, cwd=None):
     )  # fmt: skip
 
 
+def processor_s():
+    """Processor time of the processes that have been waited for, seconds."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 @pytest.mark.parametrize(
     "command", ["", "run", "serve", "capture", "decode", "validate", "schema", "audit", "report"]
 )
 def test_help_teaches_and_answers_at_once(command):
     best = 9.0
-    for _ in range(3):  # the machine may be busy: the best of three counts
-        began = time.perf_counter()
+    for _ in range(3):  # processor time, for the machine may be busy; the best of three counts
+        began = processor_s()
         done = kairos(*command.split(), "--help")
-        best = min(best, time.perf_counter() - began)
+        best = min(best, processor_s() - began)
         assert done.returncode == 0
         assert len(done.stdout) > 150
     assert best < 0.6  # 0.3 s on an idle machine

@@ -1,11 +1,14 @@
 """`kairos decode`: captures by both engines in three formats, hexadecimal lines, field vectors."""
 
+import fcntl
 import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -411,18 +414,30 @@ def test_damage_is_named_by_octet_and_block(capture, tmp_path):
         assert b"Traceback" not in done.stderr
 
 
+def wait_until_read(pipe, timeout_s=60.0):
+    """Until the process at the other end has taken all that the pipe held."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        (waiting,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+        if not waiting:
+            return
+        time.sleep(0.02)
+    raise AssertionError("nobody read")
+
+
 @pytest.mark.parametrize("arguments", [["-"], ["--layer", "dtap", "--hex"]])
 def test_ctrl_c_is_quiet(arguments):
     command = [sys.executable, "-m", "experiments.cli", "decode", *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as one:
-        one.stdin.write(b"0521\n" if "--hex" in arguments else b"")
+        # In hex it has answered; of a capture it has the first four octets and waits for more.
+        one.stdin.write(b"0521\n" if "--hex" in arguments else b"\x0a\x0d\x0d\x0a")
         one.stdin.flush()
         if "--hex" in arguments:
             one.stdout.readline()
         else:
-            time.sleep(2)  # it waits for a capture to begin
+            wait_until_read(one.stdin)
         one.send_signal(signal.SIGINT)
         assert one.wait(20) == 130
         assert one.stderr.read() == b"Stopped.\n"

@@ -1,8 +1,8 @@
 """The other end of an association, as a process of its own: `peer_program.py KIND MODE`.
 
 It listens on free ports, prints them as one JSON line, serves one association and prints what it saw at the
-end. Modes: count, echo, sleep (never receives), stuck (holds the interpreter lock for two seconds, then
-counts), leave (ends without closing anything).
+end. Modes: count, echo, sleep (never receives), stuck (holds the interpreter lock for five seconds,
+then counts), leave (ends without closing anything).
 """
 
 # ruff: noqa: T201  # standard output is how it answers
@@ -25,7 +25,7 @@ def main(kind: str, mode: str) -> None:
     if mode == "sleep":
         time.sleep(60)
     if mode == "stuck":
-        until = time.monotonic() + 2
+        until = time.monotonic() + 5
         while time.monotonic() < until:
             re.match("(a+)+$", "a" * 22 + "b")  # never gives the interpreter lock away
     while True:

@@ -275,9 +275,11 @@ def test_a_receiver_that_does_not_drain_stops_the_sender_and_nothing_else(
     thread = threading.Thread(target=sender)
     thread.start()
     # Longer than four retransmissions take: a window that is closed is no dead peer.
-    time.sleep(0.3 if one.kind == "memory" else 4)
-    before = sent
-    time.sleep(0.2)
+    still_s, before = (0.3 if one.kind == "memory" else 4), -1
+    deadline = time.monotonic() + 60
+    while sent != before and time.monotonic() < deadline:
+        before = sent
+        time.sleep(still_s)
     assert sent == before
     assert (one.state, other.state) == ("up", "up")
     assert sent * 120 < 24 << 20
@@ -299,7 +301,7 @@ def test_several_associations_on_one_listener(listener: Listener) -> None:
     for i, (_, other) in enumerate(pairs):
         assert list(collect(other, 1)) == [b"from %d" % i]
     pairs[0][0].abort()
-    assert until_over(pairs[0][1], 3) < 1
+    assert until_over(pairs[0][1], 20) < 10
     assert [other.state for _, other in pairs[1:]] == ["up"] * 4
     for one, other in pairs:
         one.abort()
@@ -319,7 +321,7 @@ def test_an_association_outlives_its_listener(kind: str) -> None:
 def test_accept_returns_none_when_nobody_comes(listener: Listener) -> None:
     start = time.monotonic()
     assert listener.accept(0.05) is None
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert select.select([listener.fileno()], [], [], 0)[0] == []
 
 
@@ -336,8 +338,8 @@ def test_connecting_to_nobody_says_so(kind: str) -> None:
         port, encap_port = gone.port, gone.encap_port
     start = time.monotonic()
     with pytest.raises(ConnectError, match=str(port)):
-        connect(kind, HOST, port, encap_port=encap_port, timeout_s=3)
-    assert time.monotonic() - start < 2.5
+        connect(kind, HOST, port, encap_port=encap_port, timeout_s=30)
+    assert time.monotonic() - start < 20  # refused, and not given up at the end of the time
 
 
 def test_connecting_to_a_wrong_sctp_port_says_so(kind: str, listener: Listener) -> None:
@@ -352,7 +354,7 @@ def test_a_killed_peer_is_noticed(kind: str) -> None:
         assert collect(met.association, 10).n == 10
         met.process.send_signal(signal.SIGKILL)
         met.process.wait()
-        took = until_over(met.association, 15)
+        took = until_over(met.association, 60)
         assert met.association.state in ("lost", "closed")
         assert met.association.reason
         assert took < 10
@@ -376,7 +378,7 @@ def test_a_killed_peer_frees_a_sender_that_waits(kind: str) -> None:
         thread.start()
         time.sleep(0.5)
         met.process.kill()
-        thread.join(15)
+        thread.join(60)
         assert ended
         assert ended[0]
 
@@ -386,10 +388,10 @@ def test_a_silent_peer_is_noticed_by_retransmissions() -> None:
     with peer("usrsctp", "count") as met:
         met.process.send_signal(signal.SIGSTOP)
         met.association.send(numbered(10))
-        took = until_over(met.association, 15)
+        took = until_over(met.association, 60)
         assert met.association.state == "lost"
         assert "does not acknowledge: 4 retransmissions" in met.association.reason
-        assert took < 12
+        assert took < 40
 
 
 FORKS = """
@@ -418,7 +420,7 @@ print(status, association.flush(5))
 @pytest.mark.skipif("usrsctp" not in KINDS, reason="the other kinds have no thread that a fork would lose")
 def test_after_a_fork_the_child_is_told_and_the_parent_goes_on() -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr == ""
     first, second, third = done.stdout.splitlines()
     assert "belongs to the process" in first
@@ -431,18 +433,18 @@ def test_acknowledgements_do_not_wait_for_python(kind: str) -> None:
     with peer(kind, "stuck") as met:
         start = time.monotonic()
         met.association.send(numbered(1_000))
-        assert met.association.flush(5)
-        assert time.monotonic() - start < 1.2
+        assert met.association.flush(20)
+        assert time.monotonic() - start < 4  # the peer's Python does nothing for five seconds
         met.association.close(5)
-        assert json.loads(met.process.communicate(timeout=10)[0])["received"] == 1_000
+        assert json.loads(met.process.communicate(timeout=60)[0])["received"] == 1_000
 
 
 @pytest.mark.parametrize("kind", BETWEEN_PROCESSES)
 def test_a_program_that_ends_leaves_nothing_behind(kind: str) -> None:
     with peer(kind, "leave") as met:
         met.association.send(numbered(1))
-        assert met.process.wait(5) == 0
+        assert met.process.wait(60) == 0
         assert met.process.stderr is not None
         assert met.process.stderr.read() == ""
-        assert until_over(met.association, 5) < 1.5
+        assert until_over(met.association, 20) < 10
         assert met.association.state in ("lost", "closed")

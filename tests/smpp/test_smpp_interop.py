@@ -269,7 +269,7 @@ def test_npm_smsc_takes_our_submits_and_sends_receipts(peer: Callable[..., NodeP
             assert said["message_id"] == response.message_id
             assert said["data_coding"] == 8
             heard.append(said["text"])
-            body = await asyncio.wait_for(receipts.get(), 5)
+            body = await asyncio.wait_for(receipts.get(), 15)
             assert receipt.is_receipt(body)
             found = receipt.from_deliver(body)
             assert (found.message_id, found.state) == (response.message_id, MessageState.DELIVERED)
@@ -290,7 +290,7 @@ def test_npm_smsc_takes_our_submits_and_sends_receipts(peer: Callable[..., NodeP
         with pytest.raises(BindRefused, match="ESME_RINVPASWD"):
             await EsmeClient(pdu.BindTransmitter("kairos", "no"), host="127.0.0.1", port=port).start()
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 @pytest.mark.npm

@@ -2,7 +2,7 @@
 
 from marketing.expressions.catalogue import CATALOGUE, Catalogue, Feature, Source, Type
 from marketing.expressions.columns import AnyColumn, Numbers, Sets, View, Words
-from marketing.expressions.compile import Expression, compile_expression
+from marketing.expressions.compile import Expression, compile_expression, split_expression
 from marketing.expressions.errors import ExpressionError
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "View",
     "Words",
     "compile_expression",
+    "split_expression",
 ]

@@ -32,7 +32,7 @@ from marketing.expressions.syntax import (
     parse,
 )
 
-__all__ = ["Expression", "compile_expression"]
+__all__ = ["Expression", "compile_expression", "split_expression"]
 
 _LIST_OF: Final = {
     Type.STRING: Type.STRINGS,
@@ -92,7 +92,7 @@ def compile_expression(text: str, catalogue: Catalogue = CATALOGUE) -> Expressio
     part = _Checker(catalogue).part(tree)
     if part.type is not Type.BOOL:
         raise tree.wrong(f"expected something true or false, found {_a(part.type)}")
-    static = all(catalogue[_bare(name)].static for name in part.reads)
+    static = _static(part.reads, catalogue)
     constant = None
     if not part.reads:
         value = part.value(_nothing)
@@ -102,6 +102,42 @@ def compile_expression(text: str, catalogue: Catalogue = CATALOGUE) -> Expressio
 
 def _nothing(name: str) -> AnyColumn:
     raise AssertionError(f"{name} was not declared as read")
+
+
+def split_expression(
+    text: str, catalogue: Catalogue = CATALOGUE
+) -> tuple[Expression | None, Expression | None]:
+    """A condition as two that must both hold: what changes with imports only, and the rest; None: nothing.
+
+    Raises:
+        ExpressionError: as `compile_expression`.
+    """
+    whole = compile_expression(text, catalogue)
+    if whole.static:
+        return whole, None
+    tree = parse(text)
+    if not (isinstance(tree, Logic) and tree.sign == "&&"):
+        return None, whole
+    halves: dict[bool, list[Part]] = {True: [], False: []}
+    for node in tree.of:
+        part = _Checker(catalogue).part(node)
+        halves[_static(part.reads, catalogue)].append(part)
+    return tuple(_joined(text, halves[half], half) for half in (True, False))  # type: ignore[return-value]
+
+
+def _joined(text: str, parts: list[Part], static: bool) -> Expression | None:
+    if not parts:
+        return None
+    reads = frozenset().union(*(part.reads for part in parts))
+    return Expression(text, reads, static, None, _all(parts))
+
+
+def _all(parts: list[Part]) -> Callable[[Get], Numbers]:
+    return lambda get: ops.conjunction([lambda part=part: part.value(get) for part in parts])  # type: ignore[misc]
+
+
+def _static(reads: frozenset[str], catalogue: Catalogue) -> bool:
+    return all(catalogue[_bare(name)].static for name in reads)
 
 
 def _no_single_value(_get: Get) -> None:

@@ -15,18 +15,22 @@ What the engine does with a batch (times ascending), wave by wave; in a wave eve
 
 Each call returns `Completions`: columns `t_us` (when complete), `row`, `campaign` (position in the campaigns
 given), `index` (position in the wave of the completing behaviour; -1 = by the passing of time), `since_us`
-(first behaviour of the scene). Audience, targets, valid days, when, where, terminal and if have been applied to
-what is returned; experiment arms, caps and the policy have not.
+(first behaviour of the scene). Audience, targets, valid days, when, where, terminal and if have been applied
+to what is returned; experiment arms, caps and the policy have not.
 
-Dwells stay with the engine, which knows the stays: `rules.dwells[place]` are `(campaign, at_least_us, ...)`; at
-its due time it calls `rules.dwelt(dwell, row, since_us, at_us)` and gets completions (or none: the pattern
+Dwells stay with the engine, which knows the stays: `rules.dwells[place]` are `(campaign, at_least_us, ...)`;
+when due it calls `rules.dwelt(dwell, row, since_us, at_us)` and gets completions (or none: the pattern
 goes on, or the conditions do not hold). `rules.next_due_us()` is the next timer of the patterns.
-`rules.members(i)` is the mask of a campaign's static audience and targets over all rows (groups).
-`rules.switch(profiles)` looks at audiences anew after an import; `rules.values(i, row, at_us, event)` gives what
-`campaign.render` needs.
-`rules.snapshot()` and `rules.restore(state)` carry the live partial matches over a restart or a reload.
+`rules.members(i)` is the mask of a campaign's static audience and targets over all rows;
+`rules.passing(i, rows, at_us)` also asks the moving audience and valid days of subscribers chosen otherwise
+(groups, follow-ups). `rules.switch(profiles)` looks at audiences anew after an import.
+`rules.values(i, row, at_us, event)` gives what `campaign.render` needs. `rules.snapshot()` and
+`rules.restore(saved, rows)` carry the live partial matches over a restart, a reload with other campaigns, or
+another numbering of rows.
 """
 
-from marketing.rules.scenes import Completions, Dwell, Rules
+from marketing.rules.completions import Completions
+from marketing.rules.program import Dwell
+from marketing.rules.rules import Rules
 
 __all__ = ["Completions", "Dwell", "Rules"]

@@ -42,6 +42,7 @@ cdef class Automata:
     cdef readonly bint has_strict
     cdef uint64_t mask
     cdef object _columns
+    cdef object _made_of
     cdef uint64_t[::1] key
     cdef uint8_t[::1] state
     cdef uint16_t[::1] count
@@ -73,6 +74,7 @@ cdef class Automata:
     def __init__(self, stages, first, within_us, int64_t most=4_000_000):
         """`stages`: structured array with the columns above. `most`: partial matches at most, over all patterns."""
         cdef int p, s
+        self._made_of = (stages, first, within_us, most)
         if most < 1:
             raise ValueError(f"most = {most}: room for one partial match is needed at least")
         self.match = np.ascontiguousarray(stages["match"], dtype=np.uint32)
@@ -468,7 +470,7 @@ cdef class Automata:
             due, key = self.heap_due[0], self.heap_key[0]
             if self._valid(0):
                 if until.get((key & 0xFFFFFFFF) - 1, -NEVER) >= due:
-                    self._end(self._find(key), due)
+                    self._settle(self._find(key), due)
                 else:
                     kept.append((due, key))
             self._pop()
@@ -483,17 +485,11 @@ cdef class Automata:
         while self.heap_size and self.heap_due[0] <= until_us:
             due = self.heap_due[0]
             if self._valid(0):
-                self._end(self._find(self.heap_key[0]), due)
+                self._settle(self._find(self.heap_key[0]), due)
             self._pop()
         if until_us > self.horizon_us:
             self.horizon_us = until_us
         return self._completions()
-
-    cdef int _end(self, int64_t place, int64_t due) except -1:
-        if self._completes(place):
-            return self._complete(place, due, -1)
-        self._remove(place)
-        return 0
 
     def next_due_us(self):
         """The next instant at which time alone may complete something, or None."""
@@ -517,6 +513,12 @@ cdef class Automata:
             ((key & np.uint64(0xFFFFFFFF)) - np.uint64(1)).astype(np.int64),
             np.array(self.out_index[:n], dtype=np.int32),
         )
+
+    def __reduce__(self):
+        return Automata, self._made_of, self.snapshot()
+
+    def __setstate__(self, saved):
+        self.restore(saved)
 
     def snapshot(self):
         """Partial matches as arrays, in the order of (pattern, row)."""

@@ -164,11 +164,14 @@ class Rules:
     def dwelt(
         self,
         dwell: Dwell,
-        rows: NDArray[np.int64],
-        since_us: NDArray[np.int64],
-        at_us: NDArray[np.int64],
+        rows: int | NDArray[np.int64],
+        since_us: int | NDArray[np.int64],
+        at_us: int | NDArray[np.int64],
     ) -> Completions:
-        """Stays of some subscribers that have lasted long enough at these instants."""
+        """Stays, of one subscriber or several, that have lasted long enough at these instants."""
+        rows, since_us, at_us = (
+            np.atleast_1d(np.asarray(x, dtype=np.int64)) for x in (rows, since_us, at_us)
+        )
         mine = self.members(dwell.campaign, rows)
         rows, since_us, at_us = rows[mine], since_us[mine], at_us[mine]
         if dwell.pattern < 0:

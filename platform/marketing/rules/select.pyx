@@ -39,9 +39,11 @@ cdef class Selection:
     cdef const uint8_t[:, ::1] prefixes
     cdef uint8_t[::1] prefix_length
     cdef readonly bint by_place
+    cdef object _made_of
 
     def __init__(self, int campaigns, steps, peers, prefixes):
         cdef int i, kind, campaign
+        self._made_of = (campaigns, steps, peers, prefixes)
         self.campaigns = campaigns
         self.stride = (campaigns + 7) // 8
         self.words = (campaigns + 63) // 64
@@ -65,6 +67,9 @@ cdef class Selection:
                 self.first[kind, campaign] = i
                 self.kind_mask[kind, campaign >> 6] |= <uint64_t>1 << (campaign & 63)
             self.end[kind, campaign] = i + 1
+
+    def __reduce__(self):
+        return Selection, self._made_of
 
     def select(self, const uint8_t[::1] kind, const uint8_t[::1] role, const int16_t[::1] place,
                const uint16_t[::1] area, const uint8_t[:, ::1] peer, const int64_t[::1] row,

@@ -17,6 +17,14 @@ __all__ = ["Events", "Sources", "unknown"]
 
 _KINDS: Final = tuple(NAMES.get(code, "") for code in range(256))
 _ROLES: Final = ("", "caller", "callee")
+_TYPES: Final = {
+    "bool": Type.BOOL,
+    "int": Type.INT,
+    "double": Type.DOUBLE,
+    "string": Type.STRING,
+    "list": Type.STRINGS,
+}
+_DTYPES: Final = {Type.BOOL: np.bool_, Type.INT: np.int64, Type.DOUBLE: np.float64}
 
 
 def unknown(kind: Type, count: int) -> AnyColumn:
@@ -75,7 +83,8 @@ class Sources:
 
     def own(self, name: str) -> bool:
         """Whether it takes no view to answer."""
-        return name.split(".")[0] in ("profile", "event") or name in ("now.hour", "now.weekday")
+        group = name.split(".")[0].split("[")[0]
+        return group in ("profile", "lists", "event") or name in ("now.hour", "now.weekday")
 
     def column(self, name: str, rows: NDArray[np.int64], at_us: NDArray[np.int64]) -> AnyColumn:
         """Everything but `event.X`."""
@@ -83,6 +92,8 @@ class Sources:
             return profile_column(
                 self.profiles, name.removeprefix("profile."), self.catalogue[name].type, rows
             )
+        if name.startswith("lists["):
+            return self._on_list(name[len("lists[") : -1], rows)
         if name == "now.hour":
             return Numbers(self.local.minute(at_us) // 60)
         if name == "now.weekday":
@@ -91,17 +102,25 @@ class Sources:
             raise ValueError(f"{name} was not asked for when the rules were made, and nothing gives it")
         return self.view.column(name, rows, at_us)
 
+    def _on_list(self, name: str, rows: NDArray[np.int64]) -> Numbers:
+        # A list that is yet to be imported holds nobody; `kairos validate` says so, a running platform goes on.
+        if name not in self.profiles.lists:
+            return Numbers(np.zeros(len(rows), dtype=np.bool_))
+        return Numbers(self.profiles.on_list(name, rows))
+
 
 def profile_column(profiles: Profiles, name: str, kind: Type, rows: NDArray[np.int64]) -> AnyColumn:
-    """A column of the extract; one that it lacks is not known of anybody."""
+    """A column of the extract; one that it lacks, or has as another type, is not known of anybody."""
     try:
         column = profiles.column(name)
     except UnknownColumn:
         return unknown(kind, len(rows))
-    values, known = column.values[rows], None if column.known is None else column.is_known(rows)
-    if column.type == "string":
-        return Words(values, column.words, known)
-    if column.type == "list":
+    if _TYPES.get(column.type) is not kind:
+        return unknown(kind, len(rows))
+    values = column.values[rows]
+    known = None if column.known is None else column.is_known(rows)
+    if kind is Type.STRING:
+        return Words(values, column.words or ("",), known)
+    if kind is Type.STRINGS:
         return Sets(values.astype(np.uint64), column.words, known)
-    dtype = {Type.BOOL: np.bool_, Type.DOUBLE: np.float64}.get(kind, np.int64)
-    return Numbers(values.astype(dtype), known)
+    return Numbers(values.astype(_DTYPES[kind], copy=False), known)

@@ -225,10 +225,10 @@ def test_a_fast_file_waits_for_a_slow_platform(wire, make, tmp_path):
         writer.write(EPOCH_US + np.arange(batch.n, dtype=np.int64), batch)
     assert file.stat().st_size > 20 << 20
     collector = make(taps=[str(file)])
-    time.sleep(0.5)
-    packets = collector.report()["taps"][0]["counts"]["packets"]
-    time.sleep(0.3)
-    assert collector.report()["taps"][0]["counts"]["packets"] == packets
+    packets, end = -1, time.monotonic() + 60
+    while packets != (packets := collector.report()["taps"][0]["counts"]["packets"]) or not packets:
+        assert time.monotonic() < end, "it never stood still"
+        time.sleep(0.3)
     assert packets < batch.n / 2
     drain(collector)
     assert collector.report()["received"] == batch.n

@@ -9,7 +9,6 @@ from marketing.behaviours import CODES, empty
 from marketing.campaigns import Campaign, Target
 from marketing.engine import (
     contact_id_of,
-    new_state,
     next_due,
     on_batch,
     on_opt_out,
@@ -370,4 +369,4 @@ def test_stamps_come_from_outside(town):
 def test_an_unknown_place_is_refused(town):
     scene = {"begin": {"dwell": {"place": "moon", "at_least_s": 5}}}
     with pytest.raises(ValueError, match=r"moon|not in tuple"):
-        new_state(town.profiles(), town.places(), [town.campaign(scene=scene)], None, None)
+        town.engine_state(town.campaign(scene=scene))

@@ -44,7 +44,7 @@ ENV = cel.NewEnv(
 )
 INTS = st.one_of(st.integers(-5, 60), st.sampled_from([2**63 - 1, -(2**63), 2**62, 3_037_000_500, 2**53 + 1]))
 DOUBLES = st.one_of(
-    st.sampled_from([0.0, 1.0, -1.5, 0.5, 20.0, 2.0**53, 1e300, -1e300, 9.3e18, float("inf")]),
+    st.sampled_from([0.0, 1.0, -1.5, 0.5, 20.0, 1e300, -1e300, 9.3e18, float("inf")]),
     st.floats(-100, 100, width=16),
 )
 DURATIONS_US = st.sampled_from([0, 1, 30_000_000, 90_000_000, 3_600_000_000, 5_400_000_000, 10**12])
@@ -69,7 +69,7 @@ def number(value):
 
 LITERALS = {
     Type.INT: INTS.map(number),
-    Type.DOUBLE: st.sampled_from(["0.0", "1.0", "(-1.5)", "0.5", "2e1", "9007199254740992.0", "1e300"]),
+    Type.DOUBLE: st.sampled_from(["0.0", "1.0", "(-1.5)", "0.5", "2e1", "4503599627370496.5", "1e300"]),
     Type.STRING: st.sampled_from(CITIES).map(quoted),
     Type.BOOL: st.sampled_from(["true", "false"]),
     Type.DURATION: st.sampled_from(["30s", "1m30s", "1h", "1.5h", "-1h", "0s"]).map('duration("{}")'.format),

@@ -237,7 +237,7 @@ def fast_answer(programme, rows, cuts, until, *, lazily, restart):
     return sorted(found)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(streams(), st.booleans(), st.booleans())
 def test_automata_equal_the_slow_interpreter(stream, lazily, restart):
     programme, rows, cuts = stream

@@ -194,10 +194,10 @@ def test_replies(town, model):
 
 def test_replays_are_quick(town):
     contacts = history(town.n, 0, RIGHT[0])
-    start = time.perf_counter()
+    start = time.process_time()  # the clock on the wall would time whoever else is busy
     taken = replay(contacts, town, OFFERS, 7, 200, end_us=END_US)
     assert taken.shape == (200, town.n, 3)
-    assert time.perf_counter() - start < 10  # a third of a second on an idle machine
+    assert time.process_time() - start < 10  # a third of a second
 
 
 def test_same_name_twice_is_refused(town):
