@@ -9,18 +9,18 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from experiments.problems import BadInput
 from experiments.worker import say, work
+from sim.occasions import Draw
 from sim.run import Run, build
 from sim.scenario import load_world
 from sim.scenario_errors import ScenarioError
 from sim.sinks import Counter, Digest
-from sim.workers import Timetable, slices, workers_of
+from sim.workers import Alone, workers_of
 from sim.world import World
 
 __all__ = ["HOUR_US", "Job", "TimedDrawing"]
@@ -47,20 +47,17 @@ class Job:
     """Also SHA-256 of all that comes out; takes time, which is counted."""
 
 
-class TimedDrawing:
-    """Draws in this process, as a run does by itself, and knows how long it took (`sim.workers.Workers`)."""
+class TimedDrawing(Alone):
+    """Draws in this process, as a run does by itself, and knows how long it took."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self.cpu_s = 0.0
 
-    def expect(self, timetable: Timetable, draws: Sequence[Any], walked: Any) -> None:
-        """Nothing is drawn ahead: one thread gains nothing by it."""
-
-    def parts(self, draw: Callable[..., Any], span: tuple[int, ...]) -> list[Any]:
-        """Everybody's share."""
+    def parts(self, draw: Draw, span: tuple[int, ...]) -> list[Any]:
+        """Everybody's share, one after another."""
         began = time.process_time()
-        found = [draw(self._world, *span, some) for some in slices(self._world.n)]
+        found = super().parts(draw, span)
         self.cpu_s += time.process_time() - began
         return found
 
