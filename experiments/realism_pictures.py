@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import realism_events as events
 from experiments import realism_mobility as mobility
 from experiments import realism_network as network
 from experiments import realism_usage as usage
@@ -27,8 +28,10 @@ _BINS = 24
 _MOST_LINKS = 400  # of the handover graph
 
 
-def pictures_of(lives: Mapping[str, Lived], limits: Mapping[str, tuple[Any, Lived]]) -> dict[str, Any]:
-    """Everything, for all populations."""
+def pictures_of(
+    lives: Mapping[str, Lived], limits: Mapping[str, tuple[Any, Lived]], crowd: Lived
+) -> dict[str, Any]:
+    """Everything, for all populations; `crowd` is our people's life in a world with events."""
     ours = lives[OURS]
     told = usage.Configured.of(ours.world.scenario)
     return {
@@ -42,6 +45,7 @@ def pictures_of(lives: Mapping[str, Lived], limits: Mapping[str, tuple[Any, Live
         "week": {name: _week(lived) for name, lived in lives.items()},
         "laws": {name: _laws(lived) for name, lived in lives.items()},
         "erlang": _erlang(*limits[OURS]),
+        "event": events.picture(crowd),
         "areas": network.updates_by_size(ours, range(1, 5)),
     }
 

@@ -152,6 +152,24 @@ def erlang_b(channels: int, offered_erl: float) -> float:
     return blocked
 
 
+def pairs_blocked(channels: int, offered_erl: float, shared: float) -> float:
+    """Share of requests refused where a part of the traffic is of calls that want two channels, one by one.
+
+    The states' shares are those of the multi-rate loss model (Kaufman, Roberts: calls of one and of two
+    channels share a group). Of a pair the first request is refused where no channel is free, and the second,
+    made only if the first was not, where but one is.
+    """
+    single, pairs = offered_erl * (1 - shared), offered_erl * shared / 2
+    states = [1.0]
+    for held in range(1, channels + 1):
+        two = 2 * pairs * states[held - 2] if held > 1 else 0.0
+        states.append((single * states[held - 1] + two) / held)
+    total = sum(states)
+    full, one = states[-1] / total, states[-2] / total if channels else 0.0
+    asked = single + pairs * (2 - full)
+    return (single * full + pairs * (full + one)) / asked if asked else 0.0
+
+
 def channels_for(offered_erl: float, blocking: float) -> int:
     """The fewest channels at which no more than a share of calls is blocked."""
     channels, blocked = 0, 1.0

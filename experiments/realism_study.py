@@ -29,6 +29,10 @@ class Keys(Strict):
     """World file."""
     world_settings: dict[str, str | bool | int | float] = Field(default={})
     """Dotted keys of the world file laid over it, such as `subscribers: 3000`."""
+    event_world: ExistingFile
+    """World file with events, for the crowds at them: lived through until a week after the last of them."""
+    event_settings: dict[str, str | bool | int | float] = Field(default={})
+    """Keys laid over that one."""
     seed: int = Field(default=1, ge=0, lt=2**63)
     """Seed of the first world; the others follow."""
     seeds: int = Field(default=10, ge=2, le=1000)
@@ -44,6 +48,7 @@ def check(loaded: LoadedStudy) -> None:
 
     keys = loaded.keys_of(Keys)
     problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
+    problems += problems_of(lambda: load_world(keys.event_world, keys.event_settings))
     if problems:
         raise BadInput(problems)
 

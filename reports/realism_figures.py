@@ -48,6 +48,7 @@ def pictures(summary: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str
             "distinct": _distinct(details["laws"], called),
             "returns": _returns(details["laws"], called),
             "degrees": _degrees(details["laws"], called),
+            "event": _event(details["event"]),
             "erlang": _erlang(details["erlang"]),
             "areas": _areas(details["areas"]),
             "hysteresis": _hysteresis(details["hysteresis"]),
@@ -405,6 +406,24 @@ def _degrees(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
     axes.set_ylabel("% of people")
     axes.legend(fontsize=10)
     return svg(figure, "degrees", "Number of people that somebody has calls with")
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    """People, and calls made, at the cells of an event by hour; the day of it and the day a week later."""
+    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
+    for position, (suffix, title) in enumerate((("", "people there"), ("_calls", "calls made there"))):
+        axes = figure.add_subplot(1, 2, position + 1)
+        if event:
+            axes.axvspan(event["opens_h"], event["closes_h"], color=_BAND, label=event["name"])
+            for name, said in (("day", "the day of it"), ("usual", "a week later")):
+                axes.plot(np.arange(24) + 0.5, event[f"{name}{suffix}"], **LINES["ours" if name == "day" else
+                          "uniform"], label=said)  # fmt: skip
+        axes.set_title(title, fontsize=11)
+        _hours_axis(axes)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
+    return svg(figure, "event", "The crowd at an event by hour of the day")
 
 
 def _erlang(erlang: Mapping[str, Any]) -> str:

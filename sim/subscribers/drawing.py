@@ -61,7 +61,7 @@ def homecoming_of(scenario: WorldScenario) -> tuple[int, ...]:
 
 _HALF_MEAN: Final = 1.1331484530668263  # exp(1/8), mean of the log-normal with sigma 1/2
 _TOGETHER: Final = 0.75  # of a community (work group) live (work) in the cell that they share
-_MEDIAN_FRIENDS: Final = 5
+_MEDIAN_FRIENDS: Final = 4
 FIRST_YEAR: Final = 12
 """Months in which new customers come."""
 

@@ -167,6 +167,12 @@ def free_over_working(scenario: WorldScenario, what: str) -> float:
     return free / working
 
 
+def free_over_working_by_segment(what: str) -> NDArray[np.float64]:
+    """The same of each segment; shape (segments,)."""
+    week = _CURVES[what][0]
+    return np.asarray(week[:, len(_WORKDAYS) : 7].mean(axis=1) / week[:, list(_WORKDAYS)].mean(axis=1))
+
+
 def hours_of_segment(what: str, segment: int) -> list[float]:
     """Shares of a working day of a segment by hour."""
     curve = _CURVES[what][1]

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.realism_statistics import (
@@ -19,6 +21,7 @@ from experiments.realism_statistics import (
     lognormal_distance,
     mean_over_seeds,
     offered_of_carried,
+    pairs_blocked,
     predictability,
     slope,
     student_t,
@@ -71,6 +74,20 @@ def test_erlang_b_as_tabled() -> None:
     assert erlang_b(30, 21.932) == pytest.approx(0.02, abs=2e-4)
     assert channels_for(2.9, 0.02) == 7
     assert erlang_b(0, 3.0) == 1.0
+
+
+@given(st.integers(1, 40), st.floats(0.1, 30.0))
+def test_pairs_are_refused_between_erlang_b_of_single_calls_and_of_pairs(channels, offered) -> None:
+    """Without pairs the formula; with pairs alone that of half as many channels, where these are even."""
+    single = erlang_b(channels, offered)
+    assert pairs_blocked(channels, offered, 0.0) == pytest.approx(single, rel=1e-9)
+    if channels % 2 == 0:
+        full = erlang_b(channels // 2, offered / 2)
+        # The first request of a pair is refused, or none: the one channel left is for nobody.
+        assert pairs_blocked(channels, offered, 1.0) == pytest.approx(full / (2 - full), rel=1e-9)
+    if channels > 2 and single < 0.05:
+        assert pairs_blocked(channels, offered, 0.4) > single
+    assert pairs_blocked(0, offered, 0.5) == 1.0
 
 
 def test_offered_traffic_is_found_from_what_is_carried() -> None:
