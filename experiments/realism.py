@@ -180,7 +180,7 @@ def _studied(keys: Keys, display: Display) -> _Studied:
         other = build(scenario, seed)
         each.append(measure.offered(lived(f"seed {seed}", other, Inhabitants(other))))
     studied.found[OURS] |= measure.over_seeds(each)
-    studied.pictures = pictures.pictures_of(lives, limits, crowds[OURS])
+    studied.pictures = pictures.pictures_of(lives, limits, ties, crowds[OURS])
     shares = [ping_pong_share(life) for life in margins]
     studied.pictures["hysteresis"] = [
         [margin, share.value, share.low, share.high]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,9 +30,19 @@ _MOST_LINKS = 400  # of the handover graph
 
 
 def pictures_of(
-    lives: Mapping[str, Lived], limits: Mapping[str, tuple[Any, Lived]], crowd: Lived
+    lives: Mapping[str, Lived],
+    limits: Mapping[str, tuple[Any, Lived]],
+    ties: Mapping[str, nx.DiGraph[int]],
+    crowd: Lived,
 ) -> dict[str, Any]:
-    """Everything, for all populations; `crowd` is our people's life in a world with events."""
+    """Everything, for all populations.
+
+    Args:
+        lives: A life of each.
+        limits: Planned channels, and the life with them.
+        ties: Who called whom in many weeks.
+        crowd: Our people's life in a world with events.
+    """
     ours = lives[OURS]
     told = usage.Configured.of(ours.world.scenario)
     return {
@@ -43,7 +54,7 @@ def pictures_of(
         "curves": {name: _curves(lived) for name, lived in lives.items()},
         "segments": _segments(ours),
         "week": {name: _week(lived) for name, lived in lives.items()},
-        "laws": {name: _laws(lived) for name, lived in lives.items()},
+        "laws": {name: _laws(lived, ties[name]) for name, lived in lives.items()},
         "erlang": _erlang(*limits[OURS]),
         "event": events.picture(crowd),
         "areas": network.updates_by_size(ours, range(1, 5)),
@@ -190,13 +201,15 @@ def _histogram(values: NDArray[np.float64], low: float, high: float) -> list[lis
     return [np.sqrt(edges[1:] * edges[:-1])[kept].round(5).tolist(), density[kept].tolist()]
 
 
-def _laws(lived: Lived) -> dict[str, Any]:
+def _laws(lived: Lived, ties: nx.DiGraph[int]) -> dict[str, Any]:
     """Distributions beside which the report draws a published law."""
     ground, n, cells = mobility.Ground.of(lived.world.topology), lived.n, lived.world.topology.n
     ranked = mobility.visits(lived.stays, n, cells).astype(float)
     shares = (ranked / np.maximum(ranked.sum(axis=1, keepdims=True), 1)).mean(axis=0)[:12]
     waits, _ = mobility.waits_h(lived.stays, lived.days * DAY_US)
-    degree = np.array([d for _, d in usage.call_graph(lived).to_undirected().degree()], np.int64)
+    degree = usage.degrees(ties, mutual=True).astype(np.int64)
+    t_us, sub = usage.events_of_people(lived)
+    gaps = np.diff(t_us)[sub[1:] == sub[:-1]] / HOUR_US
     jumps = ground.jumps_km(lived.trips)
     return {
         "jumps": _histogram(jumps, 0.99 * ground.nearest_km, ground.diameter_km),
@@ -207,7 +220,8 @@ def _laws(lived: Lived) -> dict[str, Any]:
         .round(3)
         .tolist(),
         "returns": mobility.returning(lived.hourly, LAGS).mean(axis=0).round(4).tolist(),
-        "degrees": np.bincount(degree)[:40].tolist(),
+        "degrees": np.bincount(degree).tolist(),
+        "gaps": _histogram(gaps, 1 / 120, 200.0),
         "talk": _histogram(lived.talk_s, 2.0, 3600.0),
     }
 

@@ -33,7 +33,7 @@ assert QUARTER == COMMUNITY * COMMUNITY  # a quarter shares 64 workplaces and cl
 FAMILY, HOME, WORK, NEAR, FAR = range(5)
 CIRCLES: Final = ("family", "home", "work", "quarter", "far")
 """Names of the circles."""
-_CLOSE: Final = np.array((FAMILY, FAMILY, FAMILY) + (WORK, HOME) * 7, dtype=np.int64)
+_CLOSE: Final = np.array((FAMILY, FAMILY, FAMILY) + (WORK, WORK, HOME) * 5, dtype=np.int64)
 _HOME_STEPS: Final = np.array([1, 7, 11, 13, 17, 19, 23, 29])
 _WORK_STEPS: Final = np.array([1, 2, 4, 5, 8, 10, 11, 13])
 MOST_FRIENDS: Final = 200
@@ -68,7 +68,7 @@ class Ties:
     n: int
 
     def friend(self, sub: ArrayLike, k: ArrayLike) -> I64:
-        """Close friend number k (0 .. 16) of each subscriber."""
+        """Close friend number k (0 .. 17) of each subscriber."""
         shape = np.broadcast_shapes(np.shape(sub), np.shape(k))
         i = np.broadcast_to(np.asarray(sub, dtype=np.int64), shape).reshape(-1)
         rank = np.broadcast_to(np.asarray(k, dtype=np.int64), shape).reshape(-1)

@@ -86,14 +86,14 @@ def test_shuffles_are_permutations_and_undone(sizes, seed):
 
 def test_nobody_is_named_twice_at_home_or_at_work(crowd):
     everybody = np.arange(2 * QUARTER)
-    names = np.sort(np.stack([crowd.population.ties.friend(everybody, k) for k in range(17)]), axis=0)
+    names = np.sort(np.stack([crowd.population.ties.friend(everybody, k) for k in range(18)]), axis=0)
     assert (np.diff(names, axis=0) > 0).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 63, 64, 65, 66, 4097])
 def test_odd_sizes_of_world(n):
     ties = Ties(Draws(3), n)
-    for k in range(17):
+    for k in range(18):
         friend = ties.friend(np.arange(n), k)
         assert ((friend != np.arange(n)) | (n == 1)).all()
         assert ((friend >= 0) & (friend < n)).all()
@@ -105,7 +105,7 @@ def test_shape_of_the_graph(graph):
     """Bands: calling networks are far more clustered than chance (a thousandth here) and mostly mutual.
 
     Ties of one side only come from unequal degrees. The bands are the simulation's own, wide of what it has
-    now (clustering 0.17, reciprocity 0.78): no source gives one for friendships rather than for calls.
+    now (clustering 0.32, reciprocity 0.77): no source gives one for friendships rather than for calls.
     """
     mutual = graph.to_undirected(reciprocal=True)
     assert 0.10 < nx.average_clustering(mutual) < 0.50
@@ -118,7 +118,7 @@ def test_shape_of_the_graph(graph):
         counts[circle] += 1
     assert counts["work"] > 0.15 * graph.number_of_edges()
     largest = max(nx.connected_components(mutual), key=len)
-    assert len(largest) > 0.98 * len(graph)
+    assert len(largest) > 0.9 * len(graph)
 
 
 def test_degrees_have_a_heavy_tail(crowd):
@@ -139,7 +139,7 @@ def test_calls_stay_mostly_in_the_circles(crowd):
     work = work_group(crowd.draws, callee)[0] == work_group(crowd.draws, caller)[0]
     assert home.mean() > 0.6
     assert work.mean() > 0.1
-    assert (home | work).mean() > 0.75
+    assert (home | work).mean() > 0.85
 
 
 def test_friends_in_the_rival_network(crowd):

@@ -347,4 +347,4 @@ def test_golden_hash(town):
         for field in fields(table):
             column = getattr(table, field.name)
             digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "6d1951a906797443967ddbd2e80e231ad8bd8cbc955e3635924b894b9d8ed5d3"
+    assert digest.hexdigest() == "65f89f6825a6a2b979e7e3eb7a40c66c419efc531ade25bfc21bc2715149fea6"
