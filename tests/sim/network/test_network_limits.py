@@ -202,7 +202,7 @@ def test_calls_within_a_cell_are_refused_as_pairs_are(topology, library, channel
     calls_erl = offered / 2
     wait = 6.0 / (free["tch_us"] / free["tch_asked"] / SECOND)  # till the caller is told, seconds
     expected = pairs_lost(channels, calls_erl, wait)
-    assert expected > 1.2 * erlang_b(channels, offered)
+    assert expected > 1.1 * erlang_b(channels, offered)
     assert abs(refused / asked - expected) < 2 * 4.5 * (expected / asked) ** 0.5
     assert abs(refused / asked - expected) < abs(refused / asked - erlang_b(channels, offered))
 
