@@ -109,7 +109,6 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
     cdef int64_t start_us, ended_us
     cdef int outcome
     cdef int32_t cell
-    cdef bint found
     if wish.kind == FROM_OTHER_NETWORK:
         return from_outside(net, t_us, sub, wish)
     if not s.flags & CAMPED or in_call(net, sub, t_us):
@@ -128,11 +127,7 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
         if diverts(net, <uint32_t>wish.peer_sub, outcome, wish):
             return divert(net, start_us, sub, wish, outcome, cell)
         if outcome <= BOTH_SIDES:
-            # The caller's side has its channel by the time that the other side asks, maybe in the same cell.
-            net.cell[cell].tch_held += 1
-            found = has_channel(net, net.stations[wish.peer_sub].cell)
-            net.cell[cell].tch_held -= 1
-            if found:
+            if other_side_has_channel(net, net.stations[wish.peer_sub].cell, cell):
                 return both(net, start_us, sub, wish, outcome, cell)
             callee_congested(net, start_us, <uint32_t>wish.peer_sub, wish, sub)
             outcome = CONGESTED
