@@ -347,4 +347,4 @@ def test_golden_hash(town):
         for field in fields(table):
             column = getattr(table, field.name)
             digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "65f89f6825a6a2b979e7e3eb7a40c66c419efc531ade25bfc21bc2715149fea6"
+    assert digest.hexdigest() == "400ba461fef30705f8aa3a31c28904ca2ab0f662ab506cb67af4118c9f65bde1"
