@@ -392,7 +392,7 @@ def _returns(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
 
 
 def _degrees(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
-    figure, axes = figure_of("degrees", 2.9, SMALL)
+    figure, axes = figure_of("degrees", 2.9, 7.0)
     k = np.arange(1, 100)
     onnela = (np.arange(1, 1000) + 10.9) ** -8.4
     beyond = onnela[::-1].cumsum()[::-1][: len(k)] / onnela.sum()
@@ -406,8 +406,8 @@ def _degrees(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
     axes.set_yscale("log")
     axes.set_ylim(0.03, 110)
     axes.set_xlabel("people, calls both ways in 18 weeks")
-    axes.set_ylabel("% of people with so many or more")
-    axes.legend(loc="lower left", fontsize=10)
+    axes.set_ylabel("% with so many or more")
+    axes.legend(loc="upper right", fontsize=10)
     return svg(figure, "degrees", "Number of people that somebody has calls with both ways")
 
 
