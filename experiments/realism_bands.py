@@ -81,8 +81,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
     Measure("gyration_share", _MOVE, "Radius of gyration over that of liking all cells alike", "", 0.0, 0.8,
             "formula: 1 for whoever likes all cells alike; bound ours", fails=(WAYPOINT,)),
     Measure("waiting_exponent", _MOVE, "Waiting times: exponent a of k^-a exp(-k / 17 h)", "", 1.7, 1.9,
-            f"{_SONG}: 1.8 ± 0.1, cut at 17 h; seen hour by hour that is ten changes of cell a day, those of a "
-            "phone at rest between masts included, which ours do not make"),
+            f"{_SONG}: 1.8 ± 0.1, cut at 17 h; seen hour by hour that is ten changes of cell a day, also of "
+            "phones at rest between masts, which ours do not make"),
     Measure("waiting_shape", _MOVE, "Waiting times: distance from such a law (Kolmogorov)", "", 0.0, 0.1,
             "the same law; tolerance ours", fails=(WAYPOINT,)),
     Measure("zipf_exponent", _MOVE, "Visits by rank of place: exponent of Zipf's law", "", 1.0, 1.3,
