@@ -91,6 +91,7 @@ def _write(
         "seed": keys.seed,
         "seeds": keys.seeds,
         "days": keys.days,
+        "moving_days": keys.moving_days,
         "subscribers": studied.subscribers,
         "messages": studied.messages,
         "valid": not reasons,
@@ -113,6 +114,7 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     from experiments import realism_measure as measure
     from experiments import realism_mobility as mobility
     from experiments import realism_pictures as pictures
+    from experiments.realism_moves import moved
     from experiments.realism_network import ping_pong_share, planned_channels
     from experiments.realism_nulls import UniformUse, Waypoint
     from experiments.realism_tables import live_through
@@ -156,11 +158,16 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     }
     ground = mobility.Ground.of(world.topology)
     lives = {name: lived(COLUMNS[name], world, people()) for name, people in populations.items()}
-    ranges = ground.daily_range_km(lives[WAYPOINT].hourly)
     weeks = measure.WEEKS_OF_TIES
     ours = graph_of_weeks(Inhabitants(world), weeks)
     ties = {OURS: ours, WAYPOINT: ours, UNIFORM: graph_of_weeks(UniformUse(world, weeks * 7), weeks)}
     crowds = _crowds(keys, lived)
+    moves = {
+        OURS: moved(world, Inhabitants(world), keys.moving_days),
+        WAYPOINT: moved(world, Waypoint(world, keys.moving_days), keys.moving_days),
+    }
+    moves[UNIFORM] = moves[OURS]
+    ranges = ground.daily_range_km(moves[WAYPOINT].hourly)
     margins = []
     for margin in HYSTERESIS_DB:
         settings = keys.world_settings | {"network.radio.hysteresis_db": margin}
@@ -172,7 +179,7 @@ def _studied(keys: Keys, display: Display) -> _Studied:
         limited = lived(f"{COLUMNS[name]}, channels", world, people(), channels=channels)
         limits[name] = (channels, limited)
         studied.found[name] |= measure.radio(lives[name], limited, channels, margins if name == OURS else ())
-        studied.found[name] |= measure.moving(lives[name], ranges)
+        studied.found[name] |= measure.moving(moves[name], ranges)
         studied.found[name] |= measure.using(lives[name], ties[name])
         studied.found[name] |= measure.at_events(crowds[name])
     each: list[Mapping[str, float]] = [measure.offered(lives[OURS])]
@@ -180,7 +187,7 @@ def _studied(keys: Keys, display: Display) -> _Studied:
         other = build(scenario, seed)
         each.append(measure.offered(lived(f"seed {seed}", other, Inhabitants(other))))
     studied.found[OURS] |= measure.over_seeds(each)
-    studied.pictures = pictures.pictures_of(lives, limits, ties, crowds[OURS])
+    studied.pictures = pictures.pictures_of(lives, moves, limits, ties, crowds[OURS])
     shares = [ping_pong_share(life) for life in margins]
     studied.pictures["hysteresis"] = [
         [margin, share.value, share.low, share.high]

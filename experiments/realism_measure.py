@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import networkx as nx
-import numpy as np
 
 from experiments import realism_events as events
 from experiments import realism_mobility as mobility
 from experiments import realism_network as network
 from experiments import realism_usage as usage
+from experiments.realism_moves import Moved
 from experiments.realism_statistics import F64, Estimate, mean_over_seeds
 from experiments.realism_tables import HOUR_US, Lived
 from sim.draws import ONE_Q16
 from sim.network import acts as act_table
-from sim.network.intents import DAY_US
 from sim.subscribers import usage_offered
 
 __all__ = ["WEEKS_OF_TIES", "at_events", "moving", "offered", "over_seeds", "radio", "using"]
@@ -26,26 +25,24 @@ WEEKS_OF_TIES: Final = 18
 """Weeks of calls from which ties are told, as in the records of Onnela et al."""
 
 
-def moving(lived: Lived, waypoint_ranges_km: F64) -> dict[str, Estimate]:
+def moving(moved: Moved, waypoint_ranges_km: F64) -> dict[str, Estimate]:
     """How people move; the daily ranges of random waypoint people are what theirs are compared with."""
-    ground, n, cells = mobility.Ground.of(lived.world.topology), lived.n, lived.world.topology.n
-    end_us = lived.days * DAY_US
-    free = np.array([lived.world.scenario.is_weekend(day) for day in range(lived.days)])
-    rates, bounds = mobility.entropies(lived.hourly)
+    ground, n, cells = mobility.Ground.of(moved.world.topology), moved.n, moved.world.topology.n
+    rates, bounds = mobility.entropies(moved.hourly)
     return {
-        "jump_exponent": mobility.jump_exponent(ground, lived.trips, n),
-        "jump_shape": mobility.jump_shape(ground, lived.trips, n),
-        "gyration_exponent": mobility.gyration_exponent(ground, lived.hourly),
-        "gyration_share": mobility.gyration_share(ground, lived.hourly),
-        "waiting_exponent": mobility.waiting_exponent(lived.stays, n, end_us),
-        "waiting_shape": mobility.waiting_shape(lived.stays, n, end_us),
-        "zipf_exponent": mobility.zipf_exponent(lived.stays, n, cells),
-        "distinct_exponent": mobility.distinct_exponent(lived.stays, n, cells, lived.days),
+        "jump_exponent": mobility.jump_exponent(ground, moved.trips, n),
+        "jump_shape": mobility.jump_shape(ground, moved.trips, n),
+        "gyration_exponent": mobility.gyration_exponent(ground, moved.hourly),
+        "gyration_share": mobility.gyration_share(ground, moved.hourly),
+        "waiting_exponent": mobility.waiting_exponent(moved.hourly),
+        "waiting_shape": mobility.waiting_shape(moved.hourly),
+        "zipf_exponent": mobility.zipf_exponent(moved.stays, n, cells),
+        "distinct_exponent": mobility.distinct_exponent(moved.stays, n, cells, moved.days),
         "entropy_bits": mobility.mean_of(rates),
         "predictability": mobility.mean_of(bounds),
-        "regularity": mobility.regularity(lived.hourly, free),
-        "return_peak": mobility.return_peak(lived.hourly),
-        "range_distance": mobility.range_distance(ground.daily_range_km(lived.hourly), waypoint_ranges_km),
+        "regularity": mobility.regularity(moved.hourly),
+        "return_peak": mobility.return_peak(moved.hourly),
+        "range_distance": mobility.range_distance(ground.daily_range_km(moved.hourly), waypoint_ranges_km),
     }
 
 

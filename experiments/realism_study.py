@@ -39,6 +39,8 @@ class Keys(Strict):
     """Worlds in which what is offered is compared with what is configured."""
     days: int = Field(default=14, ge=7, le=92)
     """Simulated days; whole weeks show the week as it is."""
+    moving_days: int = Field(default=98, ge=14, le=366)
+    """Days over which movements are measured, from trips alone: the sources watched people for months."""
 
 
 def check(loaded: LoadedStudy) -> None:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from experiments.realism_statistics import (
     Estimate,
+    HourLaw,
     PowerLaw,
     burstiness,
     by_subscriber,
@@ -58,6 +59,20 @@ def test_a_cut_power_law_has_the_mean_of_a_gamma_law() -> None:
     from scipy.special import digamma
 
     assert law.mean_log(np.array([-1.0]))[0] == pytest.approx(digamma(2) + math.log(10), abs=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.8, 2.6])
+def test_the_exponent_of_whole_hours_is_found_and_another_law_is_far_from_it(exponent) -> None:
+    law, k = HourLaw(200, 17.0), np.arange(1, 201)
+    shares = law.shares(exponent)
+    assert shares[1] / shares[0] == pytest.approx(2**-exponent * math.exp(-1 / 17))
+    hours = np.random.default_rng(12).choice(k, 40_000, p=shares)
+    found = law.estimate(hours, np.arange(40_000) % 2000, 2000)
+    assert found.low < exponent < found.high
+    assert found.value == pytest.approx(exponent, abs=0.03)
+    assert law.distance(hours, found.value).value < 0.01
+    assert law.distance(np.full(100, 8), found.value).value > 0.4
+    assert math.isnan(law.estimate(hours[:0], hours[:0], 3).value)
 
 
 def test_the_bootstrap_of_a_mean_is_that_of_the_normal_law() -> None:
