@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from marketing.profiles.store import Store, StoreFull, Told, told_at_start
 from marketing.profiles.watch import Watch
 
 __all__ = ["Imports", "open_imports", "told_by"]
+
+log = logging.getLogger("marketing.imports")
 
 LEAST_TOKEN = 16
 """Octets of a token: a short one could be guessed."""
@@ -41,7 +44,12 @@ def told_by(config: PlatformConfig, zone: str) -> Told:
     segments = None
     if config.segments is not None:
         segments, document = load_segments(config.segments)
-        check_segments(segments, document, profiles, frozenset())
+        try:
+            check_segments(segments, document, profiles, frozenset())
+        except ConfigError as error:
+            # An extract without anybody of a segment is no mistake; a misspelt segment would look like it.
+            for problem in error.problems:
+                log.warning("%s", problem)
     told = told_at_start(profiles, config.lists, segments)
     if config.imports is None:
         return told
