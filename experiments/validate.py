@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from experiments.study import LoadedStudy
 
-__all__ = ["KINDS", "check_file", "check_study_files", "json_schema", "kind_of", "model_of"]
+__all__ = [
+    "KINDS",
+    "check_campaigns_together",
+    "check_file",
+    "check_study_files",
+    "json_schema",
+    "kind_of",
+    "model_of",
+]
 
 
 def _world() -> type[BaseModel]:
@@ -66,7 +74,7 @@ def _load_world(path: Path) -> object:
 def _load_campaign(path: Path) -> object:
     from marketing.campaigns import load_all
 
-    return load_all([path])
+    return load_all([path], alone=True)
 
 
 def _load_study(path: Path) -> object:
@@ -177,6 +185,24 @@ def check_file(path: Path) -> tuple[str, list[str]]:
     except BadInput as error:
         return "", list(error.lines)
     return kind, problems_of(lambda: KINDS[kind][1](path))
+
+
+def check_campaigns_together(files: list[Path], cells: Path | None, subscribers: Path | None) -> list[str]:
+    """What does not fit between campaign files, cell table and extract; every file is correct by itself."""
+    from marketing.campaigns import read_all
+    from marketing.expressions import CATALOGUE
+    from marketing.profiles import load_cells, load_extract
+    from marketing.rules import catalogue_of, check_audiences
+
+    def check() -> None:
+        places = load_cells(cells).names if cells is not None else ()
+        extract = load_extract(subscribers) if subscribers is not None else None
+        catalogue = catalogue_of(extract) if extract is not None else CATALOGUE
+        read = read_all(files, places=places, alone=len(files) == 1, catalogue=catalogue)
+        if extract is not None:
+            check_audiences(read, extract, catalogue)
+
+    return problems_of(check) if files else []
 
 
 def problems_of(read: Callable[[], object]) -> list[str]:

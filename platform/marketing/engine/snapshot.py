@@ -11,6 +11,7 @@ the network said while nobody listened: `Resumed` says from when to when.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import logging
 import os
@@ -27,14 +28,14 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BEHAVIOUR, BehaviourBatch
 from marketing.engine.campaigns import restore_rules
-from marketing.engine.state import EngineState
+from marketing.engine.state import EngineState, new_state
 from marketing.engine.steps import on_batch
 from marketing.engine.timers import stays_again
 from marketing.engine.types import Decision, Trigger
 from marketing.features import Presence, Timer
 from marketing.profiles import RowMap
 
-__all__ = ["Resumed", "StateFolder", "capture", "restore"]
+__all__ = ["Resumed", "StateFolder", "capture", "restore", "twin"]
 
 log = logging.getLogger("marketing.state")
 
@@ -126,6 +127,26 @@ def restore(state: EngineState, captured: Captured) -> int:
     restore_rules(state, {k.removeprefix("rules."): v for k, v in captured.items() if k.startswith("rules.")}, rows)
     stays_again(state, state.reached_us)
     return rows.kept
+
+
+def twin(state: EngineState) -> EngineState:
+    """A state apart from this one that knows the same."""
+    other = new_state(
+        state.profiles,
+        state.places,
+        state.campaigns,
+        state.policy,
+        copy.deepcopy(state.book),
+        terminals=state.view.terminals,
+        silence_us=state.features.silence_us,
+    )
+    restore(other, capture(state))
+    other.groups = dict(state.groups)
+    for timer in state.timers.all():
+        if timer.kind == "group":
+            other.timers.add(timer)
+    other.derived = list(state.derived)
+    return other
 
 
 def _plain(trigger: Trigger) -> dict[str, Any]:

@@ -85,6 +85,11 @@ class EngineState:
         self.derived.clear()
         return found[np.argsort(found["t_us"], kind="stable")]
 
+    def __deepcopy__(self, _memo: dict[int, object]) -> EngineState:
+        from marketing.engine.snapshot import twin  # it makes these
+
+        return twin(self)
+
     @property
     def nbytes(self) -> dict[str, int]:
         """Octets held for subscribers, by what they are for; scratch of a batch is not among them."""

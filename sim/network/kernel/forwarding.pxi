@@ -86,7 +86,7 @@ cdef int divert(Network net, int64_t start_us, uint32_t sub, const Wish *wish, i
     cdef Leg *mt = &callee.leg
     cdef uint32_t words[4]
     cdef uint32_t peer = <uint32_t>wish.peer_sub
-    cdef Number calling = number_of(net.msisdn[sub])
+    cdef Number calling = number_of(identity(&net.msisdn, sub))
     cdef bint rings = offered(net, peer, outcome)
     cdef int there = ANSWERED if wish.intent == ANSWERED else NO_ANSWER
     cdef int64_t ring_us

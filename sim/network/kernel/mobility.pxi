@@ -187,7 +187,10 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
             give_back(&net.tmsis[s.msc], facts.tmsi, t_us + TMSI_FREEZE)
         s.msc = <int8_t>msc
     facts.identified = True
-    facts.detail = net.imei[sub] if kind == LU_ATTACH else <uint64_t>(0 if s.plmn == net.plmn else s.plmn) << 16 | s.lac
+    if kind == LU_ATTACH:
+        facts.detail = net.imei[sub]
+    else:
+        facts.detail = <uint64_t>(0 if facts.old_plmn == net.plmn else facts.old_plmn) << 16 | s.lac
     facts.cause = shape.cause
     facts.fresh_keys = shape.options & AUTH != 0
     end_us = begin(

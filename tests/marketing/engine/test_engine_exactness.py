@@ -84,8 +84,7 @@ def by_subscriber(decisions):
 
 def known(state):
     return {
-        int(imsi): (state.habits.records[row].tobytes(), *(int(getattr(state.features, n)[row]) for n in names))
-        for names in (state.features.__slots__,)
+        int(imsi): (state.habits.records[row].tobytes(), state.features.records[row].tobytes())
         for row, imsi in enumerate(state.profiles.imsi.tolist())
     }
 

@@ -74,7 +74,7 @@ def live(topology, library, identities, script, cell_of):
         assert watch.cut == 0
 
         def shown(sub):
-            mine = visible[visible["imsi"] == identities.imsi[sub]]
+            mine = visible[(visible["imsi"] == identities.imsi[sub]) & (visible["kind"] != SS_USED)]
             return list(
                 zip(mine["kind"].tolist(), mine["role"].tolist(), mine["cause"].tolist(), strict=True)
             )
@@ -90,6 +90,7 @@ def live(topology, library, identities, script, cell_of):
     return run
 
 
+SS_USED = 24
 STARTED, CONNECTED, ENDED = (10, 1, 0), (11, 1, 0), (12, 1, 16)
 
 
