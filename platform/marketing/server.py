@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -26,19 +25,20 @@ import numpy as np
 
 from marketing.api import HealthView, HttpDoor, make_app
 from marketing.behaviours import BehaviourBatch
-from marketing.campaigns import load_all, read_targets
+from marketing.campaigns import read_targets
 from marketing.channels import Inbound, SmsChannel
 from marketing.clock import Clock
-from marketing.config import ClockConfig, ConfigError, PlatformConfig
-from marketing.contact import Book, Policy, load_policy
+from marketing.config import ClockConfig, PlatformConfig
 from marketing.contact.ledger import Ledger, LedgerError, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
 from marketing.contact.writer import LedgerWriter
 from marketing.effects import Boss, Conversations, Records, SentContact
 from marketing.effects.dispatch import Dispatcher
-from marketing.engine import EngineState, new_state, next_due, on_batch, on_timers, schedule_group
+from marketing.engine import EngineState, next_due, on_batch, on_timers, schedule_group, switch_profiles
 from marketing.metrics import Metrics
-from marketing.profiles import Profiles, load_cells, load_extract, read_dated_list
+from marketing.profiles.store import Told
+from marketing.profiles.telling import Imports, open_imports
+from marketing.starting import Remembered, Started, enter_lists, load_started, load_state, remembered
 
 __all__ = ["Doors", "Server", "SignallingSource", "StartError", "TickLike", "load_state", "restore"]
 
@@ -156,6 +156,8 @@ class Server:
             self._watch_signals()
             asyncio.get_running_loop().add_reader(self.signalling.fileno(), self._readable.set)
             self._announce()
+            if self.imports is not None:
+                self.imports.watch.start()
             try:
                 await (self._lockstep() if self.clock.mode == "lockstep" else self._live())
             finally:
@@ -164,7 +166,8 @@ class Server:
 
     async def _open(self, closing: contextlib.AsyncExitStack) -> None:
         config = self.config
-        self.state, zone = load_state(config)
+        started = load_started(config)
+        self.state, zone = started.state, started.zone
         self.clock = make_clock(config.clock, zone)
         self._schedule_groups()
         self.records = Records(config.records.dir)
@@ -176,8 +179,11 @@ class Server:
         self.ledger = LedgerWriter(ledger)
         closing.callback(self.ledger.close)
         self.http = self._open_http()
+        self.imports = self._open_imports(started)
+        if self.imports is not None:
+            closing.callback(self.imports.watch.stop)
         if self.http is not None:
-            self.http.start(lambda: make_app(self._health, self._metrics_text))
+            self.http.start(lambda: make_app(self._health, self._metrics_text, self._uploads()))
             closing.callback(self.http.stop)
         self.signalling = self.doors.signalling or _collector(config, self.clock)
         closing.callback(self.signalling.close)
@@ -207,6 +213,21 @@ class Server:
             self.dispatcher.reopen(open_orders)
         if self.http is not None and self.clock.mode != "lockstep":
             self.http.wait_loaded(10.0)
+
+    def _open_imports(self, started: Started) -> Imports | None:
+        """Imports while it runs; not in lockstep, where all that matters comes by the simulated clock."""
+        if self.config.imports is None or self.clock.mode == "lockstep":
+            return None
+        self._known, self._lists = started.told.profiles, started.lists
+        return open_imports(self.config.imports, str(started.zone), started.told, self._on_told)
+
+    def _uploads(self) -> Any:
+        if self.imports is None:
+            return None
+        from marketing.api.uploads import Uploads  # on the HTTP thread: it loads FastAPI
+
+        one = self.imports
+        return Uploads(one.store, one.token, one.largest, one.watch.wake)
 
     def _open_http(self) -> HttpDoor | None:
         if self.config.http is None:
@@ -290,6 +311,27 @@ class Server:
         self.metrics.count("behaviours", len(batch))
         if self.clock.mode != "lockstep":
             self.dispatcher.take(on_batch(self.state, batch, self.clock.now_us(), self.clock.stamp_ns))
+
+    # ----------------------------------------------------------------- imports
+
+    def _on_told(self, told: Told) -> None:
+        """A new generation, on the watch's thread: what takes long is done here, the switch on the loop."""
+        known, self._known = self._known, told.profiles
+        again = remembered(self.ledger.ledger, told.profiles, known)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._tell, told, again)
+
+    def _tell(self, told: Told, again: Remembered) -> None:
+        """Goes over to a new generation between two steps; nothing is decided on half of it."""
+        if told.profiles is not self.state.profiles:
+            switch_profiles(self.state, told.profiles)
+        enter_lists(self.state, self._lists, told)
+        for row, since_us in again.stops:
+            self.state.book.opt_out(row, since_us)
+        for counted in again.contacts:
+            self.state.book.restore(*counted)
+        log.info("import %d is in force: %d subscribers", told.manifest.generation, len(told.profiles))
 
     # ----------------------------------------------------------------- lockstep
 
@@ -431,44 +473,6 @@ def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:
 
 
 # --------------------------------------------------------------------------- starting
-
-
-def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
-    """Everything the configuration names, read and checked together.
-
-    Raises:
-        ConfigError: with every problem of every file.
-    """
-    problems: list[Any] = []
-
-    def attempt(read: Callable[[], Any]) -> Any:
-        try:
-            return read()
-        except ConfigError as error:
-            problems.extend(error.problems)
-            return None
-
-    file = attempt(lambda: load_policy(config.policy))
-    places = attempt(lambda: load_cells(config.cells))
-    profiles = attempt(lambda: load_extract(config.subscribers))
-    originators = file.marketing_originators if file else ()
-    names = places.names if places else ()
-    campaigns = attempt(lambda: load_all(config.campaigns, originators=originators, places=names))
-    named = (file.do_not_disturb.file, file.control_group.file) if file else ()
-    lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
-    if problems:
-        raise ConfigError(problems)
-    book = Book.empty(len(profiles))
-    for column, entries in zip((book.do_not_disturb_us, book.control_us), lists, strict=True):
-        _enter(profiles, column, entries)
-    return new_state(profiles, places, campaigns, Policy.of(file), book), ZoneInfo(file.timezone)
-
-
-def _enter(profiles: Profiles, column: Any, entries: list[tuple[int, int]]) -> None:
-    if entries:
-        rows = profiles.rows_by_msisdn([msisdn for msisdn, _ in entries])
-        since_us = np.array([since for _, since in entries], dtype=np.int64)
-        np.minimum.at(column, rows[rows >= 0], since_us[rows >= 0])
 
 
 def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
