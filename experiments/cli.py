@@ -64,7 +64,7 @@ Examples:
   kairos fuzz --count 10000000 --workers 2 --out fuzz
 """
 
-KINDS: Final = ("world", "campaign", "study", "platform", "policy")
+KINDS: Final = ("world", "campaign", "study", "platform", "policy", "audience")
 
 
 _BENCH: Final = {str(command.name): command for command in (*COMMANDS, network_command)}

@@ -29,6 +29,7 @@ FOLDERS: Final = {
     "world": ("worlds/", "who lives where, the network, and how much they use it"),
     "campaign": ("campaigns/", "audience x scene -> offer, with its texts and reply codes"),
     "policy": ("policies/", "how often and when one subscriber may be contacted"),
+    "audience": ("audiences/", "segments of customers: where they are met and what suits them"),
     "study": ("studies/", "what is asked of which world with which campaigns: `kairos run FILE`"),
     "platform": ("", "configuration of the platform: `kairos serve FILE`; a study writes its own"),
 }

@@ -59,6 +59,12 @@ def _policy() -> type[BaseModel]:
     return PolicyFile
 
 
+def _audience() -> type[BaseModel]:
+    from marketing.profiles import SegmentTable
+
+    return SegmentTable
+
+
 def _load_world(path: Path) -> object:
     from sim.scenario import load_world
 
@@ -95,12 +101,19 @@ def _load_policy(path: Path) -> object:
     return policy
 
 
+def _load_audience(path: Path) -> object:
+    from marketing.profiles import load_segments
+
+    return load_segments(path)
+
+
 KINDS: Final[dict[str, tuple[Callable[[], type[BaseModel]], Callable[[Path], object]]]] = {
     "world": (_world, _load_world),
     "campaign": (_campaign, _load_campaign),
     "study": (_study, _load_study),
     "platform": (_platform, _load_platform),
     "policy": (_policy, _load_policy),
+    "audience": (_audience, _load_audience),
 }
 """Kind of file -> its model, and what reads and checks it with all that it names."""
 
@@ -147,8 +160,8 @@ def kind_of(path: Path) -> str:
         raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(values, dict):
         raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values")
-    for kind in ("study", "campaign"):
-        if kind in values:
+    for key, kind in (("study", "study"), ("campaign", "campaign"), ("audiences", "audience")):
+        if key in values:
             return kind
     scores = {}
     for kind in KINDS:

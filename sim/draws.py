@@ -1,10 +1,10 @@
 """Keyed draws: every random number is a pure function of (seed, purpose, subscriber, day, ordinal).
 
 A counter-based generator, Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1,
-2, 3", SC11), over whole columns (`sim.draw_columns`, compiled). Nothing has a state, so a subscriber can be drawn alone,
-in any order and on any worker, and comes out the same. Only integers take part: NumPy's own streams,
-logarithms and exponentials may differ between builds; these may not. Non-uniform quantities come from
-committed tables (`sim.draw_tables`).
+2, 3", SC11), over whole columns (`sim.draw_columns`, compiled). Nothing has a state, so a subscriber can be
+drawn alone, in any order and on any worker, and comes out the same. Only integers take part: NumPy's own
+streams, logarithms and exponentials may differ between builds; these may not. Non-uniform quantities come
+from committed tables (`sim.draw_tables`).
 
 Counter words: subscriber, day, purpose, ordinal // 4; the word of the block is ordinal % 4; the key is the
 seed. Four consecutive ordinals therefore cost as much as one: use `block` where four draws about one person

@@ -1,10 +1,10 @@
 """Who has something to do when: so that a short block of time draws only those whose turn it is.
 
-One row of what people mean to do costs the plan of a whole day, however short the block for which it is asked.
+One row of what people mean to do costs the plan of a whole day, however short the block that asks for it.
 So the first block of a day draws everybody for all that is left of the day, keeps its own rows, and of the
 rest one bit for each person and occasion: an occasion is a thirty-second of a day. A later block then draws
-those alone who have something in it. Draws are pure functions of people and of a span of time, so the rows are
-the same as if everybody had been drawn.
+those alone who have something in it. Draws are pure functions of people and of a span of time, so the rows
+are the same as if everybody had been drawn.
 """
 
 from __future__ import annotations
@@ -103,13 +103,36 @@ def touched(from_us: int, to_us: int) -> np.uint32:
     return np.uint32((1 << last + 1) - (1 << first))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Marks:
+    """Marks of people who follow each other; where most have none, of the others alone."""
+
+    first: int
+    who: NDArray[np.uint16] | None
+    """Counted from the first; None: everybody."""
+    marks: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, first: int, marks: NDArray[np.uint32]) -> _Marks:
+        some = np.flatnonzero(marks)
+        if 3 * len(some) > 2 * len(marks):  # six octets each, or four
+            return cls(first, None, marks)
+        return cls(first, some.astype(np.uint16), marks[some])
+
+    def having(self, bits: np.uint32) -> NDArray[np.int64]:
+        """Who has something in any of these occasions."""
+        found = np.flatnonzero(self.marks & bits)
+        return self.first + (found if self.who is None else self.who[found].astype(np.int64))
+
+
 @dataclass(slots=True, eq=False)
 class Occasions:
     """The marks of one day for each draw."""
 
     n: int
     timetable: Timetable
-    _marks: dict[Draw, tuple[int, NDArray[np.uint32]]] = field(default_factory=dict)
+    _known: dict[Draw, tuple[int, list[_Marks]]] = field(default_factory=dict)
+    """Of a draw the day, and the marks of everybody."""
 
     def asks(self, draw: Draw, span: tuple[int, ...], chunk: int = CHUNK) -> Sequence[Ask]:
         """What is to be drawn for a block, share by share; at least one."""
@@ -117,21 +140,27 @@ class Occasions:
             return [Ask(draw, span, some) for some in slices(self.n, chunk)]
         from_us, to_us = span
         day = (to_us - 1) // DAY_US
-        known = self._marks.get(draw)
-        if known is not None and known[0] == day and from_us >= day * DAY_US:
-            who = np.flatnonzero(known[1] & touched(from_us, to_us))
-            return [
-                Ask(draw, span, who[first : first + chunk]) for first in range(0, max(len(who), 1), chunk)
-            ]
-        self._marks.pop(draw, None)
+        known_day, known = self._known.get(draw, (-1, []))
+        if known_day == day and from_us >= day * DAY_US:
+            who = np.concatenate([marks.having(touched(from_us, to_us)) for marks in known])
+            firsts = range(0, max(len(who), 1), chunk)
+            return [Ask(draw, span, who[first : first + chunk]) for first in firsts]
+        self._known.pop(draw, None)
         until_us = self.timetable.horizon(to_us)
         if until_us <= to_us:
             return [Ask(draw, span, some) for some in slices(self.n, chunk)]
-        self._marks[draw] = day, np.zeros(self.n, np.uint32)
-        fewer = max(min(chunk * (to_us - from_us) // (until_us - from_us), chunk), min(_LEAST, chunk))
+        self._known[draw] = day, []
+        fewer = max(chunk * (to_us - from_us) // (until_us - from_us), min(_LEAST, chunk))
         return [Ask(draw, span, some, until_us) for some in slices(self.n, fewer)]
 
     def note(self, ask: Ask, marks: NDArray[np.uint32] | None) -> None:
-        """Keeps what an answer told beside its rows."""
+        """Keeps what an answer told beside its rows; answers come in the order of what was asked."""
         if marks is not None:
-            self._marks[ask.draw][1][ask.some] = marks
+            assert isinstance(ask.some, slice)
+            self._known[ask.draw][1].append(_Marks.of(ask.some.start, marks))
+
+    @property
+    def nbytes(self) -> int:
+        """Octets of all marks."""
+        kept = [marks for _, known in self._known.values() for marks in known]
+        return sum(one.marks.nbytes + (0 if one.who is None else one.who.nbytes) for one in kept)

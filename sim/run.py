@@ -214,6 +214,7 @@ class Run:
         library: TemplateLibrary | None = None,
         workers: Drawing | None = None,
         messages: bool = True,
+        block_us: int = 0,
     ) -> None:
         """A run of a world.
 
@@ -228,6 +229,8 @@ class Run:
             boss: Told of every organic take-up: subscriber, offer, world time.
             library: Templates, to share among runs of one network in one process.
             workers: Processes that draw for this one (`sim.workers.workers_of`). What comes out is the same.
+            block_us: How much of a day is drawn at a time; 0: the more people, the less. All comes
+                out the same.
             messages: False: acts and visible acts alone, the same as with messages, and nothing encoded.
 
         The scenario's faults are done to the messages on their way to the sink.
@@ -239,7 +242,7 @@ class Run:
         self.library = library
         self.network = build_network(
             settings, world.topology, identities, people, world.draws, library, start_us, end_us,
-            silent=not messages,
+            silent=not messages, block_us=block_us,
         )  # fmt: skip
         people.draw_ahead(Timetable(start_us, end_us, self.network.block_us))
         self._faults = (

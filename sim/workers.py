@@ -116,6 +116,11 @@ class Alone:
             tables.append(table)
         return tables
 
+    @property
+    def nbytes(self) -> int:
+        """Octets that are remembered of a day."""
+        return 0 if self._occasions is None else self._occasions.nbytes
+
 
 Request = tuple[Draw, tuple[int, ...]]
 

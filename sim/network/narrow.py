@@ -1,7 +1,7 @@
 """What people mean to do in narrow columns: tables wait in memory until their time comes.
 
-The network reads these as it reads the wide ones (`sim.network.intents.People`). What it has no use for is left
-out, and numbers are packed as on the wire.
+The network reads these as it reads the wide ones (`sim.network.intents.People`). What it has no use for is
+left out, and numbers are packed as on the wire.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class NarrowTexts:
 
 
 _KINDS: Final[dict[type, type]] = {Calls: NarrowCalls, Texts: NarrowTexts}
-_DTYPES: Final = {"sub": np.int32, "alert_us": np.uint32, "ring_us": np.uint32}
+_DTYPES: Final[dict[str, type[np.integer]]] = {"sub": np.int32, "alert_us": np.uint32, "ring_us": np.uint32}
 
 
 def narrow(table: Any, rows: NDArray[np.int64] | None = None) -> Any:
@@ -63,5 +63,13 @@ def narrow(table: Any, rows: NDArray[np.int64] | None = None) -> Any:
         column = column if rows is None else column[rows]
         if name == "peer_number":
             column = pack_numbers(column)
-        columns.append(column.astype(_DTYPES.get(name, column.dtype), copy=False))
+        columns.append(_fitted(column, _DTYPES[name]) if name in _DTYPES else column)
     return kind(*columns)
+
+
+def _fitted(column: NDArray[np.integer], dtype: type[np.integer]) -> NDArray[Any]:
+    limits = np.iinfo(dtype)
+    if len(column) and (column.min() < limits.min or column.max() > limits.max):
+        expected = f"{limits.min} to {limits.max} was expected"
+        raise ValueError(f"{column.min()} to {column.max()}: {expected}")
+    return column.astype(dtype, copy=False)

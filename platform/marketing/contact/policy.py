@@ -6,12 +6,10 @@ Pure: it reads the book of what has been sent and says send, hold or suppress; t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from marketing.contact.book import NEVER, Book
 from marketing.contact.hours import Hours, Span
 from marketing.contact.rules_file import PolicyFile
 
@@ -19,6 +17,7 @@ __all__ = ["NEVER", "REASONS", "Book", "Policy", "Reason", "Verdict"]
 
 Reason = Literal[
     "",
+    "experiment",
     "control_group",
     "do_not_disturb",
     "duplicate",
@@ -29,6 +28,7 @@ Reason = Literal[
     "late",
 ]
 REASONS: Final[dict[str, str]] = {
+    "experiment": "in the control arm of the campaign's experiment, or held out of it",
     "control_group": "kept without contacts so that effects can be measured",
     "do_not_disturb": "on the do-not-disturb list, or has answered with a stop code",
     "duplicate": "the same campaign reached this subscriber lately, or waits to",
@@ -40,57 +40,22 @@ REASONS: Final[dict[str, str]] = {
 }
 """Why a trigger is suppressed. The order is the order of the checks: the first that applies is the reason."""
 
-NEVER: Final = 2**62
-"""A date that does not come: not on the list."""
+class Tighter(Protocol):
+    """A campaign's own limits; see `marketing.campaigns.CampaignCaps`."""
+
+    @property
+    def per_calendar_month(self) -> int | None: ...
+    @property
+    def same_campaign_days(self) -> int | None: ...
 
 
-@dataclass(slots=True)
-class Book:
-    """What the policy must remember of each subscriber: lists by date, contacts by month and campaign."""
+@dataclass(frozen=True, slots=True)
+class _NoTighter:
+    per_calendar_month: int | None = None
+    same_campaign_days: int | None = None
 
-    do_not_disturb_us: NDArray[np.int64]
-    """Per subscriber row: since when on the list; NEVER = not."""
-    control_us: NDArray[np.int64]
-    """The same for the control group."""
-    counts: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(row, month) -> contacts that count against the cap."""
-    ordinals: dict[tuple[int, str, int], int] = field(default_factory=dict)
-    """(row, campaign, month) -> contacts ever reserved, for contact ids."""
-    last_day: dict[tuple[int, str], int] = field(default_factory=dict)
-    """(row, campaign) -> local day of the latest counted contact."""
-    waiting: set[tuple[int, str]] = field(default_factory=set)
-    """(row, campaign) of triggers on hold."""
 
-    @classmethod
-    def empty(cls, subscribers: int) -> Book:
-        """Nobody on a list, nothing sent."""
-        return cls(np.full(subscribers, NEVER), np.full(subscribers, NEVER))
-
-    def add(self, row: int, campaign: str, span: Span) -> int:
-        """Notes a reservation; returns its ordinal among this campaign's to this subscriber this month."""
-        ordinal = self.ordinals.get((row, campaign, span.period), 0)
-        self.restore(row, campaign, span.period, span.day, ordinal)
-        return ordinal
-
-    def restore(
-        self, row: int, campaign: str, period: int, day: int, ordinal: int, counted: bool = True
-    ) -> None:
-        """The same from the ledger, when it is already known how it ended."""
-        key = (row, campaign, period)
-        self.ordinals[key] = max(self.ordinals.get(key, 0), ordinal + 1)
-        if counted:
-            self.counts[row, period] = self.counts.get((row, period), 0) + 1
-            self.last_day[row, campaign] = max(self.last_day.get((row, campaign), 0), day)
-
-    def release(self, row: int, campaign: str, period: int, day: int) -> None:
-        """A reservation proven unsent counts no more."""
-        self.counts[row, period] = max(0, self.counts.get((row, period), 0) - 1)
-        if self.last_day.get((row, campaign)) == day:
-            del self.last_day[row, campaign]
-
-    def opt_out(self, row: int, since_us: int) -> None:
-        """On the do-not-disturb list from an instant on, or earlier if it was there already."""
-        self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
+NO_TIGHTER: Final = _NoTighter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +89,29 @@ class Policy:
         return cls(file, Hours.of(file.timezone, quiet, file.holidays.dates))
 
     def decide(
-        self, book: Book, row: int, campaign: str, at_us: int, *, may_hold: bool, released: bool = False
+        self,
+        book: Book,
+        row: int,
+        campaign: str,
+        at_us: int,
+        *,
+        may_hold: bool,
+        released: bool = False,
+        caps: Tighter = NO_TIGHTER,
     ) -> Verdict:
         """Judges one trigger at the moment it would be sent.
 
         `may_hold` is the campaign's word; `released` says it has been held already: no trigger is held twice.
+        `caps`: the campaign's own limits, of which each counts where it is tighter than the policy's.
         """
         for reason, check in _CHECKS:
-            if check(self, book, row, campaign, at_us):
+            if check(self, book, row, campaign, at_us, caps):
                 return Verdict("suppress", reason)
         span = self.hours.span(at_us)
         closes_us = self.hours.closes_us(at_us)
         before_us = closes_us - round(self.file.delivery_margin_s * 1e6)
         if not span.closed and at_us < before_us:
-            if self._full(book, row, span.period):
+            if self._full(book, row, span.period, caps):
                 return Verdict("suppress", "cap")
             valid_us = min(
                 at_us + round(self.file.validity_s * 1e6),
@@ -147,7 +121,7 @@ class Policy:
         reason = span.closed or "delivery_margin"
         # In the margin the closed time is still to come.
         release_us = self.hours.opens_us(at_us if span.closed else closes_us)
-        if self._full(book, row, self.hours.period(release_us)):
+        if self._full(book, row, self.hours.period(release_us), caps):
             return Verdict("suppress", "cap")
         if not may_hold or released or self._then(span, closes_us) == "drop":
             return Verdict("suppress", reason)
@@ -159,8 +133,11 @@ class Policy:
         margin_us = end_us - round(self.file.delivery_margin_s * 1e6)
         return margin_us if margin_us > t_us else end_us
 
-    def _full(self, book: Book, row: int, period: int) -> bool:
-        return book.counts.get((row, period), 0) >= self.file.caps.per_calendar_month
+    def _full(self, book: Book, row: int, period: int, caps: Tighter) -> bool:
+        most = self.file.caps.per_calendar_month
+        if caps.per_calendar_month is not None:
+            most = min(most, caps.per_calendar_month)
+        return book.counted(row, period) >= most
 
     def _then(self, span: Span, closes_us: int) -> str:
         # In the margin before a closed time, that time's rule applies.
@@ -170,22 +147,23 @@ class Policy:
         return self.file.quiet_hours.then if closed == "quiet_hours" and self.file.quiet_hours else "hold"
 
 
-def _control(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int) -> bool:
+def _control(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int, _caps: Tighter) -> bool:
     return bool(book.control_us[row] <= at_us)
 
 
-def _do_not_disturb(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int) -> bool:
+def _do_not_disturb(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int, _caps: Tighter) -> bool:
     return bool(book.do_not_disturb_us[row] <= at_us)
 
 
-def _duplicate(policy: Policy, book: Book, row: int, campaign: str, at_us: int) -> bool:
+def _duplicate(policy: Policy, book: Book, row: int, campaign: str, at_us: int, caps: Tighter) -> bool:
     if (row, campaign) in book.waiting:
         return True
-    days, last = policy.file.duplicate.same_campaign_days, book.last_day.get((row, campaign))
+    days, last = policy.file.duplicate.same_campaign_days, book.last_day(row, campaign)
+    days = max(days, caps.same_campaign_days or 0)
     return last is not None and abs(policy.hours.span(at_us).day - last) < days
 
 
-_CHECKS: Final[tuple[tuple[Reason, Callable[[Policy, Book, int, str, int], bool]], ...]] = (
+_CHECKS: Final[tuple[tuple[Reason, Callable[[Policy, Book, int, str, int, Tighter], bool]], ...]] = (
     ("control_group", _control),
     ("do_not_disturb", _do_not_disturb),
     ("duplicate", _duplicate),

@@ -15,24 +15,15 @@ class Timer:
 
     due_us: int
     """Unix us."""
-    kind: Literal["dwell", "group", "release"]
+    kind: Literal["follow_up", "group", "release"]
     campaign: str
     row: int
     """Subscriber; -1 for a whole group."""
-    since_us: int = 0
-    """dwell: begin of the stay; if it has changed by then, the timer means nothing."""
-    place: int = -1
-    """dwell: number of the place."""
-    corr: int = 0
-    """dwell: correlation id of the message that showed the stay."""
-    received_ns: int = field(default=0, compare=False)
-    decoded_ns: int = field(default=0, compare=False)
-    """dwell: stage stamps of that message."""
 
 
 @dataclass(slots=True)
 class Timers:
-    """A heap; cancelled timers stay in it and are recognised when due."""
+    """A heap; cancelled timers stay in it and are recognised when due. What falls due for crowds is in `Dues`."""
 
     _heap: list[tuple[int, Timer]] = field(default_factory=list)
 
@@ -42,6 +33,10 @@ class Timers:
     def add(self, timer: Timer) -> None:
         """Puts one in."""
         heapq.heappush(self._heap, (timer.due_us, timer))
+
+    def all(self) -> list[Timer]:
+        """All of them, in their order."""
+        return sorted(timer for _, timer in self._heap)
 
     def next_due_us(self) -> int | None:
         """The earliest, or None."""

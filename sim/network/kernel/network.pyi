@@ -50,6 +50,7 @@ class Network:
         ping_pong_q16: int | None = None,
         fails_q16: int | None = None,
         silent: bool = False,
+        block_us: int = 0,
     ) -> None: ...
     @property
     def silent(self) -> bool: ...

@@ -140,18 +140,19 @@ cdef class Network:
 
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
                  int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
-                 ping_pong_q16=None, fails_q16=None, bint silent=False):
+                 ping_pong_q16=None, fails_q16=None, bint silent=False, int64_t block_us=0):
         """Who is on was registered before the world began; cell -1: in another network. The tap knows nobody.
 
         Settles start_us <= t < end_us at most. Shares of handovers that go back or fail (out of 65536) hold
         for all borders; None: each border has its own in the topology. A silent network gives acts and what is
-        visible of them, the same as otherwise, and no messages.
+        visible of them, the same as otherwise, and no messages. People are asked for `block_us` at a time, a part
+        of a day; 0: the more they are, the shorter. Nothing that comes out depends on it.
         """
         cdef uint32_t i
         cdef uint64_t seed = draws.seed & 0xFFFFFFFF
         cdef int64_t[::1] last_seen
         if not 0 <= end_us < LATEST:
-            raise ValueError(f"end at {end_us} us: a network lives for at most {LATEST} us")
+            raise ValueError(f"end at {end_us} us: a network lives for at most {<int64_t>LATEST} us")
         cdef const int32_t[::1] cell
         cdef const uint8_t[::1] on
         self.n = identities.n
@@ -160,8 +161,10 @@ cdef class Network:
         self.silent = silent
         self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
         self.block_end_us = start_us
-        self.block_us = DAY
-        while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > SHORTEST_BLOCK:
+        self.block_us = block_us if block_us else DAY
+        if self.block_us < 1 or DAY % self.block_us:
+            raise ValueError(f"blocks of {block_us} us: a part of a day was expected")
+        while block_us == 0 and self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > SHORTEST_BLOCK:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
         self.bodies, self.waiting, self.forwarding, self.paged, self.foreign = {}, {}, {}, {}, {}

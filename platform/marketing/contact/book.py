@@ -1,0 +1,163 @@
+"""What the policy must remember of each subscriber: lists by date, contacts by month and campaign, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.contact.hours import Span
+from marketing.contact.pairs import Pairs
+
+__all__ = ["NEVER", "Book", "Moving"]
+
+NEVER: Final = 2**62
+"""A date that does not come: not on the list."""
+
+
+class Moving(Protocol):
+    """From the rows of one extract to those of another; see `marketing.profiles.RowMap`."""
+
+    def permute(self, column: NDArray[Any], fill: Any) -> NDArray[Any]: ...
+    def rows(self, old: NDArray[np.int64]) -> NDArray[np.int64]: ...
+    def row(self, old: int) -> int: ...
+
+
+def _month(period: int) -> int:
+    return period // 100 * 12 + period % 100
+
+
+@dataclass(slots=True)
+class Book:
+    """Columns by subscriber row. Contacts are counted for two months, the latest and the one before it."""
+
+    do_not_disturb_us: NDArray[np.int64]
+    """Since when on the list; NEVER = not."""
+    control_us: NDArray[np.int64]
+    """The same for the control group."""
+    contact_s: NDArray[np.uint32]
+    """Unix seconds of the latest contact decided; 0 = none."""
+    month: NDArray[np.uint16]
+    """Of even and odd months the latest with a contact."""
+    count: NDArray[np.uint16]
+    """Contacts in them that count against the cap."""
+    names: dict[str, int] = field(default_factory=dict)
+    """Campaign -> its number in `pairs`, for ever."""
+    pairs: Pairs = field(default_factory=Pairs)
+    """(row, campaign) -> latest month with its ordinals, local day of the latest counted contact."""
+    waiting: set[tuple[int, str]] = field(default_factory=set)
+    """(row, campaign) of triggers on hold."""
+
+    @classmethod
+    def empty(cls, subscribers: int) -> Book:
+        """Nobody on a list, nothing sent."""
+        two = (subscribers, 2)
+        return cls(
+            np.full(subscribers, NEVER),
+            np.full(subscribers, NEVER),
+            np.zeros(subscribers, np.uint32),
+            np.zeros(two, np.uint16),
+            np.zeros(two, np.uint16),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Octets held."""
+        columns = (self.do_not_disturb_us, self.control_us, self.contact_s, self.month, self.count)
+        return sum(c.nbytes for c in columns) + self.pairs.nbytes
+
+    def counted(self, row: int, period: int) -> int:
+        """Contacts of a month (year x 100 + month) that count against the cap."""
+        month = _month(period)
+        return int(self.count[row, month & 1]) if self.month[row, month & 1] == month else 0
+
+    def last_day(self, row: int, campaign: str) -> int | None:
+        """Local day of the latest counted contact of a campaign."""
+        number = self.names.get(campaign)
+        return None if number is None else self.pairs.get(row, number)[2] or None
+
+    def add(self, row: int, campaign: str, span: Span, at_us: int = 0) -> int:
+        """Notes a reservation; returns its ordinal among this campaign's to this subscriber this month."""
+        month, ordinal, _ = self.pairs.get(row, self._number(campaign))
+        ordinal = ordinal if month == _month(span.period) else 0
+        self.restore(row, campaign, span.period, span.day, ordinal, at_us=at_us)
+        return ordinal
+
+    def restore(
+        self,
+        row: int,
+        campaign: str,
+        period: int,
+        day: int,
+        ordinal: int,
+        counted: bool = True,
+        at_us: int = 0,
+    ) -> None:
+        """The same from the ledger, when it is already known how it ended."""
+        number, month = self._number(campaign), _month(period)
+        latest, ordinals, last = self.pairs.get(row, number)
+        if month > latest:
+            latest, ordinals = month, ordinal + 1
+        elif month == latest:
+            ordinals = max(ordinals, ordinal + 1)
+        if counted:
+            last = max(last, day)
+            self._count(row, month)
+            self.contact_s[row] = max(int(self.contact_s[row]), at_us // 1_000_000)
+        self.pairs.put(row, number, latest, ordinals, last)
+
+    def release(self, row: int, campaign: str, period: int, day: int) -> None:
+        """A reservation proven unsent counts no more."""
+        month = _month(period)
+        slot = month & 1
+        if self.month[row, slot] == month and self.count[row, slot]:
+            self.count[row, slot] -= 1
+        number = self._number(campaign)
+        latest, ordinals, last = self.pairs.get(row, number)
+        if last == day:
+            self.pairs.put(row, number, latest, ordinals, 0)
+
+    def opt_out(self, row: int, since_us: int) -> None:
+        """On the do-not-disturb list from an instant on, or earlier if it was there already."""
+        self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
+
+    def prune(self, day: int, period: int) -> None:
+        """Forgets pairs that no rule asks for any more: contacts before a local day, ordinals before a month."""
+        self.pairs.prune(day, _month(period))
+
+    def moved(self, to: Moving) -> Book:
+        """By the rows of another extract."""
+        pairs = Pairs()
+        rows, campaigns, records = self.pairs.entries()
+        now = to.rows(rows)
+        stays = now >= 0
+        pairs.load(now[stays], campaigns[stays], records[stays])
+        waiting = {(to.row(row), name) for row, name in self.waiting}
+        return Book(
+            to.permute(self.do_not_disturb_us, NEVER),
+            to.permute(self.control_us, NEVER),
+            to.permute(self.contact_s, 0),
+            to.permute(self.month, 0),
+            to.permute(self.count, 0),
+            dict(self.names),
+            pairs,
+            {key for key in waiting if key[0] >= 0},
+        )
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Book:
+        pairs = Pairs()
+        pairs.load(*self.pairs.entries())
+        columns = (self.do_not_disturb_us, self.control_us, self.contact_s, self.month, self.count)
+        return Book(*(c.copy() for c in columns), dict(self.names), pairs, set(self.waiting))
+
+    def _number(self, campaign: str) -> int:
+        return self.names.setdefault(campaign, len(self.names))
+
+    def _count(self, row: int, month: int) -> None:
+        slot = month & 1
+        if self.month[row, slot] < month:
+            self.month[row, slot], self.count[row, slot] = month, 0
+        if self.month[row, slot] == month:
+            self.count[row, slot] += 1

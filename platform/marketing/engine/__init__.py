@@ -1,0 +1,32 @@
+"""The engine: behaviours in, decisions out. No socket, no clock, no database.
+
+`on_batch` and `on_timers` change the state they are given and nothing else: the same inputs give the same
+decisions anywhere, however the stream is cut into batches and subscribers are divided over engines. The
+server makes them true: it reserves in the ledger, submits, and tells the outcome.
+"""
+
+from marketing.engine.campaigns import Change, change_campaigns, switch_profiles
+from marketing.engine.judging import contact_id_of
+from marketing.engine.state import EngineState, new_state, schedule_group
+from marketing.engine.steps import next_due, on_batch, on_timers
+from marketing.engine.told import on_opt_out, on_reply, on_unsent
+from marketing.engine.types import Contact, Decision, Trigger
+
+__all__ = [
+    "Change",
+    "Contact",
+    "Decision",
+    "EngineState",
+    "Trigger",
+    "change_campaigns",
+    "contact_id_of",
+    "new_state",
+    "next_due",
+    "on_batch",
+    "on_opt_out",
+    "on_reply",
+    "on_timers",
+    "on_unsent",
+    "schedule_group",
+    "switch_profiles",
+]

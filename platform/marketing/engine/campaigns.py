@@ -1,0 +1,116 @@
+"""Campaigns that come, go and change while the engine runs, and new extracts switched in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.campaigns import Campaign
+from marketing.engine.state import EngineState, compile_rules, lines_of
+from marketing.engine.timers import stays_again
+from marketing.features import Dues, Habits, Presence, Timers, Waves
+from marketing.profiles import Profiles, RowMap
+
+__all__ = ["Change", "change_campaigns", "restore_rules", "switch_profiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a reload did, by names of campaigns."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    dropped_holds: int = 0
+    """Triggers on hold of campaigns that are gone."""
+    kept: tuple[str, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Change:
+    """Runs these campaigns from now on. Everything is compiled before anything changes.
+
+    Partial matches of campaigns whose scene stays as it is go on, holds of those that still run too. What a
+    campaign removed had on hold or due falls away; a changed one's partial matches begin anew.
+
+    Raises:
+        ValueError: they cannot be compiled; nothing has changed then.
+    """
+    old = {c.campaign: c for c in state.campaigns}
+    new = {c.campaign: c for c in campaigns}
+    change = Change(
+        tuple(sorted(new.keys() - old.keys())),
+        tuple(sorted(old.keys() - new.keys())),
+        tuple(sorted(n for n in new.keys() & old.keys() if new[n] != old[n])),
+        sum(name not in new for _, name in state.held),
+        tuple(sorted(n for n in new.keys() & old.keys() if new[n] == old[n])),
+    )
+    if not change:
+        return change
+    rules = compile_rules(campaigns, state.profiles, state.places, state.policy, state.view)
+    rules.restore(state.rules.snapshot())
+    lines = lines_of(rules)
+    if lines != list(state.habits.lines):
+        state.view.habits = state.habits.keep_lines(lines)
+    state.rules = rules
+    state.campaigns = tuple(campaigns)
+    state.numbers = {c.campaign: i for i, c in enumerate(campaigns)}
+    for key in [key for key in state.held if key[1] not in new]:
+        del state.held[key]
+        state.book.waiting.discard(key)
+    for key in [key for key in state.groups if key[0] not in new]:
+        del state.groups[key]
+    stays_again(state, state.reached_us)
+    return change
+
+
+def restore_rules(state: EngineState, saved: Mapping[str, NDArray[Any]], rows: RowMap | None = None) -> int:
+    """Live partial matches from a snapshot; returns how many belong to nothing that is here any more."""
+    return state.rules.restore(saved, None if rows is None else rows.new_of_old.astype(np.int64))
+
+
+def switch_profiles(state: EngineState, new: Profiles) -> int:
+    """Goes over to a new extract; what is known of a subscriber goes with his IMSI. Returns how many stay.
+
+    Who is gone is forgotten with all that waits for him; who is new begins with nothing.
+    """
+    rows = new.mapping(state.profiles)
+    view, n = state.view, len(new)
+    presence = Presence(n, silence_us=state.features.silence_us)
+    nobody = Presence(1).records[0]
+    presence.load(rows.permute(state.features.records, nobody))
+    presence.sweep(state.features.swept_us, new.imsi)
+    habits = Habits(n, state.habits.cells, state.habits.lines)
+    habits.records[:] = rows.permute(state.habits.records, np.zeros((), state.habits.records.dtype))
+    habits.line_s[:] = rows.permute(state.habits.line_s, 0)
+    habits.recount()
+    habits.publish(state.habits.crowd)
+    corr = rows.permute(state.stay_corr, 0) if len(state.stay_corr) else state.stay_corr
+    state.book = state.book.moved(rows)
+    state.profiles = new
+    live = state.rules.snapshot()
+    view.switch(new, presence, habits, state.book)
+    state.rules = compile_rules(state.campaigns, new, state.places, state.policy, view)
+    restore_rules(state, live, rows)
+    state.dues, state.waves, state.stay_corr = Dues(n), Waves(n), corr
+    held = {(rows.row(row), name): trigger for (row, name), trigger in state.held.items()}
+    state.held = {key: replace(trigger, row=key[0]) for key, trigger in held.items() if key[0] >= 0}
+    state.following = {
+        rows.row(row): waiting for row, waiting in state.following.items() if rows.row(row) >= 0
+    }
+    groups = {key: rows.rows(of) for key, of in state.groups.items()}
+    state.groups = {key: np.sort(of[of >= 0]) for key, of in groups.items()}
+    timers = Timers()
+    for timer in state.timers.all():
+        row = rows.row(timer.row) if timer.row >= 0 else -1
+        if timer.row < 0 or row >= 0:
+            timers.add(replace(timer, row=row))
+    state.timers = timers
+    stays_again(state, state.reached_us)
+    return rows.kept

@@ -1,0 +1,314 @@
+"""What the engine knows, as arrays in one file, and the journal of what came after: how a restart goes on.
+
+    snapshot-000007.npz     the state at one moment; whole or not there
+    tail-000007.rows        behaviours taken in since that moment, in order
+
+A row is handed to the operating system before anything is decided on it, so a killed process loses none that it
+took in; a power cut loses what the system had not written, `sync_s` of it at most. What nobody can recover is what
+the network said while nobody listened: `Resumed` says from when to when.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import logging
+import os
+import re
+import threading
+import time
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.behaviours import BEHAVIOUR, BehaviourBatch
+from marketing.engine.campaigns import restore_rules
+from marketing.engine.state import EngineState, new_state
+from marketing.engine.steps import on_batch
+from marketing.engine.timers import stays_again
+from marketing.engine.types import Decision, Trigger
+from marketing.features import Presence, Timer
+from marketing.profiles import RowMap
+
+__all__ = ["Resumed", "StateFolder", "capture", "restore", "twin"]
+
+log = logging.getLogger("marketing.state")
+
+VERSION: Final = 1
+_SNAPSHOT: Final = re.compile(r"snapshot-([0-9]{6,})\.npz")
+REPLAY_ROWS: Final = 1 << 16
+
+Captured = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """How a restart went on."""
+
+    snapshot: str
+    """File it began with; empty: with nothing."""
+    subscribers: int
+    """Who is in the snapshot and in the extract."""
+    replayed: int
+    """Behaviours since then."""
+    last_us: int
+    """Time of the last behaviour known; what came after it until the platform listens again is not seen."""
+    not_sent: int
+    """Triggers of the replay that the last run had not sent, and whose moment is over."""
+    partial: int
+    """Rows cut off in the journal's end."""
+
+
+def capture(state: EngineState) -> Captured:
+    """Copies of everything, so that the engine can go on while they are written."""
+    plain = {
+        "version": VERSION,
+        "columns": [BEHAVIOUR.itemsize, state.habits.records.dtype.itemsize, state.features.bytes_each],
+        "lines": list(state.habits.lines),
+        "reached_us": state.reached_us,
+        "published_us": state.published_us,
+        "unknown_imsi": state.unknown_imsi,
+        "lately": [state.lately[0], sorted(state.lately[1])],
+        "held": [_plain(trigger) for _, trigger in sorted(state.held.items())],
+        "timers": [asdict(timer) for timer in state.timers.all() if timer.kind != "group"],
+        "following": [[row, [list(one) for one in waiting]] for row, waiting in sorted(state.following.items())],
+    }
+    rules = state.rules.snapshot()
+    return {
+        "plain": np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8),
+        "imsi": state.profiles.imsi,
+        "habits": state.habits.records.copy(),
+        "line_s": state.habits.line_s.copy(),
+        "cells": state.habits.cells,
+        "crowd": state.habits.crowd.copy(),
+        "stay_corr": state.stay_corr.copy(),
+        "presence": state.features.records.copy(),
+        **{f"rules.{name}": np.array(column) for name, column in rules.items()},
+    }
+
+
+def restore(state: EngineState, captured: Captured) -> int:
+    """Puts a captured state into a fresh one, each subscriber's by IMSI; returns how many are in both.
+
+    Raises:
+        ValueError: it was written by another version of the platform.
+    """
+    plain = json.loads(captured["plain"].tobytes())
+    here = [BEHAVIOUR.itemsize, state.habits.records.dtype.itemsize, state.features.bytes_each]
+    if plain["version"] != VERSION or plain["columns"] != here:
+        raise ValueError(f"version {plain['version']}, {plain['columns']}: expected {VERSION}, {here}")
+    rows = RowMap.between(captured["imsi"], state.profiles.imsi)
+    habits = state.habits
+    records = rows.permute(captured["habits"], np.zeros((), habits.records.dtype))
+    crowd = captured["crowd"]
+    if not np.array_equal(captured["cells"], habits.cells):
+        records, crowd = habits.renumbered(records, captured["cells"]), None
+    habits.records[:] = records
+    for at, line in enumerate(plain["lines"]):
+        if line in habits.lines:
+            habits.line_s[:, habits.lines.index(line)] = rows.permute(captured["line_s"][:, at], 0)
+    habits.recount()
+    habits.publish(crowd)
+    presence = state.features
+    presence.load(rows.permute(captured["presence"], Presence(1).records[0]))
+    if len(state.stay_corr) and len(captured["stay_corr"]):
+        state.stay_corr[:] = rows.permute(captured["stay_corr"], 0)
+    # Whoever fell silent until then was told of by the run before.
+    presence.sweep(plain["published_us"], state.profiles.imsi)
+    state.reached_us, state.published_us = plain["reached_us"], plain["published_us"]
+    state.unknown_imsi = plain["unknown_imsi"]
+    state.lately = plain["lately"][0], frozenset(plain["lately"][1])
+    _restore_waiting(state, plain, rows)
+    restore_rules(state, {k.removeprefix("rules."): v for k, v in captured.items() if k.startswith("rules.")}, rows)
+    stays_again(state, state.reached_us)
+    return rows.kept
+
+
+def twin(state: EngineState) -> EngineState:
+    """A state apart from this one that knows the same."""
+    other = new_state(
+        state.profiles,
+        state.places,
+        state.campaigns,
+        state.policy,
+        copy.deepcopy(state.book),
+        terminals=state.view.terminals,
+        silence_us=state.features.silence_us,
+    )
+    restore(other, capture(state))
+    other.groups = dict(state.groups)
+    for timer in state.timers.all():
+        if timer.kind == "group":
+            other.timers.add(timer)
+    other.derived = list(state.derived)
+    return other
+
+
+def _plain(trigger: Trigger) -> dict[str, Any]:
+    event = trigger.event
+    held = {name: getattr(trigger, name) for name in trigger.__slots__ if name != "event"}
+    return held | {"event": None if event is None else event.tobytes().hex()}
+
+
+def _restore_waiting(state: EngineState, plain: dict[str, Any], rows: RowMap) -> None:
+    """Holds, releases and follow-ups, of campaigns and subscribers that are still there."""
+    for one in plain["held"]:
+        row = rows.row(one["row"])
+        if row < 0 or one["campaign"] not in state.numbers:
+            continue
+        event = one.pop("event")
+        trigger = Trigger(
+            **(one | {"row": row}),
+            event=None if event is None else np.frombuffer(bytes.fromhex(event), dtype=BEHAVIOUR),
+        )
+        state.held[row, trigger.campaign] = trigger
+        state.book.waiting.add((row, trigger.campaign))
+    for row, waiting in plain["following"]:
+        if rows.row(row) >= 0:
+            state.following[rows.row(row)] = [(due, name, first) for due, name, first in waiting]
+    for timer in plain["timers"]:
+        row = rows.row(timer["row"])
+        if row >= 0 and timer["campaign"] in state.numbers:
+            state.timers.add(Timer(**(timer | {"row": row})))
+
+
+class StateFolder:
+    """Snapshots and journals of one platform. One process at a time; called on the engine's thread."""
+
+    def __init__(self, folder: Path, *, every_s: float, sync_s: float) -> None:
+        """Raises OSError where the folder cannot be made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.every_s, self.sync_s = every_s, sync_s
+        self.failed = ""
+        """Why the latest snapshot could not be written; empty: it could."""
+        self._number = 0
+        self._tail: BinaryIO | None = None
+        self._writing: threading.Thread | None = None
+        self._next_s = self._next_sync_s = 0.0
+
+    def resume(self, state: EngineState) -> Resumed:
+        """Puts what is there into a fresh state: the latest whole snapshot, and all that came after.
+
+        What is replayed is learned and held anew, but nothing of it is sent: the ledger knows what was.
+        """
+        name, subscribers, first = "", 0, 0
+        for number, path in sorted(self._snapshots(), reverse=True):
+            try:
+                with np.load(path, allow_pickle=False) as file:
+                    subscribers = restore(state, dict(file))
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                log.error("%s is of no use: %s", path.name, error)
+                continue
+            name, first = path.name, number
+            break
+        tails = sorted(
+            (int(path.stem.removeprefix("tail-")), path) for path in self.folder.glob("tail-*.rows")
+        )
+        replayed = not_sent = partial = 0
+        for number, path in tails:
+            if number < first:
+                continue
+            rows, odd = _rows_of(path)
+            partial += odd
+            for start in range(0, len(rows), REPLAY_ROWS):
+                decisions = on_batch(state, rows[start : start + REPLAY_ROWS], 0)
+                not_sent += _take_back(state, decisions)
+            replayed += len(rows)
+            if len(rows):
+                state.reached_us = max(state.reached_us, int(rows["t_us"].max()) - 1)
+        state.take_derived()
+        self._number = max([number for number, _ in (*tails, *self._snapshots())], default=-1) + 1
+        last_us = int(state.habits.records["seen_s"].max()) * 1_000_000 if len(state.profiles) else 0
+        return Resumed(name, subscribers, replayed, last_us, not_sent, partial)
+
+    def begin(self, state: EngineState) -> None:
+        """Snapshots the state as it is and starts its journal; to be called once, after `resume`."""
+        self._snapshot(state)
+
+    def journal(self, batch: BehaviourBatch) -> None:
+        """Hands rows to the operating system; before they are decided on."""
+        if self._tail is not None and len(batch):
+            self._tail.write(batch.tobytes())
+
+    def tend(self, state: EngineState) -> None:
+        """To be called between two steps: snapshots and syncs when it is time."""
+        now_s = time.monotonic()
+        if self._tail is not None and now_s >= self._next_sync_s:
+            self._next_sync_s = now_s + self.sync_s
+            os.fdatasync(self._tail.fileno())
+        if now_s >= self._next_s and (self._writing is None or not self._writing.is_alive()):
+            self._snapshot(state)
+
+    def close(self, state: EngineState | None) -> None:
+        """Ends with a last snapshot, waited for."""
+        if state is not None:
+            if self._writing is not None:
+                self._writing.join()
+            self._snapshot(state)
+        if self._writing is not None:
+            self._writing.join()
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
+
+    # ----------------------------------------------------------------- inside
+
+    def _snapshots(self) -> list[tuple[int, Path]]:
+        found = ((_SNAPSHOT.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return [(int(match[1]), path) for match, path in found if match]
+
+    def _snapshot(self, state: EngineState) -> None:
+        number = self._number
+        self._number += 1
+        self._next_s = time.monotonic() + self.every_s
+        if self._tail is not None:
+            self._tail.close()
+        self._tail = (self.folder / f"tail-{number:06d}.rows").open("ab", buffering=0)
+        captured = capture(state)
+        self._writing = threading.Thread(target=self._write, args=(number, captured), name="snapshot")
+        self._writing.start()
+
+    def _write(self, number: int, captured: Captured) -> None:
+        path = self.folder / f"snapshot-{number:06d}.npz"
+        partial = path.with_suffix(".partial")
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, **captured)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except OSError as error:
+            # The snapshot before and all journals since stay: a restart takes longer, and loses nothing.
+            self.failed = f"{path.name}: {error.strerror}"
+            log.error("the state cannot be written: %s", self.failed)
+            return
+        self.failed = ""
+        for old, found in self._snapshots():
+            if old < number:
+                found.unlink(missing_ok=True)
+        for tail in self.folder.glob("tail-*.rows"):
+            if int(tail.stem.removeprefix("tail-")) < number:
+                with contextlib.suppress(FileNotFoundError):
+                    tail.unlink()
+
+
+def _rows_of(path: Path) -> tuple[BehaviourBatch, int]:
+    whole, odd = divmod(path.stat().st_size, BEHAVIOUR.itemsize)
+    return np.fromfile(path, dtype=BEHAVIOUR, count=whole), int(odd > 0)
+
+
+def _take_back(state: EngineState, decisions: list[Decision]) -> int:
+    """Undoes what a replay would have sent; returns how many that are."""
+    sends = [d for d in decisions if d.action == "send"]
+    from marketing.engine.told import on_unsent
+
+    for decision in sends:
+        assert decision.contact is not None
+        on_unsent(state, decision.trigger, decision.contact)
+    return len(sends)

@@ -1,0 +1,171 @@
+"""All that decisions depend on, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.behaviours import BehaviourBatch, empty
+from marketing.campaigns import Campaign, Target
+from marketing.contact import Book, Policy
+from marketing.engine.types import Trigger
+from marketing.engine.view import EngineView
+from marketing.features import Dues, Habits, Presence, Timer, Timers, Waves
+from marketing.profiles import Places, Profiles, Terminals
+from marketing.rules import Rules
+
+__all__ = ["EngineState", "compile_rules", "lines_of", "new_state", "schedule_group"]
+
+
+@dataclass(slots=True)
+class EngineState:
+    """Columns for crowds, objects for the few that are held or due."""
+
+    profiles: Profiles
+    places: Places
+    campaigns: tuple[Campaign, ...]
+    policy: Policy
+    view: EngineView
+    rules: Rules
+    book: Book
+    dues: Dues
+    """Next moment at which a stay has lasted long enough for some campaign."""
+    waves: Waves
+    stay_corr: NDArray[np.uint32]
+    """Correlation id of the message that showed the present stay; empty where no campaign waits for stays."""
+    timers: Timers = field(default_factory=Timers)
+    """Groups, releases, follow-ups."""
+    held: dict[tuple[int, str], Trigger] = field(default_factory=dict)
+    """(row, campaign) -> the trigger on hold."""
+    groups: dict[tuple[str, int], NDArray[np.int64]] = field(default_factory=dict)
+    """(campaign, due) -> rows to contact then."""
+    following: dict[int, list[tuple[int, str, str]]] = field(default_factory=dict)
+    """Row -> follow-ups that wait for an answer not to come: (due, campaign, campaign of the first contact)."""
+    unknown_imsi: int = 0
+    """Behaviours of subscribers that the extract does not know."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Campaign name -> position."""
+    reached_us: int = 0
+    """Everything due until then has been fired."""
+    published_us: int = 0
+    """The whole minute whose crowds are told."""
+    lately: tuple[int, frozenset[str]] = (0, frozenset())
+    """The latest instant of a behaviour that triggered, and the triggers of that instant."""
+    derived: list[BehaviourBatch] = field(default_factory=list)
+    """Behaviours that followed from others, for whoever writes them down; see `take_derived`."""
+
+    @property
+    def features(self) -> Presence:
+        """Where everybody is, and whether on."""
+        return self.view.presence
+
+    @property
+    def habits(self) -> Habits:
+        """What everybody's behaviours add up to."""
+        return self.view.habits
+
+    @property
+    def judges_at_once(self) -> bool:
+        """Some condition asks for the last contact: no row may be matched before those before it are judged."""
+        return "last.contact" in self.rules.reads
+
+    @property
+    def tells_crowds(self) -> bool:
+        """Some condition asks for crowds: time may go on by a minute only."""
+        return "now.crowd" in self.rules.reads
+
+    def take_derived(self) -> BehaviourBatch:
+        """The derived behaviours since the last call, in the order of time."""
+        if not self.derived:
+            return empty()
+        found = np.concatenate(self.derived)
+        self.derived.clear()
+        return found[np.argsort(found["t_us"], kind="stable")]
+
+    def __deepcopy__(self, _memo: dict[int, object]) -> EngineState:
+        from marketing.engine.snapshot import twin  # it makes these
+
+        return twin(self)
+
+    @property
+    def nbytes(self) -> dict[str, int]:
+        """Octets held for subscribers, by what they are for; scratch of a batch is not among them."""
+        return {
+            "presence": self.features.nbytes,
+            "habits": self.habits.nbytes,
+            "dues": self.dues.nbytes + self.stay_corr.nbytes,
+            "waves": self.waves.nbytes,
+            "book": self.book.nbytes,
+            "rules": self.rules.nbytes,
+            "profiles": self.profiles.nbytes,
+        }
+
+
+def new_state(
+    profiles: Profiles,
+    places: Places,
+    campaigns: Sequence[Campaign],
+    policy: Policy,
+    book: Book,
+    *,
+    terminals: Terminals | None = None,
+    silence_us: int = 0,
+) -> EngineState:
+    """A state that knows the campaigns and has seen nothing yet.
+
+    `silence_us`: who is silent for longer is taken for switched off at the next whole minute; 0 = nobody.
+    """
+    n = len(profiles)
+    view = EngineView.of(profiles, places, policy, book, terminals, silence_us)
+    rules = compile_rules(campaigns, profiles, places, policy, view)
+    view.habits = view.habits.keep_lines(lines_of(rules))
+    return EngineState(
+        profiles,
+        places,
+        tuple(campaigns),
+        policy,
+        view,
+        rules,
+        book,
+        Dues(n),
+        Waves(n),
+        np.zeros(n if rules.dwells else 0, dtype=np.uint32),
+        numbers={c.campaign: i for i, c in enumerate(campaigns)},
+    )
+
+
+def compile_rules(
+    campaigns: Sequence[Campaign], profiles: Profiles, places: Places, policy: Policy, view: EngineView
+) -> Rules:
+    """Rules that read their features from this view."""
+    zone = policy.file.timezone if policy is not None else "UTC"
+    return Rules.compile(campaigns, profiles, places, zone=zone, view=view)
+
+
+def lines_of(rules: Rules) -> list[str]:
+    """The service lines whose last contact some campaign asks for."""
+    return sorted(name[5:-1] for name in rules.reads if name.startswith("last["))
+
+
+def schedule_group(state: EngineState, campaign: Campaign, targets: Iterable[Target], day_1_us: int) -> int:
+    """Sets a group campaign's timers; `day_1_us` is any instant of day 1. Returns how many are unknown."""
+    if campaign.group is None:
+        raise ValueError(f"{campaign.campaign} is no group campaign")
+    hours = state.policy.hours
+    first = hours.local(day_1_us).date()
+    by_due: dict[int, set[int]] = {}
+    unknown = 0
+    for target in targets:
+        row = state.profiles.row_of_msisdn(target.msisdn)
+        if row < 0:
+            unknown += 1
+            continue
+        day = first.fromordinal(first.toordinal() + target.day - 1)
+        by_due.setdefault(hours.instant_us(day, campaign.group.at), set()).add(row)
+    for due_us, rows in by_due.items():
+        state.groups[campaign.campaign, due_us] = np.array(sorted(rows), dtype=np.int64)
+        state.timers.add(Timer(due_us, "group", campaign.campaign, -1))
+    return unknown

@@ -1,0 +1,138 @@
+"""What the passing of time brings: stays long enough, groups, ends of holds, follow-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.behaviours import BehaviourBatch
+from marketing.engine.judging import Finds, judge, wish_of
+from marketing.engine.state import EngineState
+from marketing.engine.types import BY_TIME, Decision
+from marketing.features import NEVER, Timer
+
+__all__ = ["fire_timers", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
+
+
+def stays_begun(state: EngineState, wave: BehaviourBatch) -> None:
+    """Notes when the stays that this wave began will have lasted long enough for some campaign."""
+    stays = state.view.stays
+    if not len(stays.row) or not state.rules.dwells:
+        return
+    for place, dwells in state.rules.dwells.items():
+        here = np.flatnonzero(stays.place == place)
+        if not len(here):
+            continue
+        row, act = stays.row[here], wave[stays.index[here]]
+        state.stay_corr[row] = act["corr"]
+        shortest_us = min(dwell.at_least_us for dwell in dwells)
+        state.dues.put(row, act["t_us"] + shortest_us)
+
+
+def stays_due(
+    state: EngineState, rows: NDArray[np.int64], until_us: NDArray[np.int64], found: Finds
+) -> None:
+    """Fires what these stays have lasted long enough for, each up to its own instant."""
+    features, rules, dues = state.features, state.rules, state.dues
+    matched_ns = found.stamp()
+    after = np.empty(len(rows), dtype=np.int64)
+    for i, (row, limit_us) in enumerate(zip(rows.tolist(), until_us.tolist(), strict=True)):
+        due_us, place = int(dues.due_us[row]), int(features.place[row])
+        since_us = int(features.place_since_us[row])
+        lengths = sorted({dwell.at_least_us for dwell in rules.dwells.get(place, ())}) if place >= 0 else []
+        for length_us in lengths:
+            at_us = since_us + length_us
+            if at_us < due_us or at_us > limit_us:
+                continue  # fired already, or of a stay that is over; or not yet
+            for dwell in rules.dwells[place]:
+                if dwell.at_least_us == length_us:
+                    one = (np.array([v], dtype=np.int64) for v in (row, since_us, at_us))
+                    done = rules.dwelt(dwell, *one)
+                    for number in done.campaign.tolist():
+                        campaign, corr = state.campaigns[number], int(state.stay_corr[row])
+                        found.late(campaign, row, at_us, "dwell", corr, matched_ns)
+        later = [since_us + length for length in lengths if since_us + length > limit_us]
+        after[i] = min(later, default=NEVER)
+    dues.put(rows, after)
+
+
+def stays_due_until(state: EngineState, until_us: int, found: Finds) -> None:
+    """The same for everybody."""
+    rows = state.dues.until(until_us)
+    if len(rows):
+        stays_due(state, rows, np.full(len(rows), until_us), found)
+
+
+def stays_again(state: EngineState, after_us: int) -> None:
+    """Looks at all stays anew: the campaigns that wait for them are others now."""
+    features, n = state.features, len(state.profiles)
+    due_us = np.full(n, NEVER)
+    for place, dwells in state.rules.dwells.items():
+        here = np.flatnonzero(features.place == place)
+        for dwell in dwells:
+            at_us = features.place_since_us[here] + dwell.at_least_us
+            # What was due before is over, whether or not the campaign was there then.
+            due_us[here] = np.where(at_us > after_us, np.minimum(due_us[here], at_us), due_us[here])
+    state.dues.load(due_us)
+    if state.rules.dwells and not len(state.stay_corr):
+        state.stay_corr = np.zeros(n, dtype=np.uint32)
+
+
+# --------------------------------------------------------------------------- one by one
+
+
+def fire_timers(state: EngineState, until_us: int, found: Finds) -> list[Decision]:
+    """Groups, releases and follow-ups due until then, judged together with what has been found."""
+    due_us = state.timers.next_due_us()
+    while due_us is not None and due_us <= until_us:
+        for timer in state.timers.pop_due():
+            _FIRE[timer.kind](state, timer, found)
+        due_us = state.timers.next_due_us()
+    return judge(state, found)
+
+
+def _fire_group(state: EngineState, timer: Timer, found: Finds) -> None:
+    rows = state.groups.pop((timer.campaign, timer.due_us), None)
+    number = state.numbers.get(timer.campaign)
+    if rows is None or number is None:
+        return  # the campaign has been taken away
+    rows = rows[state.rules.passing(number, rows, np.full(len(rows), timer.due_us))]
+    matched_ns = found.stamp()
+    for row in rows.tolist():
+        found.late(state.campaigns[number], row, timer.due_us, "group", 0, matched_ns)
+
+
+def _fire_release(state: EngineState, timer: Timer, found: Finds) -> None:
+    trigger = state.held.pop((timer.row, timer.campaign), None)
+    state.book.waiting.discard((timer.row, timer.campaign))
+    if trigger is None:
+        return
+    campaign = state.campaigns[state.numbers[timer.campaign]]
+    at_us = max(timer.due_us, found.now_us)
+    found.wishes.append(wish_of(campaign, trigger, at_us, timer.due_us, BY_TIME, released=True))
+
+
+def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
+    """Unless an answer came, which took it off the list."""
+    waiting = state.following.get(timer.row, [])
+    due = [one for one in waiting if one[0] == timer.due_us and one[1] == timer.campaign]
+    if not due:
+        return
+    waiting.remove(due[0])
+    if not waiting:
+        del state.following[timer.row]
+    number = state.numbers.get(timer.campaign)
+    one, due_us = np.array([timer.row]), np.array([timer.due_us])
+    if number is None or not state.rules.passing(number, one, due_us)[0]:
+        return
+    found.late(state.campaigns[number], timer.row, timer.due_us, "follow_up", 0, found.stamp())
+
+
+_FIRE: Final[dict[str, Callable[[EngineState, Timer, Finds], None]]] = {
+    "group": _fire_group,
+    "release": _fire_release,
+    "follow_up": _fire_follow_up,
+}

@@ -1,0 +1,36 @@
+"""What others tell the engine: proven losses, stop codes, answers."""
+
+from __future__ import annotations
+
+from marketing.engine.state import EngineState
+from marketing.engine.types import Contact, Trigger
+
+__all__ = ["on_opt_out", "on_reply", "on_unsent"]
+
+
+def on_unsent(state: EngineState, trigger: Trigger, contact: Contact) -> None:
+    """The channel or the ledger proved that a contact never left: it counts no more, and nothing follows it."""
+    state.book.release(trigger.row, trigger.campaign, contact.span.period, contact.span.day)
+    _end_follow_ups(state, trigger.row, trigger.campaign)
+
+
+def on_opt_out(state: EngineState, msisdn: str, since_us: int) -> bool:
+    """A stop code, effective at once; False if the extract does not know the number."""
+    row = state.profiles.row_of_msisdn(msisdn)
+    if row < 0:
+        return False
+    state.book.opt_out(row, since_us)
+    return True
+
+
+def on_reply(state: EngineState, msisdn: str, campaign: str) -> None:
+    """An answer to a contact of a campaign, whatever it says: no follow-up comes any more."""
+    row = state.profiles.row_of_msisdn(msisdn)
+    if row >= 0:
+        _end_follow_ups(state, row, campaign)
+
+
+def _end_follow_ups(state: EngineState, row: int, campaign: str) -> None:
+    waiting = [one for one in state.following.pop(row, []) if one[2] != campaign]
+    if waiting:
+        state.following[row] = waiting
