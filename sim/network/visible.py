@@ -68,6 +68,7 @@ HANDOVER: Final = 30
 CELL_CHANGED: Final = 31
 AREA_ENTERED: Final = 32
 PAGING_NO_RESPONSE: Final = 33
+SEEN: Final = 34
 
 
 @dataclass(frozen=True, slots=True)

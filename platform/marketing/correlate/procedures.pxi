@@ -19,6 +19,7 @@ cdef enum:
     K_HANDSET_SEEN = 26
     K_HANDOVER = 30
     K_PAGING_NO_RESPONSE = 33
+    K_SEEN = 34
 
 cdef enum:
     CALLER = 1
