@@ -124,6 +124,7 @@ cdef inline void connection_request(Core *co, Row *r, uint64_t key, const uint8_
     if key == 0:
         co.counts[C_OVERFLOW] += 1
         return
+    heard(co, key, t)
     at = table_find(co, key)
     if at != NONE and same_request(co.pool + at, r, t):
         co.counts[C_COPIES] += 1
@@ -478,6 +479,7 @@ cdef void connectionless(Core *co, Row *r, const uint8_t *user, int64_t t) noexc
     if base == 0:
         return
     link = link_of(base)
+    heard(co, base, t)
     if r.bssmap == 0x30:
         # Each is paid for by its own opening, so a flood of RESETs costs nothing.
         while co.links[link].first != NONE:

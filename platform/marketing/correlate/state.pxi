@@ -154,6 +154,10 @@ cdef struct Side:
 cdef struct Link:
     uint32_t msc
     uint32_t first      # its connections' list
+    uint32_t one, other # point codes
+    int64_t first_us
+    int64_t last_us
+    uint64_t openings   # CR and connectionless messages
 
 # The same fields in the same order as behaviours.batch.BEHAVIOUR, packed.
 cdef packed struct Behaviour:
