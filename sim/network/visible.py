@@ -112,7 +112,14 @@ _MT: Final = ("mt_call_answered", "mt_call_rejected", "mt_call_no_answer", "mt_c
 _MO_ANSWERED: Final = ("mo_call_answered", "mo_call_directed_retry_intra_bsc")
 _LU: Final = "TS 24.008 4.4.4.6"
 _PAGED: Final = ("paging_only", *_MT, "mt_sms", "mt_sms_failed")
-_SERVICES: Final = ("cf_register", "cf_erase", "cf_interrogate", "cw_activate")
+_SERVICES: Final = (
+    *(
+        f"cf_{operation}{condition}"
+        for operation in ("register", "erase", "interrogate")
+        for condition in ("", "_busy", "_no_reply", "_not_reachable")
+    ),
+    "cw_activate",
+)
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("attach_accepted", POWER_ON, NONE, ("lu_attach",), "accepted", False, "TS 24.008 4.4.3",
