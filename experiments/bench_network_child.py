@@ -23,7 +23,7 @@ from sim.sinks import Counter, Digest
 from sim.workers import Alone, workers_of
 from sim.world import World
 
-__all__ = ["HOUR_US", "Job", "TimedDrawing"]
+__all__ = ["HOUR_US", "Job", "TimedDrawing", "peak_bytes"]
 
 HOUR_US: Final = 3_600_000_000
 WINDOW_US: Final = 10_000_000
@@ -94,7 +94,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # complete: they have ended
     found["workers_cpu_s"] = children.ru_utime + children.ru_stime
     found["drawing_cpu_s"] = drawn.cpu_s if job.workers == 1 else found["workers_cpu_s"]
-    found["peak_bytes"] = _peak_bytes() or own.ru_maxrss * 1024
+    found["peak_bytes"] = peak_bytes() or own.ru_maxrss * 1024
     found["worker_peak_bytes"] = children.ru_maxrss * 1024 if job.workers > 1 else 0
     found |= {"messages": run.network.numbered, "octets": sink.octets}
     found |= {"acts": sink.act_rows, "visible": sink.visible_rows}
@@ -125,8 +125,8 @@ def _lived(run: Run, start_us: int, end_us: int, drawn: TimedDrawing) -> dict[st
     }
 
 
-def _peak_bytes() -> int:
-    """Peak resident memory of this program alone, where the system tells it; `ru_maxrss` outlives an exec."""
+def peak_bytes() -> int:
+    """Peak resident octets of this program alone, 0: not told here; `ru_maxrss` outlives an exec."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return 0

@@ -22,11 +22,17 @@ from experiments.realism_statistics import Estimate
 from experiments.realism_study import Keys
 from experiments.study import LoadedStudy
 
-__all__ = ["HYSTERESIS_DB", "judge", "rows_of", "run_study"]
+__all__ = ["HYSTERESIS_DB", "judge", "lives_of", "rows_of", "run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.realism/1"
 HYSTERESIS_DB: Final = (0.0, 2.0, 4.0, 6.0)
 """Margins of handover at which ping-pong is counted."""
+
+
+def lives_of(seeds: int) -> int:
+    """How often a world is lived through: populations without and with channels, margins, other seeds."""
+    return 2 * len(COLUMNS) + len(HYSTERESIS_DB) + seeds - 1
+
 
 Found = dict[str, dict[str, Estimate]]
 """Population -> measure -> figure."""
