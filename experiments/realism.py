@@ -26,11 +26,17 @@ if TYPE_CHECKING:
     from experiments.realism_tables import Lived
     from sim.network.library import TemplateLibrary
 
-__all__ = ["HYSTERESIS_DB", "judge", "rows_of", "run_study"]
+__all__ = ["HYSTERESIS_DB", "judge", "lives_of", "rows_of", "run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.realism/1"
 HYSTERESIS_DB: Final = (0.0, 2.0, 4.0, 6.0)
 """Margins of handover at which ping-pong is counted."""
+
+
+def lives_of(seeds: int) -> int:
+    """How often a world is lived through: populations without and with channels, margins, other seeds."""
+    return 2 * len(COLUMNS) + len(HYSTERESIS_DB) + seeds - 1
+
 
 Found = dict[str, dict[str, Estimate]]
 """Population -> measure -> figure."""

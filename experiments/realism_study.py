@@ -11,9 +11,10 @@ from pydantic import Field
 from experiments.folder import open_run, read_json
 from experiments.problems import BadInput, relative
 from experiments.study import LoadedStudy
+from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 
-__all__ = ["Keys", "check", "report", "run"]
+__all__ = ["Keys", "check", "plan", "report", "run"]
 
 
 class Keys(Strict):
@@ -72,3 +73,22 @@ def report(run_dir: Path, out: Path | None) -> Path:
         return write_report(run_dir, out)
     except NotReportable as error:
         raise BadInput(f"{relative(run_dir)}: {error}") from None
+
+
+def plan(loaded: LoadedStudy) -> Plan:
+    """What it lives through; short runs have the fewest days and seeds."""
+    from experiments.realism import lives_of
+
+    keys = loaded.keys_of(Keys)
+    return Plan(
+        world=keys.world,
+        world_settings=keys.world_settings,
+        seed=keys.seed,
+        days=keys.days,
+        lives=lives_of(keys.seeds),
+        trial=("seeds=2",),
+        trial_days=(7,),
+        trial_lives=lives_of(2),
+        people="world_settings.subscribers",
+        messages=("messages",),
+    )

@@ -52,13 +52,15 @@ def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, setti
 
 @click.command("dry-run")
 @click.argument("file", type=click.Path(path_type=Path), metavar="WORLD|STUDY")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the sample.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of the sample. Default: the study's own, of a world 1."
+)
 @click.option("--day", type=click.IntRange(1), default=1, show_default=True, help="Day of the world, from 1.")
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the file. Repeatable."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
-def dry_run(file: Path, seed: int, day: int, settings: tuple[str, ...], as_json: bool) -> None:
+def dry_run(file: Path, seed: int | None, day: int, settings: tuple[str, ...], as_json: bool) -> None:
     """Say what a world or a study will come to, before anything runs.
 
     Counts of people, cells, areas, BSCs and MSCs; calls, short messages, location updates and messages a day;
