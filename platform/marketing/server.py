@@ -446,6 +446,7 @@ class Server:
             clock=self.clock.mode,
             now_us=self.clock.now_us(),
             association=association,
+            links_silent=sum(link["silent"] for link in self.signalling.report().get("links", [])),
             smpp="bound" if self.channel.bound else "unbound",
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
@@ -459,6 +460,10 @@ class Server:
     def _show_gauges(self) -> None:
         report = self.signalling.report()
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
+        links = report.get("links", [])
+        self.metrics.show("associations_ended", len(report.get("ended", [])))
+        self.metrics.show("links", len(links))
+        self.metrics.show("links_silent", sum(link["silent"] for link in links))
         self.metrics.show("messages_received", report.get("received", 0))
         self.metrics.show("messages_decoded", report.get("decoded", 0))
         self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
