@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from marketing.campaigns import Campaign
 from marketing.engine.state import EngineState, compile_rules, lines_of
+from marketing.engine.texts import Texts
 from marketing.engine.timers import stays_again
 from marketing.features import Dues, Habits, Presence, Timers, Waves
 from marketing.profiles import Profiles, RowMap
@@ -58,9 +59,10 @@ def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Chang
     lines = lines_of(rules)
     if lines != list(state.habits.lines):
         state.view.habits = state.habits.keep_lines(lines)
-    state.rules = rules
+    state.rules, state.reads = rules, rules.reads
     state.campaigns = tuple(campaigns)
     state.numbers = {c.campaign: i for i, c in enumerate(campaigns)}
+    state.texts = Texts.of_campaigns(state.campaigns, state.profiles)
     for key in [key for key in state.held if key[1] not in new]:
         del state.held[key]
         state.book.waiting.discard(key)
@@ -96,6 +98,7 @@ def switch_profiles(state: EngineState, new: Profiles) -> int:
     state.profiles = new
     live = state.rules.snapshot()
     view.switch(new, presence, habits, state.book)
+    state.texts = Texts.of_campaigns(state.campaigns, new)
     state.rules = compile_rules(state.campaigns, new, state.places, state.policy, view)
     restore_rules(state, live, rows)
     state.dues, state.waves, state.stay_corr = Dues(n), Waves(n), corr

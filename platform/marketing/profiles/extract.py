@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.profiles.columns import Column
+from marketing.profiles.finder import Finder
 from marketing.profiles.schema import DECLARED, unknown_column
 from marketing.profiles.switching import RowMap
 from marketing.profiles.target_lists import TargetLists
@@ -35,6 +36,8 @@ class Profiles:
     """Rows in the order of MSISDNs."""
     _direct: NDArray[np.int32] | None = field(default=None, repr=False)
     """Row of each IMSI from the first on, where they lie close enough together; -1 between them."""
+    _finder: Finder | None = field(default=None, repr=False)
+    """Where they do not."""
 
     def __len__(self) -> int:
         return len(self.imsi)
@@ -43,6 +46,7 @@ class Profiles:
     def nbytes(self) -> int:
         """Octets of all arrays."""
         direct = 0 if self._direct is None else self._direct.nbytes
+        direct += 0 if self._finder is None else self._finder.nbytes
         columns = sum(column.nbytes for column in self.columns.values())
         return self.imsi.nbytes + self.msisdn.nbytes + self._by_msisdn.nbytes + direct + columns
 
@@ -61,6 +65,8 @@ class Profiles:
 
     def rows(self, imsi: Numbers) -> NDArray[np.int64]:
         """Row of each IMSI; -1 where the extract does not know it."""
+        if self._finder is not None:
+            return self._finder.rows(imsi)
         if self._direct is None:
             return _find(self.imsi, None, imsi)
         # Below the first the difference wraps round to something large.
@@ -124,7 +130,9 @@ class Profiles:
     def made(cls, imsi: Numbers, msisdn: Numbers, columns: Mapping[str, Column]) -> Profiles:
         """From checked columns, IMSIs ascending."""
         by_msisdn = np.argsort(msisdn, kind="stable").astype(np.int32)
-        return cls(imsi, msisdn, columns, TargetLists(), by_msisdn, _direct_table(imsi))
+        direct = _direct_table(imsi)
+        finder = Finder(imsi) if direct is None else None
+        return cls(imsi, msisdn, columns, TargetLists(), by_msisdn, direct, finder)
 
 
 def _direct_table(imsi: Numbers) -> NDArray[np.int32] | None:
