@@ -154,6 +154,8 @@ def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
             found[name] = np.array(column.to_pylist(), dtype="S20") if len(column) else np.empty(0, "S20")
         else:
             found[name] = column.to_numpy()
+    # The truth's numbers go on where the 32 bits on the wire begin again.
+    found["corr"] = found["corr"].astype(np.int64) & 0xFFFFFFFF
     return found
 
 

@@ -28,6 +28,7 @@ BYTES: Final = 400.0
 DAYS_PER_S: Final = {"network": 600.0, "network-acts": 5000.0}
 MESSAGES_PER_S: Final = {100_000: 250_000.0, 1_000_000: 500_000.0}
 """What is wanted at a size, on one processor, the drawing counted."""
+BEYOND: Final = "passing columns of drawing, and the allocator's rest"
 
 
 def figures(job: Job, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,9 +63,16 @@ def figures(job: Job, found: Mapping[str, Any]) -> dict[str, Any]:
         "peak_bytes": found["peak_bytes"],
         "worker_peak_bytes": found["worker_peak_bytes"],
         "bytes_per_subscriber": round(found["peak_bytes"] / job.subscribers, 1),
+        "held": held_of(found["held"], found["peak_bytes"]),
         "acts": found["acts"],
         "visible": found["visible"],
     } | ({"sha256": found["sha256"]} if "sha256" in found else {})
+
+
+def held_of(held: Mapping[str, int], peak_bytes: int) -> dict[str, int]:
+    """Octets by holder when the network held most, the greatest first; and what the peak has beyond."""
+    found = dict(sorted(((name, n) for name, n in held.items() if n), key=lambda each: -each[1]))
+    return found | {BEYOND: peak_bytes - sum(found.values())}
 
 
 def lines_of(one: Mapping[str, Any]) -> list[str]:
@@ -130,6 +138,10 @@ def run_command(
     for one_found in found:
         for line in lines_of(one_found):
             click.echo(line)
+    click.echo("who holds the peak memory, octets a subscriber")
+    for name, octets in found[0]["held"].items():
+        if octets >= subscribers / 2:
+            click.echo(f"  {name:54} {octets / subscribers:>6,.0f}")
     for name, digest_of in found[0].get("sha256", {}).items():
         click.echo(f"sha256 of {name:9} {digest_of}")
     for key in ("acts", "visible", "n"):

@@ -9,18 +9,20 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from experiments.problems import BadInput
 from experiments.worker import say, work
+from sim.occasions import Draw
 from sim.run import Run, build
 from sim.scenario import load_world
 from sim.scenario_errors import ScenarioError
 from sim.sinks import Counter, Digest
-from sim.workers import Timetable, slices, workers_of
+from sim.workers import Alone, workers_of
 from sim.world import World
 
 __all__ = ["HOUR_US", "Job", "TimedDrawing"]
@@ -47,20 +49,17 @@ class Job:
     """Also SHA-256 of all that comes out; takes time, which is counted."""
 
 
-class TimedDrawing:
-    """Draws in this process, as a run does by itself, and knows how long it took (`sim.workers.Workers`)."""
+class TimedDrawing(Alone):
+    """Draws in this process, as a run does by itself, and knows how long it took."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self.cpu_s = 0.0
 
-    def expect(self, timetable: Timetable, draws: Sequence[Any], walked: Any) -> None:
-        """Nothing is drawn ahead: one thread gains nothing by it."""
-
-    def parts(self, draw: Callable[..., Any], span: tuple[int, ...]) -> list[Any]:
-        """Everybody's share."""
+    def parts(self, draw: Draw, span: tuple[int, ...]) -> list[Any]:
+        """Everybody's share, one after another."""
         began = time.process_time()
-        found = [draw(self._world, *span, some) for some in slices(self._world.n)]
+        found = super().parts(draw, span)
         self.cpu_s += time.process_time() - began
         return found
 
@@ -74,6 +73,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
         raise BadInput([str(problem) for problem in error.problems]) from None
     sink = Digest() if job.digest else Counter()
     start_us, end_us = round(job.start * HOUR_US), round((job.start + job.hours) * HOUR_US)
+    bare = _status_bytes("VmRSS")
     began, processor = time.perf_counter(), time.process_time()
     world = build(scenario, job.seed)
     drawn = TimedDrawing(world)
@@ -97,7 +97,12 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # complete: they have ended
     found["workers_cpu_s"] = children.ru_utime + children.ru_stime
     found["drawing_cpu_s"] = drawn.cpu_s if job.workers == 1 else found["workers_cpu_s"]
-    found["peak_bytes"] = _peak_bytes() or own.ru_maxrss * 1024
+    found["peak_bytes"] = _status_bytes("VmHWM") or own.ru_maxrss * 1024
+    found["held"] = {
+        "the program": bare,
+        "the map": _map_bytes(world),
+        "the people": world.population.nbytes,
+    } | found["held"]
     found["worker_peak_bytes"] = children.ru_maxrss * 1024 if job.workers > 1 else 0
     found |= {"messages": run.network.numbered, "octets": sink.octets}
     found |= {"acts": sink.act_rows, "visible": sink.visible_rows}
@@ -112,8 +117,14 @@ def _lived(run: Run, start_us: int, end_us: int, drawn: TimedDrawing) -> dict[st
     hours: list[tuple[float, int]] = []
     now_us, mark_n = start_us, 0
     mark_s, drawn_s = processor, 0.0
+    held: dict[str, int] = {}
+    block_end_us = start_us
     while now_us < end_us:
         now_us = run.step()
+        if run.network.block_end_us != block_end_us or now_us == end_us:  # a block has just been drawn
+            block_end_us = run.network.block_end_us
+            now_held = {"marks of who has something when": drawn.nbytes} | run.network.held()
+            held = max(held, now_held, key=lambda each: sum(each.values()))
         if now_us % HOUR_US == 0 or now_us == end_us:
             cpu_s, n = time.process_time(), run.network.numbered
             hours.append((cpu_s - mark_s - (drawn.cpu_s - drawn_s), n - mark_n))
@@ -125,16 +136,23 @@ def _lived(run: Run, start_us: int, end_us: int, drawn: TimedDrawing) -> dict[st
         "cpu_s": time.process_time() - processor,
         "wall_s": time.perf_counter() - began,
         "hours": hours,
+        "held": held,
     }
 
 
-def _peak_bytes() -> int:
-    """Peak resident memory of this program alone, where the system tells it; `ru_maxrss` outlives an exec."""
+def _map_bytes(world: World) -> int:
+    """Octets of the map's columns."""
+    columns = (getattr(world.topology, each.name) for each in fields(world.topology))
+    return sum(column.nbytes for column in columns if isinstance(column, np.ndarray))
+
+
+def _status_bytes(key: str) -> int:
+    """Resident memory of this program alone, where it is told (else 0); `ru_maxrss` outlives an exec."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return 0
     for line in status.read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(key + ":"):
             return int(line.split()[1]) * 1024
     return 0
 

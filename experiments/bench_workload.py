@@ -203,7 +203,7 @@ class Sources:
         path, traffic = self._folder / "bench.pcapng", Traffic(self.hour, CAPTURED_TIMES)
         streams = np.ones(traffic.n, dtype=np.uint16)
         epoch = self.world.scenario.epoch_unix_us
-        servers = (self.world.topology.msc_point_code,)
+        servers = self.world.topology.msc_point_codes
         # Without the handshake every message of the file is one of ours.
         with PcapngWriter(path, servers=servers, handshake=False) as writer:
             whole = MessageBatch(traffic.data, traffic.offsets, streams)

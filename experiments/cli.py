@@ -64,7 +64,7 @@ Examples:
   kairos fuzz --count 10000000 --workers 2 --out fuzz
 """
 
-KINDS: Final = ("world", "campaign", "study", "platform", "policy")
+KINDS: Final = ("world", "campaign", "study", "platform", "policy", "audience")
 
 
 _BENCH: Final = {str(command.name): command for command in (*COMMANDS, network_command)}
@@ -221,23 +221,50 @@ def serve(config: Path, taps: tuple[str, ...], exit_at_end: bool) -> None:
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-def validate(files: tuple[Path, ...]) -> None:
+@click.option(
+    "--cells", type=click.Path(path_type=Path), help="Cell table (CSV) that campaigns' places must be in."
+)
+@click.option(
+    "--subscribers", type=click.Path(path_type=Path), help="BOSS extract: say which audience nobody is in."
+)
+def validate(files: tuple[Path, ...], cells: Path | None, subscribers: Path | None) -> None:
     """Check scenario files and print every mistake at once.
 
     The kind of each file (world, campaign, study, platform, policy) is recognised by its keys. Each mistake
     is one
     line: file:line: key = value: what was expected, with a suggestion for a misspelt key.
     """
-    from experiments.validate import check_file
+    from experiments.validate import check_campaigns_together, check_file
 
     problems: list[str] = []
+    campaigns: list[Path] = []
     for file in files:
         kind, found = check_file(file)
+        if kind == "campaign" and (cells or subscribers):
+            # What it may name depends on the extract, so it is looked at with that alone.
+            found = []
+        campaigns += [file] if kind == "campaign" and not found else []
         problems += found
-        if not found:
+        if kind != "campaign" and not found:
             click.echo(f"{file}: a correct {kind} file")
+    found = check_campaigns_together(campaigns, cells, subscribers)
+    for file in [] if found else campaigns:
+        click.echo(f"{file}: a correct campaign file")
+    problems += found
     if problems:
         raise BadInput(problems)
+
+
+@cli.command()
+@click.argument("campaign", type=click.Path(path_type=Path))
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="Contact policy, for its figures and senders."
+)
+def explain(campaign: Path, policy: Path | None) -> None:
+    """Say in plain words what triggers a CAMPAIGN file, whom, and for what it would stay silent."""
+    from experiments.explain import explain as explained
+
+    click.echo(explained(campaign, policy))
 
 
 @cli.command()

@@ -23,12 +23,13 @@ from pydantic_core import PydanticUndefined
 from experiments.study_kinds import kinds
 from experiments.validate import model_of
 
-__all__ = ["readme"]
+__all__ = ["readme", "table"]
 
 FOLDERS: Final = {
     "world": ("worlds/", "who lives where, the network, and how much they use it"),
     "campaign": ("campaigns/", "audience x scene -> offer, with its texts and reply codes"),
     "policy": ("policies/", "how often and when one subscriber may be contacted"),
+    "audience": ("audiences/", "segments of customers: where they are met and what suits them"),
     "study": ("studies/", "what is asked of which world with which campaigns: `kairos run FILE`"),
     "platform": ("", "configuration of the platform: `kairos serve FILE`; a study writes its own"),
 }
@@ -55,15 +56,16 @@ def readme() -> str:
     parts = [_HEAD]
     for kind, (folder, said) in FOLDERS.items():
         title = f"## {kind.capitalize()}" + (f" (`{folder}`)" if folder else "")
-        parts.append(f"{title}\n\n{said[0].upper()}{said[1:]}.\n\n{_table(model_of(kind))}")
+        parts.append(f"{title}\n\n{said[0].upper()}{said[1:]}.\n\n{table(model_of(kind))}")
         if kind == "study":
             for name, other in kinds().items():
                 about = " ".join((other.Keys.__doc__ or "").split())
-                parts.append(f"### Study of kind {name}\n\n{about}\n\n{_table(other.Keys)}")
+                parts.append(f"### Study of kind {name}\n\n{about}\n\n{table(other.Keys)}")
     return "\n".join(parts)
 
 
-def _table(model: type[BaseModel]) -> str:
+def table(model: type[BaseModel]) -> str:
+    """Every key of a model, with what it takes, its default and its meaning."""
     lines = ["| key | what it takes | default | meaning |", "| --- | --- | --- | --- |"]
     for path, info in _keys(model, "", ()):
         default = _default(info)

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from experiments.study import LoadedStudy
 
-__all__ = ["KINDS", "check_file", "check_study_files", "json_schema", "kind_of", "model_of"]
+__all__ = [
+    "KINDS",
+    "check_campaigns_together",
+    "check_file",
+    "check_study_files",
+    "json_schema",
+    "kind_of",
+    "model_of",
+]
 
 
 def _world() -> type[BaseModel]:
@@ -51,6 +59,12 @@ def _policy() -> type[BaseModel]:
     return PolicyFile
 
 
+def _audience() -> type[BaseModel]:
+    from marketing.profiles import SegmentTable
+
+    return SegmentTable
+
+
 def _load_world(path: Path) -> object:
     from sim.scenario import load_world
 
@@ -60,7 +74,7 @@ def _load_world(path: Path) -> object:
 def _load_campaign(path: Path) -> object:
     from marketing.campaigns import load_all
 
-    return load_all([path])
+    return load_all([path], alone=True)
 
 
 def _load_study(path: Path) -> object:
@@ -87,12 +101,19 @@ def _load_policy(path: Path) -> object:
     return policy
 
 
+def _load_audience(path: Path) -> object:
+    from marketing.profiles import load_segments
+
+    return load_segments(path)
+
+
 KINDS: Final[dict[str, tuple[Callable[[], type[BaseModel]], Callable[[Path], object]]]] = {
     "world": (_world, _load_world),
     "campaign": (_campaign, _load_campaign),
     "study": (_study, _load_study),
     "platform": (_platform, _load_platform),
     "policy": (_policy, _load_policy),
+    "audience": (_audience, _load_audience),
 }
 """Kind of file -> its model, and what reads and checks it with all that it names."""
 
@@ -139,8 +160,8 @@ def kind_of(path: Path) -> str:
         raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(values, dict):
         raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values")
-    for kind in ("study", "campaign"):
-        if kind in values:
+    for key, kind in (("study", "study"), ("campaign", "campaign"), ("audiences", "audience")):
+        if key in values:
             return kind
     scores = {}
     for kind in KINDS:
@@ -164,6 +185,24 @@ def check_file(path: Path) -> tuple[str, list[str]]:
     except BadInput as error:
         return "", list(error.lines)
     return kind, problems_of(lambda: KINDS[kind][1](path))
+
+
+def check_campaigns_together(files: list[Path], cells: Path | None, subscribers: Path | None) -> list[str]:
+    """What does not fit between campaign files, cell table and extract; every file is correct by itself."""
+    from marketing.campaigns import read_all
+    from marketing.expressions import CATALOGUE
+    from marketing.profiles import load_cells, load_extract
+    from marketing.rules import catalogue_of, check_audiences
+
+    def check() -> None:
+        places = load_cells(cells).names if cells is not None else ()
+        extract = load_extract(subscribers) if subscribers is not None else None
+        catalogue = catalogue_of(extract) if extract is not None else CATALOGUE
+        read = read_all(files, places=places, alone=len(files) == 1, catalogue=catalogue)
+        if extract is not None:
+            check_audiences(read, extract, catalogue)
+
+    return problems_of(check) if files else []
 
 
 def problems_of(read: Callable[[], object]) -> list[str]:

@@ -48,8 +48,10 @@ SILENT: Final[dict[int, frozenset[bytes] | None]] = {
 """Kind of act -> outcomes with which it has no messages of its own; None: with any. A battery dies in
 silence, people walk in silence, handovers and lost calls are told in the messages of the call.
 """
-UNSURE: Final = {acts.CALL_MADE: frozenset({b"no channel"})}
-"""Outcomes with messages (no traffic channel) or without (no SDCCH to say anything on)."""
+UNSURE: Final = {acts.CALL_MADE: frozenset({b"no channel"}), acts.CALL_RECEIVED: frozenset({b"forwarded"})}
+"""Outcomes with messages (no traffic channel; forwarded after it has rung) or without (no SDCCH to say
+anything on; forwarded before).
+"""
 
 INSIDE: Final = (
     (acts.HANDOVER, [b"inter-BSC", b"inter-MSC"], "HANDOVER COMPLETE"),

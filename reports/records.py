@@ -111,7 +111,8 @@ TABLES: Final[dict[str, TableSpec]] = {
             "visible",
             "Truth: one act as the tap can see it",
             (
-                *_BEHAVIOUR,
+                *_BEHAVIOUR[:-1],
+                Column("corr", pa.int64(), "number of the completing message; 32 bits are on the wire"),
                 Column("act", pa.int64(), "number of the act it comes from"),
                 Column("rule", pa.string(), "the rule that says what is visible of this kind, and when"),
             ),
@@ -123,7 +124,7 @@ TABLES: Final[dict[str, TableSpec]] = {
             (
                 Column("t_us", pa.int64(), "Unix microseconds at which the message was due, or it began"),
                 Column("kind", pa.uint8(), "code of the fault (sim.network.faults)"),
-                Column("corr", pa.uint32(), "correlation id of the message; 0 = of an association"),
+                Column("corr", pa.int64(), "number of the message; 0 = of an association"),
                 Column("act", pa.int64(), "number of the act; -1 = of an association"),
                 Column("by_us", pa.int64(), "how much later it comes, or how long it lasts, microseconds"),
                 Column("detail", pa.int64(), "octets left; place << 8 | bits; reference; point code"),

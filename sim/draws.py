@@ -1,10 +1,10 @@
 """Keyed draws: every random number is a pure function of (seed, purpose, subscriber, day, ordinal).
 
 A counter-based generator, Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1,
-2, 3", SC11), vectorised on NumPy unsigned integers. Nothing has a state, so a subscriber can be drawn alone,
-in any order and on any worker, and comes out the same. Only integers take part: NumPy's own streams,
-logarithms and exponentials may differ between builds; these may not. Non-uniform quantities come from
-committed tables (`sim.draw_tables`).
+2, 3", SC11), over whole columns (`sim.draw_columns`, compiled). Nothing has a state, so a subscriber can be
+drawn alone, in any order and on any worker, and comes out the same. Only integers take part: NumPy's own
+streams, logarithms and exponentials may differ between builds; these may not. Non-uniform quantities come
+from committed tables (`sim.draw_tables`).
 
 Counter words: subscriber, day, purpose, ordinal // 4; the word of the block is ordinal % 4; the key is the
 seed. Four consecutive ordinals therefore cost as much as one: use `block` where four draws about one person
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sim import draw_tables
+from sim.draw_columns import philox, quantiles
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
@@ -121,7 +122,6 @@ _M0, _M1 = 0xD2511F53, 0xCD9E8D57
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _MASK = 0xFFFFFFFF
 _ROUNDS = 10
-_CHUNK = 8192  # elements worked on at once: the eight buffers of a chunk stay in the second-level cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,16 +134,9 @@ class Table:
 
     def quantile(self, u: ArrayLike) -> I64:
         """Quantiles (units of 1/65536) at the probabilities (2 u + 1) / 2**33, for 32-bit `u`."""
-        v = (np.asarray(u, dtype=np.int64) << 1) | 1
-        upper = v >> 32
-        w = np.where(upper == 1, (1 << 33) - v, v)
-        bits = w.astype(np.float64).view(np.int64)  # exact: gives exponent and leading digits of w at no cost
-        row = (bits >> 48) - (1023 << 4) + upper * 513
-        fraction = (bits >> 28) & 0xFFFFF
-        low = self.rows[row]
-        high: I64 = self.rows[row + 1]
-        value: I64 = low + (((high - low) * fraction) >> 20)
-        return value
+        words = np.asarray(u)
+        found: I64 = quantiles(self.rows, np.ascontiguousarray(words, dtype=np.uint32).reshape(-1))
+        return found.reshape(words.shape)
 
     def at(self, u: int) -> int:
         """`quantile` of a single 32-bit integer in plain Python."""
@@ -187,38 +180,11 @@ def philox4x32_columns(
     """Blocks of Philox4x32-10 for columns of counters (broadcast together); shape (4,) + broadcast shape."""
     words = [np.asarray(c) for c in counter]
     shape = np.broadcast_shapes(*(w.shape for w in words))
-    size = int(np.prod(shape, dtype=np.int64))
-    flat: list[NDArray[np.generic] | int] = []
-    for w in words:
-        flat.append(int(w.reshape(-1)[0]) & _MASK if w.size == 1 else np.broadcast_to(w, shape).reshape(-1))
-    out = np.empty((4, size), dtype=np.uint32)
-    length = min(size, _CHUNK)
-    buffers = [np.empty(length, dtype=np.uint64) for _ in range(6)]
-    for start in range(0, size, _CHUNK):
-        stop = min(start + _CHUNK, size)
-        a, b, c, d, p, q = (x[: stop - start] for x in buffers)
-        for buffer, word in zip((a, b, c, d), flat, strict=True):
-            if isinstance(word, int):
-                buffer[:] = word
-            else:
-                np.bitwise_and(word[start:stop].astype(np.uint64, copy=False), np.uint64(_MASK), out=buffer)
-        k0, k1 = key
-        for _ in range(_ROUNDS):
-            np.multiply(a, np.uint64(_M0), out=p)
-            np.multiply(c, np.uint64(_M1), out=q)
-            # new (a, b, c, d) = (high(q) ^ b ^ k0, low(q), high(p) ^ d ^ k1, low(p)), written without copies
-            np.right_shift(q, np.uint64(32), out=a)
-            np.bitwise_xor(a, b, out=a)
-            np.bitwise_xor(a, np.uint64(k0), out=a)
-            np.right_shift(p, np.uint64(32), out=c)
-            np.bitwise_xor(c, d, out=c)
-            np.bitwise_xor(c, np.uint64(k1), out=c)
-            np.bitwise_and(q, np.uint64(_MASK), out=b)
-            np.bitwise_and(p, np.uint64(_MASK), out=d)
-            k0, k1 = (k0 + _W0) & _MASK, (k1 + _W1) & _MASK
-        for row, buffer in enumerate((a, b, c, d)):
-            out[row, start:stop] = buffer
-    return out.reshape((4, *shape))
+    flat = [
+        np.ascontiguousarray(w if w.size == 1 else np.broadcast_to(w, shape), dtype=np.int64).reshape(-1)
+        for w in words
+    ]
+    return philox(flat, key, int(np.prod(shape, dtype=np.int64))).reshape((4, *shape))
 
 
 def threshold_q32(probability: ArrayLike) -> U64:

@@ -22,18 +22,20 @@ from numpy.typing import NDArray
 from sim.network.build import Settings, build_network, template_library
 from sim.network.faults import stage_of
 from sim.network.handsets import Handsets, Row, organic_story, part_row
-from sim.network.intents import Identities, Journeys, Services
+from sim.network.intents import Calls, Identities, Journeys, Services, Texts
 from sim.network.library import TemplateLibrary
 from sim.network.live import Live, Reaction
 from sim.network.messages import Cancel, Deliver, Submit
+from sim.network.narrow import NarrowCalls, NarrowTexts
 from sim.network.smsc import Part, ServiceCentre, Story
 from sim.network.wire import WireBatch
-from sim.scenario import WorldScenario
+from sim.occasions import Draw, Timetable, slices
+from sim.scenario import DAY_US, WorldScenario
 from sim.subscribers import diary, usage
 from sim.subscribers.journeys import Crossings
 from sim.subscribers.response import Decision, Moment, ResponseModel
 from sim.subscribers.walk import Trips
-from sim.workers import Drawing, Timetable, slices
+from sim.workers import Alone, Drawing
 from sim.world import World, build_world
 
 __all__ = [
@@ -50,7 +52,6 @@ __all__ = [
 
 
 _MOST_DIGITS: Final = 15
-_TWO_DAYS_US: Final = 172_800_000_000
 
 
 class Sink(Protocol):
@@ -93,15 +94,14 @@ class Inhabitants:
     def __init__(self, world: World, workers: Drawing | None = None) -> None:
         """`workers` draw in place of this process, and one block ahead once they have been told of them."""
         self._world = world
-        self._workers = workers
+        self._drawing: Drawing = workers or Alone(world)
 
     def draw_ahead(self, timetable: Timetable) -> None:
         """Which blocks will be asked for."""
-        if self._workers is not None:
-            draws = (
-                diary.trips, diary.power, usage.calls, usage.texts, usage.services, diary.journeys,
-            )  # fmt: skip
-            self._workers.expect(timetable, draws, walked=diary.trips)
+        draws = (
+            diary.trips, diary.power, usage.calls, usage.texts, usage.services, diary.journeys,
+        )  # fmt: skip
+        self._drawing.expect(timetable, draws, walked=diary.trips)
 
     def trips(self, from_us: int, to_us: int) -> Trips:
         parts = self._parts(diary.trips, from_us, to_us)
@@ -111,13 +111,13 @@ class Inhabitants:
         parts = self._parts(diary.power, from_us, to_us)
         return diary.Power(*_merged(parts, diary.Power))
 
-    def calls(self, from_us: int, to_us: int) -> usage.Calls:
+    def calls(self, from_us: int, to_us: int) -> Calls:
         parts = self._parts(usage.calls, from_us, to_us)
-        return usage.Calls(*_merged(parts, usage.Calls))
+        return NarrowCalls(*_merged(parts, NarrowCalls))
 
-    def texts(self, from_us: int, to_us: int) -> usage.Texts:
+    def texts(self, from_us: int, to_us: int) -> Texts:
         parts = self._parts(usage.texts, from_us, to_us)
-        return usage.Texts(*_merged(parts, usage.Texts))
+        return NarrowTexts(*_merged(parts, NarrowTexts))
 
     def services(self, from_us: int, to_us: int) -> Services:
         parts = self._parts(usage.services, from_us, to_us)
@@ -136,10 +136,19 @@ class Inhabitants:
         return usage.dialogue(dialogue)
 
     def next_on_us(self, sub: int, after_us: int) -> int:
-        """When somebody next switches on; -1: not within two days."""
-        power = diary.power(self._world, after_us + 1, after_us + _TWO_DAYS_US, slice(sub, sub + 1))
-        on = power.t_us[power.on]
-        return int(on[0]) if len(on) else -1
+        """When somebody next switches on; -1: not within thirty days.
+
+        Most do within two days; whoever is away for the Spring Festival is looked for further.
+        """
+        from_us, span_us, end_us = after_us + 1, 2 * DAY_US, after_us + 30 * DAY_US
+        while from_us < end_us:
+            to_us = min(from_us + span_us, end_us)
+            power = diary.power(self._world, from_us, to_us, slice(sub, sub + 1))
+            on = power.t_us[power.on]
+            if len(on):
+                return int(on[0])
+            from_us, span_us = to_us, 2 * span_us
+        return -1
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         parts = self._parts(diary.state_at, t_us)
@@ -148,11 +157,9 @@ class Inhabitants:
     def text(self, text_id: int) -> str:
         return usage.TEXTS[text_id]
 
-    def _parts(self, draw: Callable[..., Any], *span: int) -> list[Any]:
+    def _parts(self, draw: Draw, *span: int) -> list[Any]:
         """People are drawn so many at a time: memory stays small, and the rows are the same."""
-        if self._workers is not None:
-            return self._workers.parts(draw, span)
-        return [draw(self._world, *span, some) for some in slices(self._world.n)]
+        return self._drawing.parts(draw, span)
 
 
 def _merged(parts: list[Any], kind: type[Any], *, in_order: bool = False) -> list[NDArray[Any]]:
@@ -207,6 +214,7 @@ class Run:
         library: TemplateLibrary | None = None,
         workers: Drawing | None = None,
         messages: bool = True,
+        block_us: int = 0,
     ) -> None:
         """A run of a world.
 
@@ -221,6 +229,8 @@ class Run:
             boss: Told of every organic take-up: subscriber, offer, world time.
             library: Templates, to share among runs of one network in one process.
             workers: Processes that draw for this one (`sim.workers.workers_of`). What comes out is the same.
+            block_us: How much of a day is drawn at a time; 0: the more people, the less. All comes
+                out the same.
             messages: False: acts and visible acts alone, the same as with messages, and nothing encoded.
 
         The scenario's faults are done to the messages on their way to the sink.
@@ -232,7 +242,7 @@ class Run:
         self.library = library
         self.network = build_network(
             settings, world.topology, identities, people, world.draws, library, start_us, end_us,
-            silent=not messages,
+            silent=not messages, block_us=block_us,
         )  # fmt: skip
         people.draw_ahead(Timetable(start_us, end_us, self.network.block_us))
         self._faults = (
@@ -373,7 +383,7 @@ def sub_of_msisdn(world: World, number: str) -> int:
 
 def _identities(world: World) -> Identities:
     population = world.population
-    return Identities(population.imsi[:], population.msisdn[:])
+    return Identities(population.imsi_series(), population.msisdn_series())
 
 
 def _nobody(sub: int, offer: str, t_us: int) -> None:

@@ -98,6 +98,11 @@ class Origin(Strict):
     share: Share = Field(
         description="Share of the world's rows that are roamers from there; each is here 4 days a month."
     )
+    homecoming_share: Share = Field(
+        0.0,
+        description="Share of them whose families live here: they come for the Spring Festival alone, days "
+        "before it, and leave in the second week of the new year.",
+    )
 
 
 DEFAULT_ORIGINS = [

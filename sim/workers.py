@@ -17,7 +17,7 @@ import pickle
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,23 +26,13 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sim.subscribers.walk import LONGEST_RIDE_US
+from sim.occasions import CHUNK, Ask, Draw, Occasions, Timetable, answer, slices
 from sim.world import World
 
-__all__ = ["CHUNK", "Drawing", "SharedWorld", "Timetable", "Workers", "slices", "workers_of"]
+__all__ = ["Alone", "Drawing", "SharedWorld", "Workers", "workers_of"]
 
-CHUNK: Final = 1 << 16
-"""People drawn at a time, at most: more would not fit the caches, and memory would grow with the world."""
 _LEAST: Final = 1 << 10
 _ALIGNED: Final = 64
-
-Draw = Callable[..., Any]
-"""(world, *span, slice of people) -> a table of columns; a function of a module, so that it can be sent."""
-
-
-def slices(n: int, chunk: int = CHUNK) -> list[slice]:
-    """All people, so many at a time."""
-    return [slice(first, min(first + chunk, n)) for first in range(0, n, chunk)]
 
 
 # ------------------------------------------------------------------ a world in several processes
@@ -86,46 +76,53 @@ def _mapped(shared: SharedWorld) -> World:
     return world
 
 
-def _draw(shared: SharedWorld | World, draw: Draw, span: tuple[int, ...], some: slice) -> Any:
-    """One slice's share, in whatever process this is."""
-    world = shared.world() if isinstance(shared, SharedWorld) else shared
-    return draw(world, *span, some)
+def _draw(shared: SharedWorld | World, ask: Ask) -> Any:
+    """One share, in whatever process this is."""
+    return answer(shared.world() if isinstance(shared, SharedWorld) else shared, ask)
 
 
-# ------------------------------------------------------------------ ahead of time
-
-
-@dataclass(frozen=True, slots=True)
-class Timetable:
-    """Which spans of time a network will ask for: blocks, one after another (`Network.block_us`)."""
-
-    start_us: int
-    end_us: int
-    block_us: int
-
-    def next(self, from_us: int) -> tuple[int, int] | None:
-        """The block that begins at a moment; None at the end."""
-        if from_us >= self.end_us:
-            return None
-        return from_us, min((from_us // self.block_us + 1) * self.block_us, self.end_us)
-
-    def asked(self, draws: Sequence[Draw], span: tuple[int, int], walked: Draw) -> list[Request]:
-        """What is asked for a block; of the first one also the trips on which people are already."""
-        early = span[0] - LONGEST_RIDE_US if span[0] == self.start_us else span[0]
-        return [(draw, (early, span[1]) if draw is walked else span) for draw in draws]
-
-
-Request = tuple[Draw, tuple[int, ...]]
+# ------------------------------------------------------------------ who draws
 
 
 class Drawing(Protocol):
     """Whoever draws for a run."""
 
     def expect(self, timetable: Timetable, draws: Sequence[Draw], walked: Draw) -> None:
-        """What a network is going to ask for."""
+        """What a network is going to ask for; `walked` gives the trips."""
 
     def parts(self, draw: Draw, span: tuple[int, ...]) -> list[Any]:
-        """Everybody's share, slice after slice."""
+        """Everybody's share, one after another."""
+
+
+class Alone:
+    """Draws in this process; ahead of time nothing, as one thread gains nothing by it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._occasions: Occasions | None = None
+
+    def expect(self, timetable: Timetable, draws: Sequence[Draw], walked: Draw) -> None:
+        """What a network is going to ask for; until then everybody is drawn for whatever is asked."""
+        self._occasions = Occasions(self._world.n, timetable)
+
+    def parts(self, draw: Draw, span: tuple[int, ...]) -> list[Any]:
+        """Everybody's share, one after another."""
+        if self._occasions is None:
+            return [answer(self._world, Ask(draw, span, some))[0] for some in slices(self._world.n)]
+        tables = []
+        for ask in self._occasions.asks(draw, span):
+            table, marks = answer(self._world, ask)
+            self._occasions.note(ask, marks)
+            tables.append(table)
+        return tables
+
+    @property
+    def nbytes(self) -> int:
+        """Octets that are remembered of a day."""
+        return 0 if self._occasions is None else self._occasions.nbytes
+
+
+Request = tuple[Draw, tuple[int, ...]]
 
 
 @dataclass(slots=True, eq=False)
@@ -138,38 +135,46 @@ class Workers:
     n: int
     """People."""
     processes: int
-    _waiting: dict[Request, list[Future[Any]]] = field(default_factory=dict)
-    _timetable: Timetable | None = None
-    _draws: tuple[Draw, ...] = ()
+    _waiting: dict[Request, list[tuple[Ask, Future[Any]]]] = field(default_factory=dict)
+    _occasions: Occasions | None = None
     _walked: Draw | None = None
-    _reached_us: int = -1
 
     def expect(self, timetable: Timetable, draws: Sequence[Draw], walked: Draw) -> None:
         """What a network is going to ask for; the first block is begun at once. `walked` gives the trips."""
-        self._timetable, self._draws, self._walked = timetable, tuple(draws), walked
-        self._begin(timetable.start_us)
+        self._occasions, self._walked = Occasions(self.n, timetable), walked
+        for draw in draws:
+            self._begin(draw, timetable.start_us)
 
     def parts(self, draw: Draw, span: tuple[int, ...]) -> list[Any]:
-        """Everybody's share, slice after slice; in the meantime the block that follows is begun."""
-        request = (draw, span)
-        if request in self._waiting and span[-1] > self._reached_us:
-            self._reached_us = span[-1]
-            self._begin(span[-1])
-        futures = self._waiting.pop(request, None) or self._submit(request)
-        return [future.result() for future in futures]
+        """Everybody's share, one after another; then the draw's next block is begun."""
+        ahead = self._waiting.pop((draw, span), None)
+        tables = []
+        for ask, future in ahead or self._submit(draw, span):
+            table, marks = future.result()
+            if self._occasions is not None:
+                self._occasions.note(ask, marks)
+            tables.append(table)
+        if ahead is not None:
+            self._begin(draw, span[-1])
+        return tables
 
-    def _begin(self, from_us: int) -> None:
-        assert self._timetable is not None
+    def _begin(self, draw: Draw, from_us: int) -> None:
+        """Begins a draw's block that begins at a moment, if there is one."""
+        assert self._occasions is not None
         assert self._walked is not None
-        span = self._timetable.next(from_us)
-        for request in self._timetable.asked(self._draws, span, self._walked) if span else ():
-            if request not in self._waiting:
-                self._waiting[request] = self._submit(request)
+        timetable = self._occasions.timetable
+        block = timetable.next(from_us)
+        if block is not None:
+            span = timetable.span(draw, block, self._walked)
+            self._waiting[draw, span] = self._submit(draw, span)
 
-    def _submit(self, request: Request) -> list[Future[Any]]:
-        draw, span = request
+    def _submit(self, draw: Draw, span: tuple[int, ...]) -> list[tuple[Ask, Future[Any]]]:
         chunk = min(CHUNK, max(_LEAST, -(-self.n // (2 * self.processes))))
-        return [self.executor.submit(_draw, self.shared, draw, span, some) for some in slices(self.n, chunk)]
+        if self._occasions is None:
+            asks: Sequence[Ask] = [Ask(draw, span, some) for some in slices(self.n, chunk)]
+        else:
+            asks = self._occasions.asks(draw, span, chunk)
+        return [(ask, self.executor.submit(_draw, self.shared, ask)) for ask in asks]
 
 
 @contextmanager

@@ -498,6 +498,8 @@ class PlatformConfig(Strict):
         Field(default_factory=dict)
     )
     """Target lists by name: CSV or Parquet with msisdn."""
+    segments: ExistingFile | None = None
+    """Table of segments (scenarios/audiences): adds `contact_places` and `packages` to every profile."""
     imports: ImportsConfig | None = None
     """null: nothing is imported while it runs."""
     campaigns: list[ExistingFile] = Field(default_factory=list)

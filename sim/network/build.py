@@ -52,8 +52,12 @@ def build_network(
     end_us: int,
     *,
     silent: bool = False,
+    block_us: int = 0,
 ) -> Network:
-    """The network at `start_us`; a silent one settles everything and encodes nothing."""
+    """The network at `start_us`; a silent one settles everything and encodes nothing.
+
+    `block_us`: how much of a day people are asked for at a time; 0: the more they are, the less.
+    """
     return Network(
         topology=topology,
         identities=identities,
@@ -69,6 +73,7 @@ def build_network(
         ping_pong_q16=_q16(settings.ping_pong_share),
         fails_q16=_q16(settings.handover_failure_share),
         silent=silent,
+        block_us=block_us,
     )
 
 

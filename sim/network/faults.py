@@ -50,7 +50,7 @@ FAULT: Final = np.dtype(
     [
         ("t_us", np.int64),  # Unix microseconds at which the message was due; of an event its beginning
         ("kind", np.uint8),
-        ("corr", np.uint32),  # correlation id of the message; 0: the row tells of an association
+        ("corr", np.int64),  # number of the message; 0: the row tells of an association
         ("act", np.int64),  # -1 of an association
         ("by_us", np.int64),  # how much later the message or its copy comes; how long an event lasts
         ("detail", np.int64),  # octets left; place << 8 | changed bits; the reference taken; the BSC's code
@@ -61,9 +61,9 @@ FAULT: Final = np.dtype(
 _ENTRY: Final = np.dtype(
     [
         ("t_us", np.int64),
-        ("anchor", np.uint32),  # at one time: behind the message with this correlation id
+        ("anchor", np.int64),  # at one time: behind the message with this number
         ("rank", np.uint8),
-        ("corr", np.uint32),
+        ("corr", np.int64),
         ("act", np.int64),
         ("sls", np.uint8),
         ("uplink", np.bool_),
@@ -129,7 +129,7 @@ class Faults:
         batch = WireBatch.empty() if batch is None else batch
         for bsc, began_us, length_us, taken in self._outages.begun(self._now_us, until_us):
             kind = TAKE_OVER if taken else ASSOCIATION_LOSS
-            self._note(kind, np.array([began_us]), np.zeros(1, np.uint32), np.full(1, -1), length_us, bsc)
+            self._note(kind, np.array([began_us]), np.zeros(1, np.int64), np.full(1, -1), length_us, bsc)
         self._now_us = until_us
         entries = np.zeros(batch.n, _ENTRY)
         entries["t_us"] = entries["due_us"] = batch.t_us
@@ -192,7 +192,7 @@ class Faults:
         copies = np.zeros(0, _ENTRY)
         if not len(entries) or not self._bounds[-1]:
             return copies
-        u = self._draws.block("fault_message", entries["corr"])
+        u = self._draws.block("fault_message", entries["corr"] & 0xFFFFFFFF, entries["corr"] >> 32)
         kind = np.searchsorted(self._bounds, u[0].astype(np.uint64), side="right") + LOSS
         kind[~on_time] = 0
         lost = np.flatnonzero(kind == LOSS)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.subscribers.identities import Series
 from sim.subscribers.walk import Trips
 
 DAY_US: Final = 86_400_000_000
@@ -45,7 +46,7 @@ class Power(Protocol):
     @property
     def t_us(self) -> NDArray[np.int64]: ...
     @property
-    def sub(self) -> NDArray[np.int64]: ...
+    def sub(self) -> NDArray[np.int32] | NDArray[np.int64]: ...
     @property
     def on(self) -> NDArray[np.bool_]: ...
     @property
@@ -58,17 +59,19 @@ class Calls(Protocol):
     @property
     def t_us(self) -> NDArray[np.int64]: ...
     @property
-    def sub(self) -> NDArray[np.int64]: ...
+    def sub(self) -> NDArray[np.int32] | NDArray[np.int64]: ...
     @property
     def kind(self) -> NDArray[np.uint8]: ...
     @property
     def peer_sub(self) -> NDArray[np.int32] | NDArray[np.int64]: ...
     @property
-    def peer_number(self) -> NDArray[np.bytes_]: ...
+    def peer_number(self) -> NDArray[np.bytes_] | NDArray[np.uint8]:
+        """S20, or packed as `pack_numbers` has it."""
+
     @property
-    def alert_us(self) -> NDArray[np.int64]: ...
+    def alert_us(self) -> NDArray[np.uint32] | NDArray[np.int64]: ...
     @property
-    def ring_us(self) -> NDArray[np.int64]: ...
+    def ring_us(self) -> NDArray[np.uint32] | NDArray[np.int64]: ...
     @property
     def talk_us(self) -> NDArray[np.int64]: ...
     @property
@@ -83,13 +86,15 @@ class Texts(Protocol):
     @property
     def t_us(self) -> NDArray[np.int64]: ...
     @property
-    def sub(self) -> NDArray[np.int64]: ...
+    def sub(self) -> NDArray[np.int32] | NDArray[np.int64]: ...
     @property
     def kind(self) -> NDArray[np.uint8]: ...
     @property
     def peer_sub(self) -> NDArray[np.int32] | NDArray[np.int64]: ...
     @property
-    def peer_number(self) -> NDArray[np.bytes_]: ...
+    def peer_number(self) -> NDArray[np.bytes_] | NDArray[np.uint8]:
+        """S20, or packed as `pack_numbers` has it."""
+
     @property
     def text_id(self) -> NDArray[np.uint8]: ...
 
@@ -102,6 +107,12 @@ FORWARDING_ASKED: Final = 4
 CALL_WAITING_ACTIVATED: Final = 5
 """Kinds of services."""
 
+UNCONDITIONAL: Final = 0
+ON_BUSY: Final = 1
+ON_NO_REPLY: Final = 2
+ON_NOT_REACHABLE: Final = 3
+"""Conditions of call forwarding, TS 22.082."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
@@ -111,7 +122,7 @@ class Services:
     sub: NDArray[np.int64]
     kind: NDArray[np.uint8]
     dialogue: NDArray[np.int32]
-    """Of a USSD query: which code and answer (`People.dialogue`)."""
+    """Of a USSD query: which code and answer (`People.dialogue`). Of forwarding: its condition."""
     number: NDArray[np.bytes_]
     """Forwarded to, E.164; S20."""
 
@@ -164,7 +175,7 @@ class People(Protocol):
         """Code and answer of a USSD query; the first is number 1."""
 
     def next_on_us(self, sub: int, after_us: int) -> int:
-        """When somebody next switches on; -1: not within two days."""
+        """When somebody next switches on; -1: not within thirty days."""
 
     def state_at(self, t_us: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Cell (-1: in another network) and power of everybody."""
@@ -175,10 +186,10 @@ class People(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identities:
-    """Who everybody is, as columns."""
+    """Who everybody is: digits as integers, in columns or worked out one by one."""
 
-    imsi: NDArray[np.uint64]
-    msisdn: NDArray[np.uint64]
+    imsi: NDArray[np.uint64] | Series
+    msisdn: NDArray[np.uint64] | Series
 
     @property
     def n(self) -> int:

@@ -48,12 +48,13 @@ TRAFFIC: Final = np.dtype(
     [
         ("tch", np.int32),  # traffic channels there are, -1 unlimited
         ("sdcch", np.int32),
-        ("tch_asked", np.uint32),
+        ("tch_asked", np.uint32),  # by calls that begin
         ("tch_refused", np.uint32),
         ("sdcch_asked", np.uint32),
         ("sdcch_refused", np.uint32),
         ("handovers_in", np.uint32),
-        ("handovers_refused", np.uint32),
+        ("handovers_refused", np.uint32),  # no channel: once for each call, however often it asks again
+        ("handovers_repeated", np.uint32),  # asked again by calls refused before
         ("dropped", np.uint32),  # calls lost by the radio path
         (
             "tch_us",

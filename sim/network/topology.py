@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,9 @@ from sim.network.listed_layout import listed_layout
 from sim.network.radio import field_of
 from sim.network.town_layout import town_layout
 from sim.scenario import RadioScenario, WorldScenario
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = [
     "CELL_KINDS",
@@ -107,8 +111,11 @@ class Topology:
     """Location area codes of each BSC."""
     lines: tuple[tuple[str, str, tuple[tuple[int, int], ...]], ...]
     """Roads and railways of a drawn city: name, `road` or `rail`, corners in metres."""
-    graph: nx.Graph[int]
-    """Cells as nodes (lac, ci, bsc, msc, place, kind, x_m, y_m), neighbours as edges (distance_m)."""
+
+    @property
+    def graph(self) -> nx.Graph[int]:
+        """Cells as nodes (lac, ci, bsc, msc, place, kind, x_m, y_m), neighbours as edges (distance_m)."""
+        return _graph(self)
 
     @property
     def n(self) -> int:
@@ -227,7 +234,6 @@ def topology_of(layout: Layout, radio: RadioScenario, draws: Draws) -> Topology:
         msc_of_bsc=layout.msc_of_bsc,
         las_of_bsc=layout.las_of_bsc,
         lines=layout.lines,
-        graph=_graph(layout),
     )
 
 
@@ -269,15 +275,21 @@ def _borders(
     return border, back, fails
 
 
-def _graph(layout: Layout) -> nx.Graph[int]:
+@lru_cache(maxsize=1)
+def _graph(map_: Topology) -> nx.Graph[int]:
+    import networkx as nx  # ten megabytes that nobody else needs
+
     graph: nx.Graph[int] = nx.Graph()
-    for c in range(len(layout.lac)):
-        at = int(layout.place[c])
+    for c in range(map_.n):
+        at = int(map_.place[c])
         graph.add_node(
-            c, lac=int(layout.lac[c]), ci=int(layout.ci[c]), bsc=int(layout.bsc[c]),
-            msc=layout.msc_of_bsc[layout.bsc[c]], x_m=int(layout.x_m[c]), y_m=int(layout.y_m[c]),
-            kind=CELL_KINDS[layout.kind[c]], place=layout.places[at].name if at >= 0 else "",
+            c, lac=int(map_.lac[c]), ci=int(map_.ci[c]), bsc=int(map_.bsc[c]), msc=int(map_.msc[c]),
+            x_m=int(map_.x_m[c]), y_m=int(map_.y_m[c]), kind=CELL_KINDS[map_.kind[c]],
+            place=map_.places[at].name if at >= 0 else "",
         )  # fmt: skip
-    for a, b, metres in layout.edges:
-        graph.add_edge(a, b, distance_m=metres)
+    for c in range(map_.n):
+        for relation in range(map_.neighbour_start[c], map_.neighbour_start[c + 1]):
+            other = int(map_.neighbour_cells[relation])
+            if c < other:
+                graph.add_edge(c, other, distance_m=int(map_.neighbour_m[relation]))
     return graph

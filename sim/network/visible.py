@@ -25,7 +25,7 @@ VISIBLE: Final = np.dtype(
         ("cause", np.uint8),
         ("duration_us", np.int64),
         ("detail", np.uint64),  # as the kind says; 0: none
-        ("corr", np.uint32),
+        ("corr", np.int64),  # number of the message
         ("act", np.int64),
         ("rule", "S24"),  # name in RULES
     ]

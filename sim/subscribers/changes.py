@@ -8,13 +8,13 @@ Everything is a function of (seed, subscriber, day), so any day can be asked for
   is in the other's line, until they swap back.
 * Some new customers take their SIM as a second one: it is used in the handset of the partner.
 * Customers leave for ever after a tenure (exponential; its rate is personal), others first appear on a day of
-  the first year. Roamers come for a visit in every month.
+  the first year. Roamers come for a visit in every month; those at home here for the Spring Festival.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ MONTH: Final = 30
 NEVER: Final = 65_535
 """As `leave_day`: stays for ever (or for longer than 179 years)."""
 _VISIT_DAYS = 4
+_FESTIVAL_WITHIN = 20  # days around the new year outside which nobody is at home for it
 _DEARER_SHARE = 0.3  # of new handsets are of the next price class
 
 
@@ -49,13 +50,17 @@ class Changes:
     swap_q32: int
     reuse_q32: int
     """Share of new customers whose SIM is a second one."""
+    new_years: tuple[int, ...] = ()
+    """Days on which lunar years begin."""
 
     @classmethod
     def of(
-        cls, draws: Draws, ties: Ties, serials: Permutation, handset: float, swap: float, reuse: float
-    ) -> Changes:
+        cls, draws: Draws, ties: Ties, serials: Permutation, handset: float, swap: float, reuse: float,
+        new_years: tuple[int, ...] = (),
+    ) -> Changes:  # fmt: skip
         """From shares."""
-        return cls(draws, ties, serials, *(int(threshold_q32(p)) for p in (handset, swap, reuse)))
+        often, crosswise, second = (int(threshold_q32(p)) for p in (handset, swap, reuse))
+        return cls(draws, ties, serials, often, crosswise, second, new_years)
 
     def _events(self, purpose: str, key: I64, day: int, chance_q32: int) -> I64:
         """How many of the monthly events of each key have happened by a day, that day's included."""
@@ -105,6 +110,26 @@ class Changes:
         first = scale(u[0], MONTH - 2)
         stay = 1 + (EXPONENTIAL.quantile(u[1]) * (_VISIT_DAYS - 1) >> 16)
         return (first <= day % MONTH) & (day % MONTH < first + stay)
+
+    def home_for_new_year(self, sub: I64, day: int | I64) -> Flags:
+        """Whether people who come home for the Spring Festival are here."""
+        here = np.zeros(len(sub), dtype=np.bool_)
+        for new_year in (y for y in self.new_years if np.any(abs(np.asarray(day) - y) <= _FESTIVAL_WITHIN)):
+            first, last = festival_stay(self.draws.block("festival", sub, new_year), new_year)
+            here |= (first <= day) & (day <= last)
+        return here
+
+
+def homecomers(draws: Draws, sub: I64, origin: NDArray[Any], shares_q32: tuple[int, ...]) -> Flags:
+    """Whether people come home for the Spring Festival; shares by origin, none of origin 0."""
+    cut = np.array(shares_q32, dtype=np.uint64)[origin]
+    return np.asarray(draws.u32("visit", sub, 0xFFFFFFFF, 1) < cut)
+
+
+def festival_stay(u: NDArray[np.uint32], new_year: int) -> tuple[I64, I64]:
+    """First and last day at home: the nearer the festival, the more set out; back in the second week."""
+    early = scale(u[1], 1 << 16)
+    return new_year - 1 - (12 * early * early >> 32), new_year + 4 + scale(u[2], 11)
 
 
 def tenure_days(gap_q16: I64, monthly_q32: I64) -> I64:

@@ -24,7 +24,7 @@ from sim.draws import (
 )
 from sim.scenario import WorldScenario
 from sim.subscribers.areas import Areas
-from sim.subscribers.changes import MONTH, NEVER, tenure_days
+from sim.subscribers.changes import MONTH, NEVER, homecomers, tenure_days
 from sim.subscribers.column import pack_rate
 from sim.subscribers.copula import Scores, at_least
 from sim.subscribers.habitat import Ground
@@ -50,6 +50,13 @@ HABITS: Final = ("often-off", "often-rejects", "nightly-off", "english")
 """Bit k of `habits` is the k-th."""
 SAME_NEIGHBOURHOOD: Final = 1 / 3
 """Share of people of the main segment of their home community; as many are of that of their work group."""
+
+
+def homecoming_of(scenario: WorldScenario) -> tuple[int, ...]:
+    """By origin, own customers first: share who come home for the Spring Festival, out of 2**32."""
+    shares = [origin.homecoming_share for origin in scenario.numbering.origins]
+    return (0, *threshold_q32(shares).tolist()) if shares else (0,)
+
 
 _HALF_MEAN: Final = 1.1331484530668263  # exp(1/8), mean of the log-normal with sigma 1/2
 _TOGETHER: Final = 0.75  # of a community (work group) live (work) in the cell that they share
@@ -141,7 +148,10 @@ class Plan:
                 work[mine] = home[mine]
             else:
                 work[mine] = one_of(s.work, town[mine], work_at[mine], w[2][mine])
-        guests = np.flatnonzero(origin > 0)
+        # Who comes home has a home; other roamers are guests.
+        guests = np.flatnonzero(
+            (origin > 0) & ~homecomers(self.draws, sub, origin, homecoming_of(self.scenario))
+        )
         home[guests] = one_of("hotel", town[guests], u[1][guests], u[2][guests])
         return home, work
 

@@ -37,6 +37,26 @@ class Permutation:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Numbers of everybody, worked out when they are asked for: a prefix by range, and a serial number."""
+
+    range_of: NDArray[np.uint8]
+    """Range of each subscriber."""
+    prefix: NDArray[np.uint64]
+    """Digits before the serial number, by range."""
+    serials: Permutation
+
+    def __len__(self) -> int:
+        return len(self.range_of)
+
+    def numbers(self, index: ArrayLike) -> NDArray[np.uint64]:
+        """The numbers of some."""
+        i = np.asarray(index, dtype=np.int64)
+        prefix: NDArray[np.uint64] = self.prefix[self.range_of[i]] * np.uint64(self.serials.modulus)
+        return prefix + self.serials.forward(i)
+
+
 def keyed_permutation(draws: Draws, which: int, modulus: int) -> Permutation:
     """The permutation number `which` of a world."""
     a = draws.one("identity", which, 0, 0) * modulus >> 32

@@ -3,8 +3,8 @@
 Everybody's days are cut into periods of sixteen days (each shifted by a keyed number), with at most one
 journey of 0 to 6 nights in each, by plane or by train. At the Spring Festival many travel home for one to
 three weeks instead; journeys that would meet with this one do not take place. Roamers (`Population.origin`
-above 0) are here on the days on which the population says so. All of it is a function of (seed, subscriber,
-day): whether somebody is away on a day asks for no other day.
+above 0) are here on the days on which the population says so, some of them for the Spring Festival. All of it
+is a function of (seed, subscriber, day): whether somebody is away on a day asks for no other day.
 
 Who flies switches off before boarding (some forget) and on again after landing. Who comes from another
 network holds an area of it: a province of the same operator (same network code, an area code unknown here),
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from sim.draws import scale, threshold_q32
 from sim.subscribers.almanac import new_year_near
+from sim.subscribers.changes import festival_stay
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.outings import destinations
 from sim.subscribers.segments import SEGMENTS
@@ -132,7 +133,12 @@ def away(world: Habitat, day: int, who: I64) -> Away:
         after = np.where(roams, ~(here & stays), after)
         leaves, returns = np.where(roams, here & ~stays, leaves), np.where(roams, here & ~was, returns)
         key = np.where(roams, day // 30, key)
-        by_air = np.where(roams, world.draws.u32("crossing", who, key, 8) >> np.uint32(31) == 1, by_air)
+        flies = world.draws.u32("crossing", who, key, 8)
+        comes_home = getattr(population, "comes_home", None)
+        roams_by_air = flies >> np.uint32(31) == 1
+        if comes_home is not None:
+            roams_by_air = np.where(comes_home(who), flies < threshold_q32(_FESTIVAL_BY_AIR), roams_by_air)
+        by_air = np.where(roams, roams_by_air, by_air)
     out = _nothing(len(who), before, after, was, here, stays)
     some = np.flatnonzero(leaves | returns | before | after)
     if len(some):
@@ -208,9 +214,7 @@ def _homeward(
     goes_q32 = threshold_q32(np.minimum(_by_share(_HOMEWARD, world.scenario.segments.weights()) * share, 1.0))
     u = world.draws.block("festival", who, new_year)
     goes = u[0] < goes_q32[segment]
-    early = scale(u[1], 1 << 16)
-    first = new_year - 1 - (12 * early * early >> 32)
-    last = new_year + 4 + scale(u[2], 11)
+    first, last = festival_stay(u, new_year)
     meets = goes & (plan.last >= first - 1) & (plan.first <= last + 1)  # NEVER meets nothing
     now = goes & (first <= day) & (day <= last)
     by_air = (u[3] < threshold_q32(_FESTIVAL_BY_AIR)) & air

@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sim.draws import ONE_Q16, Draws, scale
 from sim.scenario import Numbering, UsageScenario, WorldScenario
-from sim.subscribers.changes import Changes
+from sim.subscribers.almanac import LUNAR_NEW_YEARS
+from sim.subscribers.changes import Changes, homecomers
 from sim.subscribers.column import Column, unpack_rate
-from sim.subscribers.drawing import DTYPES, HABITS, Plan
+from sim.subscribers.drawing import DTYPES, HABITS, Plan, homecoming_of
 from sim.subscribers.habitat import Ground
-from sim.subscribers.identities import Permutation, keyed_permutation
+from sim.subscribers.identities import Permutation, Series, keyed_permutation
 from sim.subscribers.segments import BRANDS, SEGMENTS
 from sim.subscribers.social import COMMUNITY, Ties
 from sim.subscribers.terminals import SERIALS, TERMINALS
@@ -119,6 +120,8 @@ class Population:
     usage: UsageScenario
     origins: tuple[str, ...]
     """Names of where people are from: "" for own customers, then the origins of roamers."""
+    homecoming_q32: tuple[int, ...]
+    """By origin: share who come home for the Spring Festival, out of 2**32."""
     numbers: Numbers
     ties: Ties
     changes: Changes
@@ -300,7 +303,16 @@ class Population:
         """Whether people have to do with this network on a day (or each on one): customers, visitors."""
         i = np.asarray(subs, dtype=np.int64)
         own = (self.start_day[i] <= day) & (day < self.leave_day[i])
-        return np.where(self.origin[i] > 0, self.changes.visiting(i, day), own)
+        visits = self.changes.visiting(i, day)
+        home = self.comes_home(i)
+        if home.any():
+            visits = np.where(home, self.changes.home_for_new_year(i, day), visits)
+        return np.where(self.origin[i] > 0, visits, own)
+
+    def comes_home(self, subs: ArrayLike) -> NDArray[np.bool_]:
+        """Whether roamers have their families here and come for the Spring Festival."""
+        i = np.asarray(subs, dtype=np.int64)
+        return homecomers(self.draws, i, self.origin[i], self.homecoming_q32)
 
     def handset_at(self, day: int, subs: ArrayLike) -> tuple[I64, I64, NDArray[np.uint8]]:
         """On a day: whose line the SIM's handset is of, which of that line it is, and its model."""
@@ -320,6 +332,15 @@ class Population:
     def _imsi(self, i: I64) -> U64:
         prefix = self.numbers.imsi_prefix[self.origin[i]]
         return prefix * np.uint64(_IMSI_SERIALS) + self.numbers.imsi_serials.forward(i)
+
+    def imsi_series(self) -> Series:
+        """IMSIs of everybody without a column of them."""
+        return Series(self.origin, self.numbers.imsi_prefix, self.numbers.imsi_serials)
+
+    def msisdn_series(self) -> Series:
+        """MSISDNs likewise."""
+        ranges = self._column(np.uint8, self._range_of)[:]
+        return Series(ranges, self.numbers.msisdn_prefix, self.numbers.msisdn_serials)
 
     def _range_of(self, i: I64) -> I64:
         """Which range of numbers somebody has one of."""
@@ -415,6 +436,7 @@ def build_population(scenario: WorldScenario, ground: Ground, draws: Draws) -> P
         draws=draws,
         usage=scenario.usage,
         origins=("", *(origin.name for origin in scenario.numbering.origins)),
+        homecoming_q32=homecoming_of(scenario),
         numbers=numbers_of(scenario.numbering, ground, draws),
         ties=ties,
         changes=Changes.of(
@@ -424,6 +446,7 @@ def build_population(scenario: WorldScenario, ground: Ground, draws: Draws) -> P
             changes.handset_changes_per_month,
             changes.handset_swaps_per_month,
             changes.second_sim_share,
+            tuple((first - scenario.epoch).days for first in LUNAR_NEW_YEARS),
         ),
         **columns,
     )

@@ -1,8 +1,8 @@
 """USSD queries, call forwarding and call waiting that people mean to use.
 
 A prepaid subscriber asks for the balance now and then, and more often after a call; the answer is what the
-account really held at midnight (`sim.subscribers.usage_accounts`). Forwarding is registered for some hours
-and erased again; calls that come meanwhile are not forwarded by the simulated network.
+account really held at midnight (`sim.subscribers.usage_accounts`). Forwarding of all calls, or of those that
+find its subscriber busy, not answering or out of reach, is registered for some hours and erased again.
 """
 
 from __future__ import annotations
@@ -61,6 +61,12 @@ _QUERIES: Final = (0.78, 0.16, 0.06)  # account, points, a wrong code
 _SECOND_US = 1_000_000
 _ASKS_AFTER_US = 60 * _SECOND_US  # the longest that somebody waits after a call
 _ASKED_SHARE: Final = 0.25  # of erasures that are made sure of
+_CONDITIONS: Final = (
+    0.4,
+    0.15,
+    0.2,
+    0.25,
+)  # all, busy, no reply, not reachable: assumed, no figures are known
 _LAST_US: Final = DAY_US - 300 * _SECOND_US
 
 
@@ -72,7 +78,7 @@ class Services:
     sub: I64
     kind: NDArray[np.uint8]
     dialogue: NDArray[np.int32]
-    """Of a USSD query: index into DIALOGUES, else 0."""
+    """Of a USSD query: index into DIALOGUES; of forwarding: its condition (`sim.network.intents`); else 0."""
     number: Numbers
     """Forwarded to, E.164; S20."""
 
@@ -159,7 +165,7 @@ def _chances(world: Habitat, rows: Rows, mean: float) -> NDArray[np.float64]:
 
 
 def _forwarding(world: Habitat, rows: Rows, span: Span) -> list[Services]:
-    """All calls to another number for one to eight hours; some look whether it is really over."""
+    """Calls to another number for one to eight hours; some look whether it is really over."""
     days = (int(rows.day[0]) * DAY_US, (int(rows.day[-1]) + 1) * DAY_US) if len(rows) else span
     like = profiles.kind_of_day(world.scenario, rows.day)
     curve = profiles.SERVICE
@@ -176,6 +182,7 @@ def _forwarding(world: Habitat, rows: Rows, span: Span) -> list[Services]:
     erased_us = np.minimum(first_us + (3_600 + scale(u[1], 7 * 3_600)) * _SECOND_US, end_of_day)
     asked_us = erased_us + (40 + scale(u[2], 120)) * _SECOND_US
     asks = u[3] < threshold_q32(_ASKED_SHARE)
+    condition = pick(begun.details(world.draws, "forwarding", 1, first=2)[0], shares_q32(_CONDITIONS))
     tables = []
     for t_us, kind, mask in (
         (first_us, FORWARDING_REGISTERED, True),
@@ -184,7 +191,8 @@ def _forwarding(world: Habitat, rows: Rows, span: Span) -> list[Services]:
     ):
         at = np.flatnonzero((t_us >= span[0]) & (t_us < span[1]) & mask)
         told = number[at] if kind == FORWARDING_REGISTERED else None
-        tables.append(_services(Arrivals(t_us[at], begun.sub[at], begun.day[at], begun.k[at]), kind, 0, told))
+        some = Arrivals(t_us[at], begun.sub[at], begun.day[at], begun.k[at])
+        tables.append(_services(some, kind, condition[at], told))
     return tables
 
 

@@ -20,6 +20,7 @@ FOUND = {
     "messages": 120_000_000, "octets": 12_000_000_000, "cpu_s": 90.0, "workers_cpu_s": 0.0, "wall_s": 100.0,
     "drawing_cpu_s": 40.0, "build_s": 70.0, "build_cpu_s": 60.0, "peak_bytes": 390_000_000,
     "worker_peak_bytes": 0, "acts": 9, "visible": 8, "hours": [(1.0, 1_000_000), (4.0, 9_000_000)],
+    "held": {"the people": 30_000_000, "nothing": 0, "stations": 64_000_000},
 }  # fmt: skip
 
 
@@ -44,6 +45,10 @@ def test_both_measurements_with_their_figures(tmp_path):
         assert one["sha256"]["acts"] == with_messages["sha256"]["acts"]
         assert one["peak_bytes"] > 30_000_000
         assert 0 < one["drawing_cpu_s"] < one["cpu_s"]
+    assert sum(with_messages["held"].values()) == with_messages["peak_bytes"]
+    assert with_messages["held"]["stations"] == 64 * 400
+    assert with_messages["held"]["the people"] == 30 * 400
+    assert "who holds the peak memory" in done.output
     assert with_messages["bytes_per_s"] > with_messages["per_s"]
     assert without["bytes_per_s"] == 0
     assert with_messages["sha256"]["messages"] in done.output
@@ -80,6 +85,9 @@ def test_the_figures_follow_from_what_was_measured():
     assert one["bytes_per_subscriber"] == 390.0
     assert one["settling_cpu_s"] == 50.0
     assert (one["busy_hour_n"], one["busy_hour_settled_per_s"]) == (9_000_000, 2_250_000)
+    assert list(one["held"].items()) == [
+        ("stations", 64_000_000), ("the people", 30_000_000), (bench_network.BEYOND, 296_000_000)
+    ]  # fmt: skip
     said = "\n".join(lines_of(one))
     assert "at most 60: MISSED" in said
     assert "at most 400: kept" in said

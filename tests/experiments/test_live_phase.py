@@ -29,7 +29,7 @@ def wire(n, every_us, start_us=36_000_000_000):
         data=b"x" * 8 * n,
         offsets=8 * np.arange(n + 1, dtype=np.int64),
         sls=np.zeros(n, np.uint8),
-        corr=np.arange(1, n + 1, dtype=np.uint32),
+        corr=np.arange(1, n + 1, dtype=np.int64),
     )
 
 
@@ -131,7 +131,7 @@ class Phase:
             8 * np.arange(n + 1, dtype=np.int64),
             np.full(n, 3, np.uint8),
             np.zeros(n, bool),
-            np.arange(self.corr, self.corr + n, dtype=np.uint32),
+            np.arange(self.corr, self.corr + n, dtype=np.int64),
             np.zeros(n, np.int64),
         )
         self.corr += n

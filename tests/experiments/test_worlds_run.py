@@ -129,6 +129,26 @@ def test_the_spring_festival_empties_the_city_and_fills_the_network_with_wishes(
     assert away[1] > 1.3 * away[0] > 0
 
 
+def test_people_of_other_provinces_come_home_for_the_festival_and_leave_again():
+    world = build(load_world(WORLDS / "spring-festival.yaml", {"subscribers": 3000}), 3)
+    population, people = world.population, Inhabitants(world)
+    subs = np.arange(world.n)
+    home = population.comes_home(subs)
+    assert 0.07 < home.mean() < 0.12
+    here = [float(population.active_on(day, subs)[home].mean()) for day in (0, 2, 4, 12, 20)]
+    assert here[0] < here[1] == 1.0 > here[3] > here[4] == 0.0
+    # They come from a network of their own, through the station, and are met in the network like anybody.
+    come = people.journeys(0, 48 * HOUR)
+    into = (come.cell >= 0) & home[come.sub]
+    assert into.sum() > 30
+    assert set(population.home_plmn[come.sub[into]].tolist()) <= {101, 99901}
+    where, on = people.state_at(60 * HOUR)
+    assert (where[home] >= 0).all()
+    assert on[home].mean() > 0.8
+    gone = people.journeys(6 * 24 * HOUR, 20 * 24 * HOUR)
+    assert (home[gone.sub] & (gone.cell < 0)).sum() > 0.8 * home.sum()
+
+
 def test_the_province_speaks_to_two_centres_and_has_numbers_by_city():
     scenario = load_world(WORLDS / "province.yaml", {"subscribers": 20_000, "network.cells": 500})
     world = build(scenario, 3)

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from sim.network import acts
+from sim.occasions import OCCASION_US, Timetable, slices
 from sim.run import Run, build
 from sim.scenario import BscScenario, FaultScenario, NetworkScenario, WorldScenario
 from sim.sinks import Digest
 from sim.subscribers import diary, usage
 from sim.subscribers.walk import LONGEST_RIDE_US
-from sim.workers import SharedWorld, Timetable, Workers, slices, workers_of
+from sim.workers import SharedWorld, Workers, workers_of
 from sim.world import World
 
 SECOND = 1_000_000
@@ -45,14 +46,14 @@ def congested(subscribers: int = SCENARIO.subscribers) -> World:
     return replace(world, topology=replace(world.topology, tch=few, sdcch=few))
 
 
-def lived(world, workers=None, *, messages=True, library=None) -> tuple[Digest, np.ndarray]:
+def lived(world, workers=None, *, messages=True, library=None, block_us=0) -> tuple[Digest, np.ndarray]:
     sink = Digest()
     kept = []
     taken = sink.acts
     sink.acts = lambda rows: (kept.append(rows), taken(rows))
     run = Run(
         world, sink=sink, tick_us=60 * SECOND, start_us=START, end_us=END, workers=workers, messages=messages,
-        library=library,
+        library=library, block_us=block_us,
     )  # fmt: skip
     while run.step() < END:
         pass
@@ -83,6 +84,22 @@ def test_workers_give_the_same_octets_and_truth(world, alone, processes, library
     with workers_of(world, processes) as workers:
         assert workers is not None
         assert lived(world, workers, library=library)[0].each == alone[0].each
+
+
+@pytest.mark.parametrize("block_us", [HOUR // 8, OCCASION_US, 3 * HOUR])
+def test_blocks_of_any_length_give_the_same(world, alone, block_us, library) -> None:
+    assert lived(world, library=library, block_us=block_us)[0].each == alone[0].each
+
+
+def test_workers_give_the_same_in_short_blocks(world, alone, library) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        workers = Workers(pool, world, world.n, 3)
+        assert lived(world, workers, library=library, block_us=OCCASION_US)[0].each == alone[0].each
+
+
+def test_a_block_is_a_part_of_a_day(world, library) -> None:
+    with pytest.raises(ValueError, match="part of a day"):
+        lived(world, library=library, block_us=7 * HOUR)
 
 
 def test_any_executor_will_do(world, alone, library) -> None:
@@ -160,10 +177,10 @@ def test_the_timetable_ends_with_the_network() -> None:
     assert first == (90 * SECOND, 100 * SECOND)
     assert timetable.next(200 * SECOND) == (200 * SECOND, 250 * SECOND)
     assert timetable.next(250 * SECOND) is None
-    assert timetable.asked((diary.trips, diary.power), first, diary.trips) == [
-        (diary.trips, (90 * SECOND - LONGEST_RIDE_US, 100 * SECOND)),
-        (diary.power, first),
-    ]
+    assert timetable.span(diary.trips, first, diary.trips) == (90 * SECOND - LONGEST_RIDE_US, 100 * SECOND)
+    assert timetable.span(diary.power, first, diary.trips) == first
+    assert timetable.span(diary.trips, (100 * SECOND, 200 * SECOND), diary.trips)[0] == 100 * SECOND
+    assert timetable.horizon(100 * SECOND) == 250 * SECOND
 
 
 def test_slices_hold_everybody_once() -> None:

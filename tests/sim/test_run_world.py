@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from sim.network import acts
 from sim.network.acts import SERVICE_USED
 from sim.network.visible import PAGE_US, RULES
 from sim.network.wire import WireBatch
-from sim.run import Run, build, settings_of
+from sim.run import Inhabitants, Run, build, settings_of
 from sim.scenario import BscScenario, NetworkScenario, WorldScenario
 from sim.subscribers.diary import trips
 from sim.subscribers.usage import dialogue, services
@@ -285,6 +286,27 @@ def test_a_world_may_begin_at_noon(world, library) -> None:
     assert run.step() == 13 * HOUR
     assert all(b.t_us[0] >= 12 * HOUR and b.t_us[-1] < 13 * HOUR for b in memory.batches)
     assert memory.batches
+
+
+def test_who_is_away_for_long_is_still_looked_for(world) -> None:
+    """The next power-on is that of the diary, however far away; nothing beyond thirty days."""
+    people = Inhabitants(world)
+    span = 30 * DAY
+    power = people.power(DAY + 1, DAY + span)
+    for sub in range(0, world.n, 7):
+        mine = power.t_us[(power.sub == sub) & power.on]
+        assert people.next_on_us(sub, DAY) == (int(mine[0]) if len(mine) else -1)
+    power = people.power(1, 40 * DAY)
+    on = power.t_us[power.on]
+    gaps = [
+        (sub, a, b)
+        for sub in range(world.n)
+        for a, b in pairwise([0, *on[power.sub[power.on] == sub].tolist()])
+        if 3 * DAY < b - a < span
+    ]
+    assert gaps, "somebody is off for more than three days"
+    for sub, a, b in gaps[:5]:
+        assert people.next_on_us(sub, a) == b
 
 
 def test_settings_of_a_scenario() -> None:

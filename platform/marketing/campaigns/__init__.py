@@ -2,11 +2,13 @@
 
 from marketing.campaigns.audience import as_expression
 from marketing.campaigns.campaign import Campaign, CampaignCaps, FollowUp, Group, Reply, Valid
+from marketing.campaigns.condition import using
 from marketing.campaigns.content import PLACEHOLDERS, Placeholder, template
 from marketing.campaigns.elements import AtLeast, BehaviourElement, Dwell, DwellElement, FirstElement, Step
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
-from marketing.campaigns.files import Target, load, load_all, read_numbers, read_targets
+from marketing.campaigns.files import Target, load, load_all, read_all, read_numbers, read_targets
 from marketing.campaigns.scene import DAYS, Scene, When, Where
+from marketing.campaigns.words import describe
 
 __all__ = [
     "CONTROL",
@@ -32,9 +34,12 @@ __all__ = [
     "When",
     "Where",
     "as_expression",
+    "describe",
     "load",
     "load_all",
+    "read_all",
     "read_numbers",
     "read_targets",
     "template",
+    "using",
 ]

@@ -6,18 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from marketing.campaigns.condition import in_use
 from marketing.config import suggest
-from marketing.expressions import CATALOGUE, Type
+from marketing.expressions import Type
 
 __all__ = ["Short", "Value", "as_expression", "check_short"]
 
 Value = bool | int | float | str | list[str]
 Short = dict[str, Value]
 
-_COLUMNS: Final = {
-    **{n.removeprefix("profile."): f.type for n, f in CATALOGUE.items() if n.startswith("profile.")},
-    "lists": Type.STRINGS,
-}
 _WANTED: Final = {
     Type.BOOL: "true or false",
     Type.INT: "a whole number",
@@ -27,15 +24,22 @@ _WANTED: Final = {
 }
 
 
+def _columns() -> dict[str, Type]:
+    features = in_use().items()
+    columns = {name.removeprefix("profile."): f.type for name, f in features if name.startswith("profile.")}
+    return {**columns, "lists": Type.STRINGS}
+
+
 def check_short(audience: Mapping[str, Value]) -> None:
     """Raises ValueError: no such column, or a value that it cannot have."""
+    columns = _columns()
     for column, value in audience.items():
-        kind = _COLUMNS.get(column)
+        kind = columns.get(column)
         if kind is None:
-            near = suggest(column, list(_COLUMNS))
+            near = suggest(column, list(columns))
             hint = f"; did you mean {near!r}?" if near else ""
             raise ValueError(
-                f"no column {column!r} in the BOSS extract; known are {', '.join(_COLUMNS)}{hint}"
+                f"no column {column!r} in the BOSS extract; known are {', '.join(columns)}{hint}"
             )
         fits = {
             Type.BOOL: isinstance(value, bool),
@@ -50,17 +54,18 @@ def check_short(audience: Mapping[str, Value]) -> None:
 
 def as_expression(audience: Mapping[str, Value]) -> str:
     """The expression that a short form stands for; empty where it is empty, which is everybody."""
-    return " && ".join(_holds(column, value) for column, value in audience.items())
+    columns = _columns()
+    return " && ".join(_holds(column, columns[column], value) for column, value in audience.items())
 
 
-def _holds(column: str, value: Value) -> str:
+def _holds(column: str, kind: Type, value: Value) -> str:
     name = column if column == "lists" else f"profile.{column}"
     if isinstance(value, bool):
         return name if value else f"!{name}"
     if isinstance(value, int | float):
-        return f"{name} == {float(value)!r}" if _COLUMNS[column] is Type.DOUBLE else f"{name} == {value}"
+        return f"{name} == {float(value)!r}" if kind is Type.DOUBLE else f"{name} == {value}"
     words = [json.dumps(word, ensure_ascii=False) for word in ([value] if isinstance(value, str) else value)]
-    if _COLUMNS[column] is Type.STRING:
+    if kind is Type.STRING:
         return f"{name} == {words[0]}" if len(words) == 1 else f"{name} in [{', '.join(words)}]"
     either = " || ".join(f"{word} in {name}" for word in words)
     return f"({either})" if len(words) > 1 else either

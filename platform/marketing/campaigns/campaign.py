@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from marketing.campaigns.audience import Short, as_expression, check_short
@@ -120,7 +129,10 @@ class Campaign(Strict):
     source: str = ""
     """What asked for it, such as J12 row 5."""
     valid: Valid = Valid()
-    audience: Condition | Short = Field(default_factory=dict)
+    audience: Annotated[
+        Annotated[Condition, Tag("expression")] | Annotated[Short, Tag("short")],
+        Discriminator(lambda value: "expression" if isinstance(value, str) else "short"),
+    ] = Field(default_factory=dict)
     """An expression over features, or in short: column of the BOSS extract, or lists -> value, or list of
     which one is enough; all columns must hold."""
     targets: Annotated[str, AfterValidator(_targets)] | None = None
@@ -154,6 +166,7 @@ class Campaign(Strict):
     experiment: Experiment | None = None
     follow_ups: list[FollowUp] = Field(default_factory=list, max_length=10)
     """Campaigns that come after a contact of this one."""
+    _expression: str = PrivateAttr(default="")
 
     @field_validator("audience")
     @classmethod
@@ -204,10 +217,16 @@ class Campaign(Strict):
                 raise ValueError("this scene can never be complete: no day of valid is in scene.when.days")
         return self
 
+    @model_validator(mode="after")
+    def _spell_out(self) -> Campaign:
+        # Here, where the catalogue is at hand that says of which type a column is.
+        self._expression = self.audience if isinstance(self.audience, str) else as_expression(self.audience)
+        return self
+
     @property
     def expression(self) -> str:
         """The audience as an expression; empty: everybody."""
-        return self.audience if isinstance(self.audience, str) else as_expression(self.audience)
+        return self._expression
 
     @property
     def placeholders(self) -> frozenset[str]:

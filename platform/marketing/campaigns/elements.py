@@ -15,6 +15,7 @@ __all__ = ["AtLeast", "Begin", "BehaviourElement", "Dwell", "DwellElement", "Fir
 Digits = Annotated[str, Field(pattern=r"^[0-9*#abc]{1,20}$")]
 Area = Annotated[int, Field(ge=1, le=0xFFFE)]
 """A location area code; 0 and FFFE are reserved (TS 23.003 4.1)."""
+Behaviour = Annotated[str, Field(json_schema_extra={"enum": sorted(CODES)})]
 Word = Literal["next", "followed_by", "not_followed_by"]
 WORDS: Final[tuple[Word, ...]] = ("next", "followed_by", "not_followed_by")
 
@@ -26,7 +27,10 @@ class AtLeast(Strict):
     """So many, and any more that come before the step after."""
 
 
-Times = Annotated[int, Field(ge=1, le=1000)] | AtLeast
+Times = Annotated[
+    Annotated[int, Field(ge=1, le=1000), Tag("number")] | Annotated[AtLeast, Tag("at_least")],
+    Discriminator(lambda value: "at_least" if isinstance(value, dict | AtLeast) else "number"),
+]
 
 
 def _count(times: int | AtLeast) -> int:
@@ -36,7 +40,7 @@ def _count(times: int | AtLeast) -> int:
 class BehaviourElement(Strict):
     """Something a subscriber did; every key given must hold."""
 
-    behaviour: str | list[str]
+    behaviour: Behaviour | list[Behaviour]
     """Name of a behaviour, such as power_on or call_ended; of several, any one."""
     role: Literal["caller", "callee"] | None = None
     """On which side of the call or message; absent: either."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketing.campaigns.campaign import Campaign, Group
+from marketing.campaigns.condition import using
 from marketing.config import ConfigError, Document, Problem, read_model, suggest
+from marketing.expressions import CATALOGUE, Catalogue
 
-__all__ = ["Target", "load", "load_all", "read_numbers", "read_targets"]
+__all__ = ["Target", "load", "load_all", "read_all", "read_numbers", "read_targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,23 +169,39 @@ def load_all(
     originators: Sequence[str] = (),
     places: Sequence[str] = (),
     alone: bool = False,
+    catalogue: Catalogue = CATALOGUE,
 ) -> list[Campaign]:
     """Several campaigns that run together, in the order of their names.
 
     `originators`: prefixes the policy calls marketing; `places`: names in the cell table; empty: unchecked.
-    `alone`: files looked at one by one, so that follow-ups may name campaigns that are not here.
+    `alone`: files looked at one by one, so that follow-ups may name campaigns that are not here. `catalogue`:
+    what expressions may name; with further columns of an extract: `marketing.rules.catalogue_of(profiles)`.
 
     Raises:
         ConfigError: every problem of every file, and what does not fit between them.
     """
+    read = read_all(paths, originators=originators, places=places, alone=alone, catalogue=catalogue)
+    return [campaign for campaign, _ in read]
+
+
+def read_all(
+    paths: Sequence[Path | str],
+    *,
+    originators: Sequence[str] = (),
+    places: Sequence[str] = (),
+    alone: bool = False,
+    catalogue: Catalogue = CATALOGUE,
+) -> list[tuple[Campaign, Document]]:
+    """The same, each with its document, for what has to be checked against other things."""
     together = _Together(originators, places)
     for path in map(Path, paths):
         try:
-            together.add(*_read(path))
+            with using(catalogue):
+                together.add(*_read(path))
         except ConfigError as error:
             together.problems.extend(error.problems)
     if not alone and not together.problems:
         together.follow_ups()
     if together.problems:
         raise ConfigError(together.problems)
-    return [together.files[name][0] for name in sorted(together.files)]
+    return [together.files[name] for name in sorted(together.files)]

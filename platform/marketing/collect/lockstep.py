@@ -100,13 +100,13 @@ class Beats:
             return None
         whole = _join(self.arrived)
         rows = whole.rows
-        corr = rows["corr"].astype(np.int64)
         counts = np.array([mark.count for mark in self.marks], dtype=np.int64)
+        corr = _numbers(rows["corr"].astype(np.int64), int(counts[0]))
         times = np.array([mark.world_us for mark in self.marks], dtype=np.int64)
         # The first mark that counts a message tells its time. A damaged id, or none: the next barrier.
         place = np.searchsorted(counts, corr, side="left")
         barrier = next((i for i, mark in enumerate(self.marks) if mark.world_us % self.tick_us == 0), 0)
-        place[(place >= len(times)) | (corr == 0)] = barrier
+        place[(place >= len(times)) | (corr <= 0)] = barrier
         t = times[place]
         order = np.argsort(corr, kind="stable")
         self.arrived = []
@@ -122,6 +122,12 @@ class Beats:
         done = [mark.data for mark in self.marks if mark.world_us <= world_us]
         self.marks = [mark for mark in self.marks if mark.world_us > world_us]
         return done
+
+
+def _numbers(corr: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Numbers of messages by their 32 bits on the wire: those nearest to a mark's count; 0: it has none."""
+    near = (corr - count + (1 << 31) & 0xFFFFFFFF) - (1 << 31) + count
+    return np.where(corr == 0, 0, near)
 
 
 def _join(parts: list[Arrived]) -> Arrived:

@@ -15,7 +15,7 @@ from marketing.expressions.columns import Numbers, Sets, Words
 from marketing.expressions.parts import Checker, Get, Part
 from marketing.expressions.syntax import Access, Call, Literal, Node
 
-__all__ = ["FUNCTIONS", "METHODS", "UNKNOWN_WORDS", "duration_us"]
+__all__ = ["FUNCTIONS", "FUNCTION_TABLE", "METHODS", "UNKNOWN_WORDS", "duration_us"]
 
 _DURATION: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:h|m|s|ms|us|ns))+")
 _STEP: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|ms|m|s|us|ns)")
@@ -182,3 +182,16 @@ METHODS: Final[dict[str, Made]] = {
     "getMinutes": _units(60_000_000),
     "getSeconds": _units(1_000_000),
 }
+
+FUNCTION_TABLE: Final[tuple[tuple[str, str], ...]] = (
+    ('duration("1h30m")', "duration: numbers with h, m, s, ms or us"),
+    ("has(profile.age)", "bool: whether it is known"),
+    ("size(x), x.size()", "int: characters of a string, or items of a list"),
+    ("int(x)", "int: of a double, towards zero"),
+    ("double(x)", "double: of an int"),
+    ('x.startsWith("a")', "bool: of a string"),
+    ('x.endsWith("a")', "bool: of a string"),
+    ('x.contains("a")', "bool: of a string"),
+    ("d.getHours(), d.getMinutes(), d.getSeconds()", "int: whole units of a duration, towards zero"),
+)
+"""Form and result, for people."""

@@ -32,6 +32,7 @@ from marketing.profiles.lists import DatedList, load_target_list, read_dated, re
 from marketing.profiles.loading import Limits, Loaded, read_extract, reading
 from marketing.profiles.reading import Unusable
 from marketing.profiles.saving import columns_of, dated_of, targets_of, write_table, write_whole
+from marketing.profiles.segments import SegmentTable, with_segments
 from marketing.profiles.target_lists import LIST_NAME, TargetList, TargetLists
 
 __all__ = [
@@ -170,8 +171,10 @@ class Told:
 
     manifest: Manifest
     profiles: Profiles
-    """With the target lists in it."""
+    """With the target lists in it, and the columns of the table of segments."""
     do_not_disturb: DatedList
+    segments: SegmentTable | None = None
+    """Laid over every extract."""
 
 
 class Store:
@@ -226,6 +229,8 @@ class Store:
         fresh = manifest.profiles is not None and manifest.profiles != old.profiles
         if fresh and manifest.profiles is not None:
             profiles = self._read(manifest.profiles, read_extract)
+            if before.segments is not None:
+                profiles = with_segments(profiles, before.segments)
         if manifest.do_not_disturb is not None and manifest.do_not_disturb != old.do_not_disturb:
             disturb = self._read(manifest.do_not_disturb, lambda f, loaded: read_dated(f, loaded, "UTC"))
         # Lists that a configuration names and the store does not have stay.
@@ -241,7 +246,7 @@ class Store:
                 n: one.bound(profiles.rows_by_msisdn) if one is before.profiles.lists.by_name.get(n) else one
                 for n, one in held.items()
             }
-        return Told(manifest, profiles.with_lists(TargetLists(held)), disturb)
+        return Told(manifest, profiles.with_lists(TargetLists(held)), disturb, before.segments)
 
     def _read(self, entry: Entry, read: Any) -> Any:
         loaded, path = Loaded(), self.folder / entry.file
@@ -396,7 +401,9 @@ def _written() -> Iterator[None]:
         raise StoreFull(f"the import store cannot be written: {said}; what was in force stays") from None
 
 
-def told_at_start(profiles: Profiles, lists: Mapping[str, Path]) -> Told:
+def told_at_start(
+    profiles: Profiles, lists: Mapping[str, Path], segments: SegmentTable | None = None
+) -> Told:
     """What a configuration names, before anything was imported.
 
     Raises:
@@ -411,4 +418,7 @@ def told_at_start(profiles: Profiles, lists: Mapping[str, Path]) -> Told:
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    return Told(Manifest(), profiles.with_lists(TargetLists(held)), DatedList.empty())
+    profiles = profiles.with_lists(TargetLists(held))
+    if segments is not None:
+        profiles = with_segments(profiles, segments)
+    return Told(Manifest(), profiles, DatedList.empty(), segments)

@@ -30,7 +30,9 @@ another numbering of rows.
 """
 
 from marketing.rules.completions import Completions
+from marketing.rules.contradictions import check_audiences
 from marketing.rules.program import Dwell
 from marketing.rules.rules import Rules
+from marketing.rules.sources import catalogue_of
 
-__all__ = ["Completions", "Dwell", "Rules"]
+__all__ = ["Completions", "Dwell", "Rules", "catalogue_of", "check_audiences"]

@@ -64,10 +64,10 @@ def audience_bits(campaigns: Sequence[Campaign], sources: Sources, catalogue: Ca
 
 
 def members(
-    bits: NDArray[np.uint8], campaign: int, stride: int, rows: NDArray[np.int64]
+    bits: NDArray[np.uint8], campaign: int | NDArray[np.int32], stride: int, rows: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether some subscribers belong to a campaign."""
-    found: NDArray[np.bool_] = (bits[rows * stride + (campaign >> 3)] >> np.uint8(campaign & 7) & 1).astype(
-        np.bool_
-    )
+    """Whether some subscribers belong to a campaign, or each to one of its own."""
+    found: NDArray[np.bool_] = (
+        bits[rows * stride + (campaign >> 3)] >> np.asarray(campaign & 7, dtype=np.uint8) & 1
+    ).astype(np.bool_)
     return found

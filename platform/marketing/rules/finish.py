@@ -74,6 +74,13 @@ class Finish:
         )
 
     @property
+    def asks(self) -> bool:
+        """Whether anything but the valid days must hold."""
+        return bool(
+            self.spans or self.weekdays is not None or self.place_names or len(self.areas) or self.conditions
+        )
+
+    @property
     def reads(self) -> frozenset[str]:
         """Names of all features asked for."""
         names = frozenset().union(*(condition.reads for condition in self.conditions))

@@ -57,6 +57,8 @@ class Rules:
         self._conditioned = program.steps["condition"] >= 0
         self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
         self._needs_place = self._selection.by_place
+        self._asks = np.array([finish.asks for finish in self._finish], dtype=np.bool_)
+        self._valid_us = np.array([f.valid_us for f in self._finish], dtype=np.int64).reshape(-1, 2)
 
     @classmethod
     def compile(
@@ -346,17 +348,22 @@ class Rules:
         """Those whose campaign's conditions hold, features as they are now."""
         if not len(found):
             return found
-        by_campaign = np.argsort(found.campaign, kind="stable")
-        found = found.take(by_campaign)
-        bounds = np.flatnonzero(np.concatenate([[True], found.campaign[1:] != found.campaign[:-1], [True]]))
-        passing = np.ones(len(found), dtype=np.bool_)
-        for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            part = slice(start, end)
-            campaign = int(found.campaign[start])
-            rows, at_us = found.row[part], found.t_us[part]
-            get = self._getter(rows, at_us, events, found.index[part])
-            passing[part] = self._finish[campaign].passing(at_us, get, self._local)
-            passing[part] &= self.members(campaign, rows)
+        passing = (found.t_us >= self._valid_us[found.campaign, 0]) & (
+            found.t_us < self._valid_us[found.campaign, 1]
+        )
+        if bool(np.any(found.index < 0)):
+            # Behaviours were selected by the audience as it is; what time completes began some time ago.
+            passing &= members(self._bits, found.campaign, self._selection.stride, found.row)
+        asked = np.flatnonzero(self._asks[found.campaign] & passing)
+        if len(asked):
+            asked = asked[np.argsort(found.campaign[asked], kind="stable")]
+            campaign = found.campaign[asked]
+            bounds = np.flatnonzero(np.concatenate([[True], campaign[1:] != campaign[:-1], [True]]))
+            for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+                part = asked[start:end]
+                rows, at_us = found.row[part], found.t_us[part]
+                get = self._getter(rows, at_us, events, found.index[part])
+                passing[part] = self._finish[int(campaign[start])].passing(at_us, get, self._local)
         return found if passing.all() else found.take(passing)
 
     def _getter(

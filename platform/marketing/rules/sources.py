@@ -13,7 +13,7 @@ from marketing.expressions import CATALOGUE, AnyColumn, Catalogue, Numbers, Sets
 from marketing.profiles import Places, Profiles, UnknownColumn
 from marketing.rules.local_time import LocalTime
 
-__all__ = ["Events", "Sources", "unknown"]
+__all__ = ["Events", "Sources", "catalogue_of", "unknown"]
 
 _KINDS: Final = tuple(NAMES.get(code, "") for code in range(256))
 _ROLES: Final = ("", "caller", "callee")
@@ -103,10 +103,20 @@ class Sources:
         return self.view.column(name, rows, at_us)
 
     def _on_list(self, name: str, rows: NDArray[np.int64]) -> Numbers:
-        # A list that is yet to be imported holds nobody; `kairos validate` says so, a running platform goes on.
+        # A list yet to be imported holds nobody: `kairos validate` says so, and a running platform goes on.
         if name not in self.profiles.lists:
             return Numbers(np.zeros(len(rows), dtype=np.bool_))
         return Numbers(self.profiles.on_list(name, rows))
+
+
+def catalogue_of(profiles: Profiles) -> Catalogue:
+    """What expressions may name with this extract: the catalogue and any further columns."""
+    more = {
+        name: _TYPES[column.type]
+        for name, column in profiles.columns.items()
+        if f"profile.{name}" not in CATALOGUE and column.type in _TYPES
+    }
+    return CATALOGUE.having(more) if more else CATALOGUE
 
 
 def profile_column(profiles: Profiles, name: str, kind: Type, rows: NDArray[np.int64]) -> AnyColumn:

@@ -26,9 +26,12 @@ USSD_REQUEST, NETWORK_USSD_REQUEST, NETWORK_USSD_NOTIFY = 59, 60, 61
 SS_ERROR_STATUS = 17
 UNEXPECTED_DATA_VALUE = 36
 USSD_BUSY = 72
-#: Supplementary service codes, TS 29.002 17.7.5; teleservice telephony.
-CFU, CALL_WAITING = 0x21, 0x41
+#: Supplementary service codes, TS 29.002 17.7.5: forwarding unconditional, on busy, on no reply, on not
+#: reachable; teleservice telephony.
+CFU, CFB, CFNRY, CFNRC, CALL_WAITING = 0x21, 0x29, 0x2A, 0x2B, 0x41
 TELEPHONY = 0x11
+#: No reply condition timer, seconds: 5 to 30, TS 22.082.
+NO_REPLY_S = 20
 #: SS-Status: provisioned, registered, active: TS 29.002 17.7.4.
 PROVISIONED, IN_FORCE = 0x04, 0x07
 #: SS version: error handling of phase 2 is supported, TS 24.080 3.7.2.
@@ -129,29 +132,39 @@ def ussd_ask_refused(p: Params) -> tuple[Step, ...]:
     return d.done()
 
 
-def _register(p: Params) -> Dialogue:
+#: Name of a condition in the kinds of ladders -> its code and how people say it.
+CONDITIONS = {
+    "": (CFU, ""),
+    "_busy": (CFB, " on busy"),
+    "_no_reply": (CFNRY, " on no reply"),
+    "_not_reachable": (CFNRC, " on not reachable"),
+}
+
+
+def _register(p: Params, code: int = CFU) -> Dialogue:
     """Forwarding to `called`, the digits as the user dials them."""
-    argument = SsArgument(CFU, teleservice=TELEPHONY, forwarded_to=number(p.called))
+    wait_s = NO_REPLY_S if code == CFNRY else None
+    argument = SsArgument(code, teleservice=TELEPHONY, forwarded_to=number(p.called), no_reply_s=wait_s)
     return _ask(p, REGISTER_SS, encode_ss_argument(argument))
 
 
-def cf_register(p: Params) -> tuple[Step, ...]:
+def cf_register(code: int, p: Params) -> tuple[Step, ...]:
     feature = ForwardingFeature(IN_FORCE, TELEPHONY, PartyNumber(p.called, INTERNATIONAL))
-    return _answer(_register(p), REGISTER_SS, encode_forwarding(CFU, (feature,)))
+    return _answer(_register(p, code), REGISTER_SS, encode_forwarding(code, (feature,)))
 
 
 def cf_register_refused(p: Params) -> tuple[Step, ...]:
     return _refuse(_register(p), SS_ERROR_STATUS)
 
 
-def cf_erase(p: Params) -> tuple[Step, ...]:
-    d = _ask(p, ERASE_SS, encode_ss_argument(SsArgument(CFU, teleservice=TELEPHONY)))
-    return _answer(d, ERASE_SS, encode_forwarding(CFU, (ForwardingFeature(PROVISIONED, TELEPHONY),)))
+def cf_erase(code: int, p: Params) -> tuple[Step, ...]:
+    d = _ask(p, ERASE_SS, encode_ss_argument(SsArgument(code, teleservice=TELEPHONY)))
+    return _answer(d, ERASE_SS, encode_forwarding(code, (ForwardingFeature(PROVISIONED, TELEPHONY),)))
 
 
-def cf_interrogate(p: Params) -> tuple[Step, ...]:
+def cf_interrogate(code: int, p: Params) -> tuple[Step, ...]:
     """Nothing is registered: the answer is the status alone."""
-    d = _ask(p, INTERROGATE_SS, encode_ss_argument(SsArgument(CFU, teleservice=TELEPHONY)))
+    d = _ask(p, INTERROGATE_SS, encode_ss_argument(SsArgument(code, teleservice=TELEPHONY)))
     return _answer(d, INTERROGATE_SS, encode_ss_status(PROVISIONED))
 
 

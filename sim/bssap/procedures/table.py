@@ -215,10 +215,16 @@ LADDERS: dict[str, Ladder] = {
     "ussd_notify": Ladder(services.ussd_notify, "USSD notice of the network", _PAGED),
     "ussd_ask": Ladder(services.ussd_ask, "USSD question of the network answered", _PAGED),
     "ussd_ask_refused": Ladder(services.ussd_ask_refused, "USSD question of the network refused", _PAGED),
-    "cf_register": Ladder(services.cf_register, "call forwarding registered", _SECURITY),
     "cf_register_refused": Ladder(services.cf_register_refused, "call forwarding refused", _SECURITY),
-    "cf_erase": Ladder(services.cf_erase, "call forwarding erased", _SECURITY),
-    "cf_interrogate": Ladder(services.cf_interrogate, "call forwarding asked about", _SECURITY),
+    **{
+        f"{kind}{name}": Ladder(partial(build, code), f"call forwarding{when} {said}", _SECURITY)
+        for kind, build, said in (
+            ("cf_register", services.cf_register, "registered"),
+            ("cf_erase", services.cf_erase, "erased"),
+            ("cf_interrogate", services.cf_interrogate, "asked about"),
+        )
+        for name, (code, when) in services.CONDITIONS.items()
+    },
     "cw_activate": Ladder(services.cw_activate, "call waiting activated", _SECURITY),
     # Nobody answers; a whole BSC or MSC starts anew.
     "paging_failed": Ladder(failures.paging_failed, "page repeated in vain", ("page_by_tmsi",)),

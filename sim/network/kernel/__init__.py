@@ -8,6 +8,7 @@ from sim.network.kernel.network import (
     circuits,
     deliver_octets,
     local_references,
+    pack_numbers,
     reserved_references,
     submit_octets,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "circuits",
     "deliver_octets",
     "local_references",
+    "pack_numbers",
     "reserved_references",
     "submit_octets",
 ]

@@ -36,6 +36,7 @@ cdef enum:
     CONGESTED
     VACANT
     NO_CHANNEL              # none in the caller's cell, nor next to it
+    FORWARDED               # of the called side alone: the caller hears what becomes of it elsewhere
     BOTH_SIDES = REJECTED   # up to here the called side takes part
 
 cdef struct Way:
@@ -55,6 +56,7 @@ cdef Way *CALLER_WAYS = [
     Way(MO_CALL_BUSY, NO_CIRCUIT, O_CONGESTED),
     Way(MO_CALL_VACANT, UNASSIGNED, O_VACANT),
     Way(MO_CALL_ASSIGNMENT_FAILED, NO_RESOURCES, O_NO_CHANNEL),
+    Way(MO_CALL_NO_ANSWER, NO_REPLY, O_FORWARDED),
 ]
 # And of the called side.
 cdef Way *CALLEE_WAYS = [
@@ -84,7 +86,7 @@ cdef struct Side:
     int32_t cell            # that gives the channel
 
 cdef inline bint in_call(Network net, uint32_t sub, int64_t t_us) noexcept:
-    return net.stations[sub].call_until_us > t_us
+    return moment(net.stations + sub, CALL_UNTIL) > t_us
 
 
 cdef inline int security(const uint32_t *words) noexcept nogil:
@@ -122,6 +124,8 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
         outcome = NO_CHANNEL
     elif wish.kind == INSIDE:
         outcome = fate(net, t_us, <uint32_t>wish.peer_sub, wish)
+        if diverts(net, <uint32_t>wish.peer_sub, outcome, wish):
+            return divert(net, start_us, sub, wish, outcome, cell)
         if outcome <= BOTH_SIDES:
             if has_channel(net, net.stations[wish.peer_sub].cell):
                 return both(net, start_us, sub, wish, outcome, cell)
@@ -143,7 +147,7 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
     if outcome == PAGED:
         page_in_vain(net, when(leg, M_STARTED) + ROUTING, <uint32_t>wish.peer_sub, PAGING_DRAWN)
     if wish.kind == SERVICE_LINE:
-        s.service_call_us = ended_us
+        remember(s, SERVED, ended_us)
     return 0
 
 
@@ -202,7 +206,7 @@ cdef int caller_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
         side.shape.kind = MO_CALL_DIRECTED_RETRY_INTRA_BSC
     side.shape.called = wish.number
     if wish.peer_sub >= 0 and wish.number.n == 0:
-        side.shape.called = number_of(net.msisdn[wish.peer_sub])
+        side.shape.called = number_of(identity(&net.msisdn, wish.peer_sub))
     side.leg = plan(net, &side.shape, start_us, side.words)
     return 0
 
@@ -236,7 +240,7 @@ cdef int both(Network net, int64_t start_us, uint32_t sub, const Wish *wish, int
     cdef Leg *second
     cdef uint32_t words[4]
     cdef uint32_t peer = <uint32_t>wish.peer_sub
-    cdef Number calling = number_of(net.msisdn[sub])
+    cdef Number calling = number_of(identity(&net.msisdn, sub))
     chance(net, peer, OPTIONS_DRAWN, words)
     caller_side(
         net, &caller, start_us, sub, wish, outcome,
@@ -266,7 +270,7 @@ cdef int callee_congested(Network net, int64_t t_us, uint32_t sub, const Wish *w
     """The called station answers the page, and its cell has no channel: TS 48.008 3.2.1.3."""
     cdef Side side
     cdef uint32_t words[4]
-    cdef Number calling = number_of(net.msisdn[caller]) if wish.kind == INSIDE else wish.number
+    cdef Number calling = number_of(identity(&net.msisdn, caller)) if wish.kind == INSIDE else wish.number
     cdef Way way = Way(MT_CALL_ASSIGNMENT_FAILED, NO_RESOURCES, O_CONGESTED)
     chance(net, sub, OPTIONS_DRAWN, words)
     memset(&side, 0, sizeof(Side))
@@ -285,6 +289,8 @@ cdef int from_outside(Network net, int64_t t_us, uint32_t sub, const Wish *wish)
     cdef Side side
     cdef uint32_t words[4]
     cdef int outcome = fate(net, t_us, sub, wish)
+    if diverts(net, sub, outcome, wish):
+        return divert_from_outside(net, t_us, sub, wish, outcome)
     if outcome > BOTH_SIDES:
         if outcome == PAGED:
             page_in_vain(net, t_us, sub, PAGING_DRAWN)
@@ -336,7 +342,8 @@ cdef int64_t begin_side(Network net, Side *side, int outcome, int act_kind, int3
             push(&net.agenda, end_us, side.sub, CHANNEL, side.cell)
     hold_sdcch(net, f.cell, side.sub, when(&side.leg, M_STARTED))
     s.flags |= KNOWN
-    s.last_seen_us = s.busy_until_us = s.call_until_us = end_us
+    occupied(s, end_us)
+    remember(s, CALL_UNTIL, end_us)
     return when(&side.leg, M_ENDED)
 
 

@@ -9,22 +9,25 @@ cdef struct Cell:
     int32_t tch_held
     int32_t sdcch_held
     uint32_t tch_asked, tch_refused, sdcch_asked, sdcch_refused
-    uint32_t handovers_in, handovers_refused, dropped
+    uint32_t handovers_in, handovers_refused, handovers_repeated, dropped
     int64_t tch_us          # held so far, up to `since_us`
     int64_t since_us
 
 
-cdef inline bint has_channel(Network net, int32_t cell) noexcept:
-    """Whether a cell has a TCH to give; the question is counted."""
+cdef inline bint has_free(Network net, int32_t cell) noexcept:
+    """Whether a cell has a TCH to give."""
     cdef Cell *c = net.cell + cell
-    c.tch_asked += 1
     if net.admits is not None and not net.admits(cell, net.now_us):
-        c.tch_refused += 1
         return False
-    if c.tch >= 0 and c.tch_held >= c.tch:
-        c.tch_refused += 1
-        return False
-    return True
+    return c.tch < 0 or c.tch_held < c.tch
+
+
+cdef inline bint has_channel(Network net, int32_t cell) noexcept:
+    """The same for a call that begins: it is counted."""
+    cdef bint free = has_free(net, cell)
+    net.cell[cell].tch_asked += 1
+    net.cell[cell].tch_refused += not free
+    return free
 
 
 cdef inline int32_t channel_near(Network net, int32_t cell) noexcept:

@@ -9,23 +9,45 @@ cdef enum:
     AWAY = 32           # in another network
     STRANGER = 64       # comes from another network: its TMSI and area are of that one
 
-# 104 octets. Times are world microseconds.
+# Moments that are remembered of a station, world microseconds.
+cdef enum:
+    BUSY_UNTIL = 0              # end of the present connection of any kind
+    CALL_UNTIL = 1              # end of the present call
+    LAST_SEEN = 2               # end of the last connection: T3212 counts from here
+    POWERED_ON = 3              # last switched on; -1 not since the start
+    SERVED = 4                  # end of its last call to a service line; -1 none since the start
+    ARRIVED = 5                 # came to its present place (or cell, outside places)
+    MOMENTS = 6
+    LATEST = 140_737_488_355_328    # 2**47: four years from the epoch
+
+# 64 octets, a line of the cache.
 cdef struct Station:
-    int64_t busy_until_us       # end of the present connection of any kind
-    int64_t call_until_us       # end of the present call
-    int64_t last_seen_us        # end of the last connection: T3212 counts from here
-    int64_t power_on_us         # last switched on; -1 not since the start
-    int64_t service_call_us     # end of its last call to a service line; -1 none since the start
-    int64_t place_since_us      # came to its present place (or cell, outside places)
+    uint32_t low[MOMENTS]       # moments have 48 bits
     uint32_t tmsi
-    int32_t cell
     int32_t party               # its side of a call that is being talked, -1 none
-    uint32_t drawn[5]           # procedures so far, by purpose (options, authentication, paging, smsc, handover)
-    uint32_t keys               # number of the draws of its last authentication + 1; 0 none
-    uint32_t plmn               # and its network, three octets of the wire
+    uint32_t drawn[2]           # procedures so far, by purpose: options, authentication (two each)
+    int16_t high[MOMENTS]
+    uint16_t rarely[3]          # likewise paging, smsc, handover; they begin anew after 65,536
+    uint16_t cell
     uint16_t lac                # location area of the last accepted update: where a page goes
     int8_t msc                  # whose TMSI it holds; -1 that of another network
     uint8_t flags
+
+
+cdef inline int64_t moment(const Station *s, int which) noexcept nogil:
+    return <int64_t>(<uint64_t><int64_t>s.high[which] << 32 | s.low[which])
+
+
+cdef inline void remember(Station *s, int which, int64_t t_us) noexcept nogil:
+    s.low[which] = <uint32_t>t_us
+    s.high[which] = <int16_t>(t_us >> 32)
+
+
+cdef inline void occupied(Station *s, int64_t end_us) noexcept nogil:
+    """A connection until a moment."""
+    remember(s, LAST_SEEN, end_us)
+    remember(s, BUSY_UNTIL, end_us)
+
 
 # Event classes, in the order in which they are settled at one time for one subscriber.
 cdef enum:
@@ -46,10 +68,9 @@ cdef enum:
 
 cdef struct Event:
     int64_t t_us
-    uint64_t number
+    uint64_t order      # class, and below it the number
     uint32_t sub
     int32_t detail      # a text's place in the pool; for POWER_OFF whether it is graceful
-    uint8_t what
 
 # Events that the network itself has made due: a binary heap by (time, subscriber, class, number).
 cdef struct Agenda:
@@ -63,9 +84,11 @@ cdef inline bint before(const Event *a, const Event *b) noexcept nogil:
         return a.t_us < b.t_us
     if a.sub != b.sub:
         return a.sub < b.sub
-    if a.what != b.what:
-        return a.what < b.what
-    return a.number < b.number
+    return a.order < b.order
+
+
+cdef inline uint8_t class_of(const Event *e) noexcept nogil:
+    return <uint8_t>(e.order >> 56)
 
 
 cdef int push(Agenda *a, int64_t t_us, uint32_t sub, uint8_t what, int32_t detail=0) except -1:
@@ -80,10 +103,9 @@ cdef int push(Agenda *a, int64_t t_us, uint32_t sub, uint8_t what, int32_t detai
         a.room = a.room * 2 if a.room else 1024
     a.number += 1
     one.t_us = t_us
-    one.number = a.number
+    one.order = <uint64_t>what << 56 | a.number
     one.sub = sub
     one.detail = detail
-    one.what = what
     at = a.held
     a.held += 1
     while at:
@@ -137,14 +159,19 @@ cdef Number number_of(uint64_t value) noexcept nogil:
     return out
 
 
-cdef inline Number number_at(const char *s20) noexcept nogil:
-    """A value of a NumPy S20 column."""
+cdef inline Number number_at(const uint8_t *packed) noexcept nogil:
+    """A number as `pack_numbers` has it."""
     cdef Number out
-    cdef int n = 0
-    memcpy(out.digits, s20, 20)
-    while n < 20 and out.digits[n]:
-        n += 1
-    out.n = <uint8_t>n
+    cdef int k = 0
+    cdef uint8_t digit
+    memset(&out, 0, sizeof(Number))
+    while k < 20:
+        digit = packed[k >> 1] >> 4 if k & 1 else packed[k >> 1] & 15
+        if digit == 15:
+            break
+        out.digits[k] = <char>(48 + digit)
+        k += 1
+    out.n = <uint8_t>k
     return out
 
 
@@ -210,3 +237,57 @@ cdef inline void philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint
     out[1] = c1
     out[2] = c2
     out[3] = c3
+
+
+# Identities of everybody: as they are, or by range and keyed permutation (`sim.subscribers.identities.Series`).
+cdef struct Series:
+    const uint64_t *whole       # NULL: the others tell
+    const uint8_t *range_of
+    const uint64_t *prefix
+    uint64_t a, b, modulus
+
+
+cdef inline uint64_t identity(const Series *s, uint32_t sub) noexcept nogil:
+    """Digits of a subscriber's identity, as an integer."""
+    if s.whole != NULL:
+        return s.whole[sub]
+    return s.prefix[s.range_of[sub]] * s.modulus + (s.a * sub + s.b) % s.modulus
+
+
+cdef tuple read_series(Series *out, values):
+    """Where the digits of everybody come from; the columns that have to be kept."""
+    cdef const uint64_t[::1] whole
+    cdef const uint8_t[::1] range_of
+    memset(out, 0, sizeof(Series))
+    if not isinstance(values, NumberSeries):
+        whole = column(values, np.uint64)
+        out.whole = &whole[0] if whole.shape[0] else <const uint64_t *><void *>out
+        return (np.asarray(whole),)
+    whole, range_of = column(values.prefix, np.uint64), column(values.range_of, np.uint8)
+    out.prefix = &whole[0]
+    out.range_of = &range_of[0] if range_of.shape[0] else NULL
+    out.a, out.b, out.modulus = values.serials.a, values.serials.b, values.serials.modulus
+    return np.asarray(whole), np.asarray(range_of)
+
+
+cdef int settle_in(Network net, uint32_t sub, int32_t cell, bint on, int64_t last_seen_us) except -1:
+    """A station as the world begins; cell -1: in another network."""
+    cdef Station *s = net.stations + sub
+    s.cell = <uint16_t>max(cell, 0)     # of who is away it means nothing
+    s.lac = <uint16_t>net.lac[s.cell]
+    remember(s, POWERED_ON, -1)
+    remember(s, SERVED, -1)
+    remember(s, ARRIVED, net.start_us)
+    remember(s, LAST_SEEN, last_seen_us)
+    s.party = -1
+    if cell < 0:        # its TMSI is of another network: one that nobody here will get
+        s.flags = AWAY | (ON if on else 0)
+        s.msc = -1
+        s.tmsi = <uint32_t>take(&net.tmsis[0], net.start_us)
+    else:
+        s.flags = ON | CAMPED | REGISTERED if on else 0
+        s.msc = <int8_t>net.msc_of_bsc[net.bsc[cell]]
+        s.tmsi = <uint32_t>take(&net.tmsis[s.msc], net.start_us)
+    if last_seen_us + net.t3212_us < net.end_us:    # only those whose T3212 runs out before the end
+        push(&net.agenda, last_seen_us + net.t3212_us, sub, PERIODIC)
+    return 0

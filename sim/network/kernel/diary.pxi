@@ -10,6 +10,19 @@ cdef enum:
     STREAMS = 6
     LONGEST_RIDE = 14_400_000_000   # sim.network.intents.People
     ROWS_OF_A_BLOCK = 50_000        # subscribers whose whole day is one block; of more people less of a day
+    SHORTEST_BLOCK = 2_700_000_000  # an occasion of sim.occasions
+
+# What drawing has used goes back to the system: else a large network would keep it to its end.
+cdef extern from *:
+    """
+    #if defined(__GLIBC__)
+    #include <malloc.h>
+    #define give_memory_back() ((void)malloc_trim(0))
+    #else
+    #define give_memory_back() ((void)0)
+    #endif
+    """
+    void give_memory_back() noexcept nogil
 
 # Where the next row of each stream of a block is. A trip's turn comes when it begins.
 cdef struct Cursor:
@@ -32,21 +45,56 @@ cdef object column(values, kind=np.int64):
     return np.ascontiguousarray(values, dtype=kind)
 
 
+cdef object narrow(values, kind):
+    """The same of a narrower type. Raises ValueError for a value that does not fit."""
+    if values.dtype != kind and len(values):
+        limits = np.iinfo(kind)
+        if values.min() < limits.min or values.max() > limits.max:
+            raise ValueError(f"{values.min()} to {values.max()}: {limits.min} to {limits.max} was expected")
+    return column(values, kind)
+
+
+def pack_numbers(values):
+    """Digits (S20) two an octet, low half first, filled with ones (TS 24.008 10.5.4.7); shape (n, 10), uint8."""
+    cdef Py_ssize_t n = len(values), i
+    cdef int k
+    cdef char digit
+    out = np.full((n, NUMBER_OCTETS), 0xFF, np.uint8)
+    if n == 0:
+        return out
+    cdef const uint8_t[:, ::1] digits = column(values, "S20").view(np.uint8).reshape(n, 20)
+    cdef uint8_t[:, ::1] packed = out
+    for i in range(n):
+        for k in range(20):
+            digit = <char>digits[i, k]
+            if digit == 0:
+                break
+            if not 48 <= digit <= 57:
+                raise EncodeError(f"a number of digits was expected, not {values[i]!r}")
+            packed[i, k >> 1] &= <uint8_t>((digit - 48) << 4 | 0x0F if k & 1 else 0xF0 | (digit - 48))
+    return out
+
+
+cdef object numbers_of(values):
+    """Numbers as the network keeps them: packed, unless they come so."""
+    return pack_numbers(values) if values.dtype.kind == "S" else column(values, np.uint8)
+
+
 cdef int close_block(Network net) except -1:
     """Lets go of the intents of a block that is over, before those of the next are drawn."""
     cdef int k
     for k in range(STREAMS):
         net.cursor[k].at = net.cursor[k].end = 0
-    net.trip_leave = net.trip_ride = net.begin_trip = net.begin_t = net.begin_sub = None
+    net.trip_leave = net.trip_ride = net.power_t = net.call_t = net.text_t = net.service_t = net.journey_t = None
+    net.trip_sub = net.power_sub = net.call_sub = net.text_sub = net.service_sub = net.journey_sub = None
     net.trip_from = net.trip_to = None
-    net.power_t = net.power_sub = net.call_t = net.call_sub = net.text_t = net.text_sub = None
-    net.service_t = net.service_sub = net.journey_t = net.journey_sub = None
     net.service_dialogue = net.journey_cell = net.journey_plmn = net.journey_lac = None
-    net.service_kind = net.service_number = None
     net.power_on = net.power_graceful = net.call_kind = net.call_intent = net.call_hangup = None
-    net.call_peer = net.text_peer = net.text_body = None
-    net.text_kind = net.call_number = net.text_number = None
-    net.call_alert = net.call_ring = net.call_talk = None
+    net.service_kind = net.text_kind = net.text_body = None
+    net.call_peer = net.text_peer = None
+    net.call_number = net.text_number = net.service_number = None
+    net.call_alert = net.call_ring = None
+    net.call_talk = None
     return 0
 
 
@@ -59,40 +107,54 @@ cdef int open_block(Network net) except -1:
     handsets_of(net, from_us // DAY)
     first = from_us == net.start_us
     trips = people.trips(from_us - LONGEST_RIDE if first else from_us, to_us)
-    net.trip_leave, net.trip_ride = column(trips.leave_us), column(trips.ride_us)
-    net.trip_from, net.trip_to = column(trips.from_cell, np.int32), column(trips.to_cell, np.int32)
-    if first:
-        for at in np.flatnonzero((trips.leave_us < from_us) & (trips.leave_us + trips.ride_us >= from_us)).tolist():
-            set_out(net, trips.sub[at], at, from_us)
+    # Trips come in order of subscribers: a stable sort by time is one by (time, subscriber). First in the table
+    # are those on the way already, which have no turn any more.
     begin = np.flatnonzero(trips.leave_us >= from_us)
-    # Trips are in order of subscribers already: a stable sort by time is one by (time, subscriber).
-    begin = begin[np.argsort(trips.leave_us[begin], kind="stable")].astype(np.int64)
-    net.begin_trip, net.begin_t, net.begin_sub = begin, column(trips.leave_us[begin]), column(trips.sub[begin])
-    power, wished, written = people.power(from_us, to_us), people.calls(from_us, to_us), people.texts(from_us, to_us)
-    net.power_t, net.power_sub = column(power.t_us), column(power.sub)
-    net.power_on = column(power.on, np.bool_).view(np.uint8)
-    net.power_graceful = column(power.graceful, np.bool_).view(np.uint8)
-    net.call_t, net.call_sub = column(wished.t_us), column(wished.sub)
-    net.call_kind, net.call_peer = column(wished.kind, np.uint8), column(wished.peer_sub, np.int32)
-    net.call_number = column(wished.peer_number, "S20").view(np.uint8)
-    net.call_alert, net.call_ring = column(wished.alert_us), column(wished.ring_us)
-    net.call_talk = column(wished.talk_us)
-    net.call_intent, net.call_hangup = column(wished.intent, np.uint8), column(wished.hangup, np.uint8)
-    net.text_t, net.text_sub = column(written.t_us), column(written.sub)
-    net.text_kind, net.text_peer = column(written.kind, np.uint8), column(written.peer_sub, np.int32)
-    net.text_number = column(written.peer_number, "S20").view(np.uint8)
-    net.text_body = column(written.text_id, np.int32)
-    used, gone = people.services(from_us, to_us), people.journeys(from_us, to_us)
-    net.service_t, net.service_sub = column(used.t_us), column(used.sub)
-    net.service_kind, net.service_dialogue = column(used.kind, np.uint8), column(used.dialogue, np.int32)
-    net.service_number = column(used.number, "S20").view(np.uint8)
-    net.journey_t, net.journey_sub = column(gone.t_us), column(gone.sub)
-    net.journey_cell, net.journey_plmn = column(gone.cell, np.int32), column(gone.plmn, np.int32)
-    net.journey_lac = column(gone.lac, np.int32)
-    for k, rows in enumerate((power.t_us, begin, wished.t_us, written.t_us, used.t_us, gone.t_us)):
-        net.cursor[k].at = 0
-        net.cursor[k].end = len(rows)
+    begin = begin[np.argsort(trips.leave_us[begin], kind="stable")]
+    riding = 0
+    if first:
+        away = np.flatnonzero((trips.leave_us < from_us) & (trips.leave_us + trips.ride_us >= from_us))
+        riding = len(away)
+        begin = np.concatenate((away, begin))
+    net.trip_leave, net.trip_sub = column(trips.leave_us[begin]), narrow(trips.sub[begin], np.int32)
+    net.trip_ride = column(trips.ride_us[begin])
+    net.trip_from, net.trip_to = narrow(trips.from_cell[begin], np.int16), narrow(trips.to_cell[begin], np.int16)
+    del trips
+    for at in range(riding):
+        set_out(net, net.trip_sub[at], at, from_us)
+    net.cursor[TRIPS].at, net.cursor[TRIPS].end = riding, len(begin)
+    rows = people.power(from_us, to_us)
+    net.power_t, net.power_sub = column(rows.t_us), narrow(rows.sub, np.int32)
+    net.power_on = column(rows.on, np.bool_).view(np.uint8)
+    net.power_graceful = column(rows.graceful, np.bool_).view(np.uint8)
+    net.cursor[POWERS].end = len(rows.t_us)
+    rows = people.calls(from_us, to_us)
+    net.call_t, net.call_sub = column(rows.t_us), narrow(rows.sub, np.int32)
+    net.call_kind, net.call_peer = column(rows.kind, np.uint8), narrow(rows.peer_sub, np.int32)
+    net.call_number = numbers_of(rows.peer_number)
+    net.call_alert, net.call_ring = narrow(rows.alert_us, np.uint32), narrow(rows.ring_us, np.uint32)
+    net.call_talk = column(rows.talk_us)
+    net.call_intent, net.call_hangup = column(rows.intent, np.uint8), column(rows.hangup, np.uint8)
+    net.cursor[CALLS].end = len(rows.t_us)
+    rows = people.texts(from_us, to_us)
+    net.text_t, net.text_sub = column(rows.t_us), narrow(rows.sub, np.int32)
+    net.text_kind, net.text_peer = column(rows.kind, np.uint8), narrow(rows.peer_sub, np.int32)
+    net.text_number = numbers_of(rows.peer_number)
+    net.text_body = narrow(rows.text_id, np.uint8)
+    net.cursor[TEXTS].end = len(rows.t_us)
+    rows = people.services(from_us, to_us)
+    net.service_t, net.service_sub = column(rows.t_us), narrow(rows.sub, np.int32)
+    net.service_kind, net.service_dialogue = column(rows.kind, np.uint8), column(rows.dialogue, np.int32)
+    net.service_number = numbers_of(rows.number)
+    net.cursor[SERVICES].end = len(rows.t_us)
+    rows = people.journeys(from_us, to_us)
+    net.journey_t, net.journey_sub = column(rows.t_us), narrow(rows.sub, np.int32)
+    net.journey_cell, net.journey_plmn = column(rows.cell, np.int32), column(rows.plmn, np.int32)
+    net.journey_lac = column(rows.lac, np.int32)
+    net.cursor[JOURNEYS].end = len(rows.t_us)
     net.block_end_us = to_us
+    if net.block_us < DAY:
+        give_memory_back()
     return 0
 
 

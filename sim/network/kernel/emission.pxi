@@ -34,7 +34,7 @@ cdef packed struct VisibleRow:
     uint8_t cause
     int64_t duration_us
     uint64_t detail
-    uint32_t corr
+    int64_t corr
     int64_t act
     char rule[24]
 
@@ -211,12 +211,11 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
     cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(data)
     t_of, offsets_of = np.empty(n, np.int64), np.empty(n + 1, np.int64)
     sls_of, uplink_of = np.empty(n, np.uint8), np.empty(n, np.uint8)
-    corr_of, act_of = np.empty(n, np.uint32), np.empty(n, np.int64)
+    corr_of, act_of = np.empty(n, np.int64), np.empty(n, np.int64)
     cdef size_t room = visible_count + <size_t>len(net.paged), done
     visible = np.zeros(room, VISIBLE)
-    cdef int64_t[::1] t_us = t_of, offsets = offsets_of, act = act_of
+    cdef int64_t[::1] t_us = t_of, offsets = offsets_of, corr = corr_of, act = act_of
     cdef uint8_t[::1] sls = sls_of, uplink = uplink_of
-    cdef uint32_t[::1] corr = corr_of
     cdef uint8_t[::1] raw
     cdef VisibleRow *shown = NULL
     cdef uint64_t at = 0
@@ -235,8 +234,8 @@ cdef object write_out(Network net, const Pending *rows, size_t n, uint64_t octet
         sls[i] = out[at + SLS_AT]
         corr[i] = net.next_correlation
         at += p.length
-        # The correlation id is the last parameter (sim.network.wire.data_message).
-        put32(out + at - 4, net.next_correlation)
+        # The correlation id is the last parameter (sim.network.wire.data_message): 32 bits of the number.
+        put32(out + at - 4, <uint32_t>net.next_correlation)
         offsets[i + 1] = <int64_t>at
         if p.flags >> F_RULE:
             shown += show_step(net, p, net.next_correlation, shown)
@@ -266,7 +265,7 @@ cdef object count_off(Network net, const Pending *rows, size_t n, size_t visible
     return WireBatch.empty(), visible[:done]
 
 
-cdef int show_step(Network net, const Pending *p, uint32_t corr, VisibleRow *row) except -1:
+cdef int show_step(Network net, const Pending *p, int64_t corr, VisibleRow *row) except -1:
     """What a step shows; how many rows that is, with those of pages whose time is over."""
     cdef const Rule *rule = net.rules + (p.flags >> F_RULE) - 1
     cdef int count = 0
@@ -282,7 +281,7 @@ cdef int show_step(Network net, const Pending *p, uint32_t corr, VisibleRow *row
     return count
 
 
-cdef int page_step(Network net, Shown *s, const Rule *rule, const Pending *p, uint32_t corr, VisibleRow *row) except -1:
+cdef int page_step(Network net, Shown *s, const Rule *rule, const Pending *p, int64_t corr, VisibleRow *row) except -1:
     """PAGING, or a PAGING RESPONSE; pages that wait are kept by IMSI, in the order of their ends.
 
     A page whose response is already under way is kept with its ladder alone, as long as nobody else waits.
@@ -333,7 +332,7 @@ cdef object failed_pages(Network net, int64_t until_us):
     return visible[: fail_pages(net, until_us, <VisibleRow *>&raw[0])]
 
 
-cdef int failed_page(Network net, uint64_t imsi, int64_t t_us, uint16_t lac, uint32_t corr, int64_t act_,
+cdef int failed_page(Network net, uint64_t imsi, int64_t t_us, uint16_t lac, int64_t corr, int64_t act_,
                      VisibleRow *row) except -1:
     memset(row, 0, sizeof(VisibleRow))
     row.t_us = t_us + net.epoch_unix_us
@@ -346,7 +345,7 @@ cdef int failed_page(Network net, uint64_t imsi, int64_t t_us, uint16_t lac, uin
     return 0
 
 
-cdef void visible_row(Network net, const Pending *p, uint32_t corr, VisibleRow *row) noexcept:
+cdef void visible_row(Network net, const Pending *p, int64_t corr, VisibleRow *row) noexcept:
     cdef Shown *s = net.shown + p.shown
     cdef const Rule *rule = net.rules + (p.flags >> F_RULE) - 1
     cdef int32_t cell = s.cell2 if p.flags & F_SECOND_LEG or rule.there else s.cell

@@ -56,6 +56,15 @@ cdef enum:
     CF_ERASE
     CF_INTERROGATE
     CW_ACTIVATE
+    CF_REGISTER_BUSY            # on busy, no reply, not reachable: in the order of sim.network.intents
+    CF_REGISTER_NO_REPLY
+    CF_REGISTER_NOT_REACHABLE
+    CF_ERASE_BUSY
+    CF_ERASE_NO_REPLY
+    CF_ERASE_NOT_REACHABLE
+    CF_INTERROGATE_BUSY
+    CF_INTERROGATE_NO_REPLY
+    CF_INTERROGATE_NOT_REACHABLE
 
 KINDS = (
     "lu_normal", "lu_attach", "lu_periodic", "lu_reject", "detach", "mo_call_answered", "mo_call_busy",
@@ -65,7 +74,9 @@ KINDS = (
     "mt_call_assignment_failed", "mo_call_handover_intra_bsc", "mo_call_handover_inter_msc",
     "mo_call_handover_returned", "mo_call_handover_no_channel", "mo_call_radio_lost",
     "mt_call_radio_lost", "ussd_query", "ussd_refused", "cf_register", "cf_erase", "cf_interrogate",
-    "cw_activate",
+    "cw_activate", "cf_register_busy", "cf_register_no_reply", "cf_register_not_reachable", "cf_erase_busy",
+    "cf_erase_no_reply", "cf_erase_not_reachable", "cf_interrogate_busy", "cf_interrogate_no_reply",
+    "cf_interrogate_not_reachable",
 )
 
 # Options of a dialogue that are there or not.
@@ -95,7 +106,7 @@ _TALKED = ("auth", "cause", "cipher", "identity", "released_by")
 _DIALOGUE = ("auth", "cipher", "identity", "ussd", "ussd_text")
 OPTIONS = (
     *[_UPDATES] * 3, _REJECTED, ("identity",), *[_CALLS] * 10, (), _PLAIN, _FAILED, _PLAIN, _FAILED, _TALKED,
-    _PLAIN, _PLAIN, *[_TALKED] * 4, _PLAIN, _PLAIN, _DIALOGUE, _DIALOGUE, *[_PLAIN] * 4,
+    _PLAIN, _PLAIN, *[_TALKED] * 4, _PLAIN, _PLAIN, _DIALOGUE, _DIALOGUE, *[_PLAIN] * 13,
 )
 """Which options each kind of ladder has, in the order of their names."""
 
@@ -173,7 +184,7 @@ cdef struct Shown:
     uint8_t cause
     bint answers            # a response to the page is among the ladder's messages
     uint16_t paged_lac
-    uint32_t paged_corr
+    int64_t paged_corr
     int64_t paged_us        # -1: that page is kept elsewhere
     uint64_t detail
     int32_t next            # in the list of free places
@@ -357,8 +368,14 @@ cdef Leg plan(Network net, const Shape *s, int64_t start_us, const uint32_t *wor
 cdef inline void chance(Network net, uint32_t sub, int purpose, uint32_t *words) noexcept:
     """The next draws of a subscriber for a purpose; each purpose counts its own procedures."""
     cdef Station *s = net.stations + sub
-    philox(sub, 0, net.purpose[purpose], s.drawn[purpose], net.key0, net.key1, words)
-    s.drawn[purpose] += 1
+    cdef uint32_t count
+    if purpose <= AUTHENTICATION:
+        count = s.drawn[purpose]
+        s.drawn[purpose] += 1
+    else:
+        count = s.rarely[purpose - AUTHENTICATION - 1]
+        s.rarely[purpose - AUTHENTICATION - 1] += 1
+    philox(sub, 0, net.purpose[purpose], count, net.key0, net.key1, words)
 
 
 cdef void keys(Network net, uint32_t sub, bint fresh, uint8_t *rand, uint8_t *sres, uint8_t *kc) noexcept:
@@ -367,11 +384,10 @@ cdef void keys(Network net, uint32_t sub, bint fresh, uint8_t *rand, uint8_t *sr
     cdef uint32_t words[8]
     cdef uint8_t octets[32]
     cdef int i
-    if fresh or s.keys == 0:
-        s.keys = s.drawn[AUTHENTICATION] + 1
+    if fresh or s.drawn[AUTHENTICATION] == 0:
         s.drawn[AUTHENTICATION] += 2
-    philox(sub, 0, net.purpose[AUTHENTICATION], s.keys - 1, net.key0, net.key1, words)
-    philox(sub, 0, net.purpose[AUTHENTICATION], s.keys, net.key0, net.key1, words + 4)
+    philox(sub, 0, net.purpose[AUTHENTICATION], s.drawn[AUTHENTICATION] - 2, net.key0, net.key1, words)
+    philox(sub, 0, net.purpose[AUTHENTICATION], s.drawn[AUTHENTICATION] - 1, net.key0, net.key1, words + 4)
     for i in range(8):
         put32(octets + 4 * i, words[i])
     memcpy(rand, octets, 16)
@@ -456,7 +472,7 @@ cdef int fill_row(Network net, uint8_t *row, uint32_t sub, const Link *link, con
     """The layout of sim.network.rows.FIXED; then the called number, the calling number and the TPDU."""
     cdef int ti, n = ROW_FIXED
     memset(row, 0, ROW_FIXED)
-    identity_octets(net.imsi[sub], 1, row)
+    identity_octets(identity(&net.imsi, sub), 1, row)
     identity_octets(net.imei[sub], 2, row + 8)
     put32(row + 16, f.tmsi)
     put32(row + 20, f.new_tmsi)
@@ -543,7 +559,7 @@ cdef int32_t show(Network net, uint32_t sub, const Template *t, const Facts *f, 
     one = net.shown + at
     net.shown_free = one.next
     # 0: the tap cannot know it.
-    one.imsi = net.imsi[sub] if f.identified else 0
+    one.imsi = identity(&net.imsi, sub) if f.identified else 0
     one.cell = f.cell
     one.cell2 = f.cell2
     one.peer = f.peer

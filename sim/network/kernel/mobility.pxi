@@ -25,14 +25,14 @@ cdef int *UPDATE_ACTS = [A_LOCATION_UPDATE, A_POWER_ON, A_PERIODIC_UPDATE]
 
 cdef inline int64_t free_us(Network net, uint32_t sub, int64_t t_us) noexcept:
     """The first moment from `t_us` on at which the station has no connection."""
-    cdef int64_t until = net.stations[sub].busy_until_us
+    cdef int64_t until = moment(net.stations + sub, BUSY_UNTIL)
     return t_us if until <= t_us else until + GAP
 
 
 cdef inline bint attached(Network net, uint32_t sub, int64_t t_us) noexcept:
     """Whether the network believes the station reachable; silent for too long means detached."""
     cdef Station *s = net.stations + sub
-    if s.flags & REGISTERED and t_us > s.last_seen_us + net.t3212_us + GUARD:
+    if s.flags & REGISTERED and t_us > moment(s, LAST_SEEN) + net.t3212_us + GUARD:
         s.flags &= <uint8_t>~REGISTERED
     return s.flags & REGISTERED != 0
 
@@ -50,12 +50,12 @@ cdef int power(Network net, int64_t t_us, uint32_t sub, bint on, bint graceful) 
         s.flags &= <uint8_t>~CLOSING
         if not s.flags & ON:
             s.flags |= ON
-            s.power_on_us = t_us
+            remember(s, POWERED_ON, t_us)
             camp(net, t_us + CAMPS, sub)
     elif s.flags & ON:
-        if s.busy_until_us > t_us:
+        if moment(s, BUSY_UNTIL) > t_us:
             s.flags |= CLOSING
-            push(&net.agenda, s.busy_until_us + GAP, sub, POWER_OFF, graceful)
+            push(&net.agenda, moment(s, BUSY_UNTIL) + GAP, sub, POWER_OFF, graceful)
         else:
             switch_off(net, t_us, sub, graceful)
     return 0
@@ -66,8 +66,8 @@ cdef int postponed_off(Network net, int64_t t_us, uint32_t sub, bint graceful) e
     cdef Station *s = net.stations + sub
     if s.flags & (CLOSING | ON) != CLOSING | ON:
         return 0
-    if s.busy_until_us > t_us:
-        push(&net.agenda, s.busy_until_us + GAP, sub, POWER_OFF, graceful)
+    if moment(s, BUSY_UNTIL) > t_us:
+        push(&net.agenda, moment(s, BUSY_UNTIL) + GAP, sub, POWER_OFF, graceful)
     else:
         s.flags &= <uint8_t>~CLOSING
         switch_off(net, t_us, sub, graceful)
@@ -94,7 +94,9 @@ cdef int switch_off(Network net, int64_t t_us, uint32_t sub, bint graceful) exce
     leg = plan(net, &shape, t_us, words)
     no_facts(net, sub, &facts)
     facts.identified = s.flags & KNOWN != 0
-    s.busy_until_us = begin(net, &leg, act(net, t_us, sub, A_POWER_OFF, O_DETACHED), sub, &shape, &facts, words)
+    remember(s, BUSY_UNTIL, begin(
+        net, &leg, act(net, t_us, sub, A_POWER_OFF, O_DETACHED), sub, &shape, &facts, words
+    ))
     s.flags &= <uint8_t>~REGISTERED
     return 0
 
@@ -104,8 +106,8 @@ cdef int move(Network net, int64_t t_us, uint32_t sub, int32_t cell) except -1:
     cdef Station *s = net.stations + sub
     act(net, t_us, sub, A_MOVE, O_NONE)
     if net.place[cell] < 0 or net.place[cell] != net.place[s.cell]:
-        s.place_since_us = t_us
-    s.cell = cell
+        remember(s, ARRIVED, t_us)
+    s.cell = <uint16_t>cell
     if s.party >= 0:
         crossed(net, t_us, sub)
     if s.flags & ON and net.lac[cell] != s.lac:
@@ -123,7 +125,7 @@ cdef int location(Network net, int64_t t_us, uint32_t sub) except -1:
     cdef Station *s = net.stations + sub
     if s.flags & (ON | AWAY) != ON:
         return 0
-    if s.busy_until_us > t_us:
+    if moment(s, BUSY_UNTIL) > t_us:
         camp(net, t_us, sub)
     elif not has_sdcch(net, s.cell):
         push(&net.agenda, t_us + T3122, sub, LOCATION)
@@ -137,15 +139,15 @@ cdef int location(Network net, int64_t t_us, uint32_t sub) except -1:
 cdef int periodic(Network net, int64_t t_us, uint32_t sub) except -1:
     """T3212 runs out, TS 24.008 4.4.2; any connection since then has started it anew."""
     cdef Station *s = net.stations + sub
-    if s.last_seen_us + net.t3212_us > t_us:
-        push(&net.agenda, s.last_seen_us + net.t3212_us, sub, PERIODIC)
-    elif s.busy_until_us > t_us:
-        push(&net.agenda, s.busy_until_us + GAP, sub, PERIODIC)
+    if moment(s, LAST_SEEN) + net.t3212_us > t_us:
+        push(&net.agenda, moment(s, LAST_SEEN) + net.t3212_us, sub, PERIODIC)
+    elif moment(s, BUSY_UNTIL) > t_us:
+        push(&net.agenda, moment(s, BUSY_UNTIL) + GAP, sub, PERIODIC)
     elif s.flags & (ON | REGISTERED | AWAY) == ON | REGISTERED:
         if not has_sdcch(net, s.cell):
             return push(&net.agenda, t_us + T3122, sub, PERIODIC)
         update(net, t_us, sub, LU_PERIODIC)
-        push(&net.agenda, s.last_seen_us + net.t3212_us, sub, PERIODIC)
+        push(&net.agenda, moment(s, LAST_SEEN) + net.t3212_us, sub, PERIODIC)
     else:   # whoever comes back begins with an update, and T3212 with it
         push(&net.agenda, t_us + net.t3212_us, sub, PERIODIC)
     return 0
@@ -176,7 +178,7 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
     leg = plan(net, &shape, t_us, words)
     no_facts(net, sub, &facts)
     facts.old_lac = s.lac
-    facts.old_plmn = s.plmn
+    facts.old_plmn = net.foreign[sub] if s.flags & STRANGER else net.plmn
     if shape.options & REALLOCATE:
         # TS 24.008 4.3.1; the old one rests.
         s.tmsi = <uint32_t>take(&net.tmsis[msc], t_us)
@@ -185,14 +187,17 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
             give_back(&net.tmsis[s.msc], facts.tmsi, t_us + TMSI_FREEZE)
         s.msc = <int8_t>msc
     facts.identified = True
-    facts.detail = net.imei[sub] if kind == LU_ATTACH else <uint64_t>(0 if s.plmn == net.plmn else s.plmn) << 16 | s.lac
+    if kind == LU_ATTACH:
+        facts.detail = net.imei[sub]
+    else:
+        facts.detail = <uint64_t>(0 if facts.old_plmn == net.plmn else facts.old_plmn) << 16 | s.lac
     facts.cause = shape.cause
     facts.fresh_keys = shape.options & AUTH != 0
     end_us = begin(
         net, &leg, act(net, t_us, sub, UPDATE_ACTS[kind], O_REJECTED if rejected else O_ACCEPTED), sub,
         &shape, &facts, words,
     )
-    s.busy_until_us = end_us
+    remember(s, BUSY_UNTIL, end_us)
     hold_sdcch(net, s.cell, sub, end_us)
     if not shape.options & BY_IMSI:
         s.flags |= KNOWN
@@ -203,9 +208,10 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
     if facts.new_tmsi:
         s.flags |= KNOWN
     s.lac = <uint16_t>net.lac[s.cell]
-    s.plmn = net.plmn
+    if s.flags & STRANGER:
+        del net.foreign[sub]
     s.flags = (s.flags | REGISTERED | CAMPED) & ~<int>STRANGER
-    s.last_seen_us = end_us
+    remember(s, LAST_SEEN, end_us)
     return reachable(net, end_us, sub)
 
 
@@ -254,18 +260,18 @@ cdef int journey(Network net, int64_t t_us, uint32_t sub, int32_t cell, uint32_t
     """
     cdef Station *s = net.stations + sub
     if cell < 0:
-        if s.busy_until_us > t_us:
+        if moment(s, BUSY_UNTIL) > t_us:
             # Nobody boards in the middle of a connection.
-            return push(&net.agenda, s.busy_until_us + GAP, sub, LEAVING)
+            return push(&net.agenda, moment(s, BUSY_UNTIL) + GAP, sub, LEAVING)
         act(net, t_us, sub, A_ROAMED_OUT, O_NONE)
         s.flags = (s.flags | AWAY) & ~<int>(CAMPED | REGISTERED)
         return 0
     act(net, t_us, sub, A_ROAMED_IN, O_NONE)
     s.flags = (s.flags | STRANGER) & ~<int>(AWAY | CAMPED | REGISTERED)
-    s.cell = cell
+    s.cell = <uint16_t>cell
     s.lac = lac
-    s.plmn = plmn
-    s.place_since_us = t_us
+    net.foreign[sub] = plmn
+    remember(s, ARRIVED, t_us)
     if s.flags & ON:
         return camp(net, t_us + CAMPS, sub)
     return 0

@@ -24,6 +24,7 @@ from sim.network.templates import Shape as TemplateShape
 from sim.network.tpdus import text_body
 from sim.network.visible import RULES, VISIBLE
 from sim.network.wire import WireBatch
+from sim.subscribers.identities import Series as NumberSeries
 
 # Kinds of calls and texts, as sim.network.intents has them.
 cdef enum:
@@ -31,11 +32,15 @@ cdef enum:
     SERVICE_LINE = 2
     VACANT_NUMBER = 3
     FROM_OTHER_NETWORK = 5
+    FORWARDING_REGISTERED = 2
+    FORWARDING_ERASED = 3
     TEXT_INSIDE = 1
     TEXT_IN = 3
     BY_CALLER = 1
     DAY = 86_400_000_000
     FRESH_TMSI = 0xC0000000     # TS 23.003 2.4: 11 in the top bits is the SGSN's
+    NUMBER_OCTETS = 10
+    SOME = 65_536               # people looked at together
     RESERVED = 0xF00000         # references from here on are for deliveries made beside a schedule
 
 include "words.pxi"
@@ -46,6 +51,7 @@ include "emission.pxi"
 include "mobility.pxi"
 include "channels.pxi"
 include "calls.pxi"
+include "forwarding.pxi"
 include "talks.pxi"
 include "texts.pxi"
 include "diary.pxi"
@@ -61,7 +67,7 @@ cdef class Network:
     cdef public object journal
     cdef bint keeps_journal, beside
     cdef readonly bint silent
-    cdef dict _short, bodies, waiting
+    cdef dict _short, bodies, waiting, forwarding, foreign      # foreign: of strangers, the network of their last area
     cdef list _short_digits, _kept
     cdef uint32_t key0, key1
     cdef uint32_t purpose[5]
@@ -73,8 +79,7 @@ cdef class Network:
     cdef Party *parties
     cdef int32_t party_room, party_free
     cdef Station *stations
-    cdef uint64_t *imsi
-    cdef uint64_t *msisdn
+    cdef Series imsi, msisdn
     cdef const uint64_t[::1] imei      # of the day
     cdef int64_t imei_day
     cdef object _columns
@@ -113,7 +118,7 @@ cdef class Network:
     cdef Rule rules[128]
     cdef int page_rule
     cdef dict paged             # IMSI -> end of its page, area, correlation id, act; in the order of their ends
-    cdef uint32_t next_correlation
+    cdef int64_t next_correlation
     cdef int64_t stamp_day
     cdef uint8_t stamp[7]
     cdef Cursor cursor[STREAMS]
@@ -122,29 +127,32 @@ cdef class Network:
     cdef int32_t walker_room, walker_free
     cdef const int32_t[:, ::1] distance_m
     cdef const int16_t[:, ::1] next_cell
-    cdef const int64_t[::1] trip_leave, trip_ride, begin_trip, begin_t, begin_sub
-    cdef const int32_t[::1] trip_from, trip_to
-    cdef const int64_t[::1] power_t, power_sub, call_t, call_sub, text_t, text_sub, service_t, service_sub
-    cdef const int64_t[::1] journey_t, journey_sub
+    cdef const int64_t[::1] trip_leave, trip_ride, power_t, call_t, text_t, service_t, journey_t
+    cdef const int32_t[::1] trip_sub, power_sub, call_sub, text_sub, service_sub, journey_sub
+    cdef const int16_t[::1] trip_from, trip_to
     cdef const int32_t[::1] service_dialogue, journey_cell, journey_plmn, journey_lac
-    cdef const uint8_t[::1] service_kind, service_number
-    cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup, text_kind
-    cdef const int32_t[::1] call_peer, text_peer, text_body
-    cdef const uint8_t[::1] call_number, text_number
-    cdef const int64_t[::1] call_alert, call_ring, call_talk
+    cdef const uint8_t[::1] power_on, power_graceful, call_kind, call_intent, call_hangup
+    cdef const uint8_t[::1] service_kind, text_kind, text_body
+    cdef const int32_t[::1] call_peer, text_peer
+    cdef const uint8_t[:, ::1] call_number, text_number, service_number
+    cdef const uint32_t[::1] call_alert, call_ring
+    cdef const int64_t[::1] call_talk
 
     def __init__(self, *, topology, identities, people, library, draws, clock, int64_t t3212_us,
                  int64_t epoch_unix_us, int64_t start_us, int64_t end_us, bytes plmn=b"\x00\xf1\x10",
-                 ping_pong_q16=None, fails_q16=None, bint silent=False):
+                 ping_pong_q16=None, fails_q16=None, bint silent=False, int64_t block_us=0):
         """Who is on was registered before the world began; cell -1: in another network. The tap knows nobody.
 
         Settles start_us <= t < end_us at most. Shares of handovers that go back or fail (out of 65536) hold
         for all borders; None: each border has its own in the topology. A silent network gives acts and what is
-        visible of them, the same as otherwise, and no messages.
+        visible of them, the same as otherwise, and no messages. People are asked for `block_us` at a time, a part
+        of a day; 0: the more they are, the shorter. Nothing that comes out depends on it.
         """
         cdef uint32_t i
         cdef uint64_t seed = draws.seed & 0xFFFFFFFF
         cdef int64_t[::1] last_seen
+        if not 0 <= end_us < LATEST:
+            raise ValueError(f"end at {end_us} us: a network lives for at most {<int64_t>LATEST} us")
         cdef const int32_t[::1] cell
         cdef const uint8_t[::1] on
         self.n = identities.n
@@ -153,11 +161,13 @@ cdef class Network:
         self.silent = silent
         self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
         self.block_end_us = start_us
-        self.block_us = DAY
-        while self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > DAY // 12:
+        self.block_us = block_us if block_us else DAY
+        if self.block_us < 1 or DAY % self.block_us:
+            raise ValueError(f"blocks of {block_us} us: a part of a day was expected")
+        while block_us == 0 and self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > SHORTEST_BLOCK:
             self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
-        self.bodies, self.waiting, self.paged = {}, {}, {}
+        self.bodies, self.waiting, self.forwarding, self.paged, self.foreign = {}, {}, {}, {}, {}
         self.key0, self.key1 = draws.key
         for i, name in enumerate(PURPOSES):
             self.purpose[i] = purpose_word(name)
@@ -182,11 +192,7 @@ cdef class Network:
         self.ping_pong_q16 = column(topology.ping_pong_q16 if ping_pong_q16 is None else np.full(relations, ping_pong_q16), np.int32)
         self.fails_q16 = column(topology.fails_q16 if fails_q16 is None else np.full(relations, fails_q16), np.int32)
         self.now_us = start_us
-        self._columns = tuple(
-            np.ascontiguousarray(values, dtype=np.uint64)
-            for values in (identities.imsi, identities.msisdn)
-        )
-        self.imsi, self.msisdn = pointer(self._columns[0]), pointer(self._columns[1])
+        self._columns = read_series(&self.imsi, identities.imsi) + read_series(&self.msisdn, identities.msisdn)
         self.imei_day = -1
         handsets_of(self, start_us // DAY)
         self.stations = <Station *>calloc(self.n + 1, sizeof(Station))
@@ -194,32 +200,17 @@ cdef class Network:
             raise MemoryError
         where, awake = people.state_at(start_us)
         cell, on = column(where, np.int32), column(awake, np.bool_).view(np.uint8)
-        since = draws.u32("paging", np.arange(self.n), 1).astype(np.int64)
-        last_seen = start_us - (since * (t3212_us >> 16) >> 16)
-        for i in range(self.n):
-            self.stations[i].cell = max(cell[i], 0)     # of who is away it means nothing
-            self.stations[i].lac = <uint16_t>self.lac[self.stations[i].cell]
-            self.stations[i].flags = ON | CAMPED | REGISTERED if on[i] else 0
-            self.stations[i].power_on_us = self.stations[i].service_call_us = -1
-            self.stations[i].place_since_us = start_us
-            self.stations[i].last_seen_us = last_seen[i]
-            self.stations[i].party = -1
-            self.stations[i].plmn = self.plmn
-            if cell[i] < 0:     # its TMSI is of another network: one that nobody here will get
-                self.stations[i].flags = AWAY | (ON if on[i] else 0)
-                self.stations[i].msc = -1
-                self.stations[i].tmsi = <uint32_t>take(&self.tmsis[0], start_us)
-                continue
-            self.stations[i].msc = <int8_t>self.msc_of_bsc[self.bsc[cell[i]]]
-            self.stations[i].tmsi = <uint32_t>take(&self.tmsis[self.stations[i].msc], start_us)
-        for i in range(self.n):
-            # Only those whose T3212 runs out before the end.
-            if last_seen[i] + t3212_us < end_us:
-                push(&self.agenda, last_seen[i] + t3212_us, i, PERIODIC)
+        for first in range(0, self.n, SOME):
+            since = draws.u32("paging", np.arange(first, min(first + SOME, self.n)), 1).astype(np.int64)
+            last_seen = start_us - (since * (t3212_us >> 16) >> 16)
+            for i in range(<uint32_t>first, <uint32_t>(first + len(since))):
+                settle_in(self, i, cell[i], on[i], last_seen[i - <uint32_t>first])
 
     def _lay_out(self, topology, uint64_t seed):
         cdef int i
         self.cells = topology.n
+        if self.cells >= 1 << 15:
+            raise ValueError(f"{self.cells} cells: fewer than {1 << 15} were expected")
         self.bscs = len(topology.bsc_point_codes)
         codes, of_bsc = topology.msc_point_codes, topology.msc_of_bsc
         self.mscs = len(codes)
@@ -308,7 +299,7 @@ cdef class Network:
         if self.cursor[POWERS].at < self.cursor[POWERS].end:
             found = sooner_of(found, POWERS, t_us, sub, self.power_t, self.power_sub, self.cursor[POWERS].at)
         if self.cursor[TRIPS].at < self.cursor[TRIPS].end:
-            found = sooner_of(found, TRIPS, t_us, sub, self.begin_t, self.begin_sub, self.cursor[TRIPS].at)
+            found = sooner_of(found, TRIPS, t_us, sub, self.trip_leave, self.trip_sub, self.cursor[TRIPS].at)
         if self.cursor[CALLS].at < self.cursor[CALLS].end:
             found = sooner_of(found, CALLS, t_us, sub, self.call_t, self.call_sub, self.cursor[CALLS].at)
         if self.cursor[TEXTS].at < self.cursor[TEXTS].end:
@@ -330,9 +321,9 @@ cdef class Network:
         if stream == POWERS:
             return power(self, t_us, sub, self.power_on[at], self.power_graceful[at])
         if stream == TRIPS:
-            return set_out(self, sub, self.begin_trip[at], t_us - 1)
+            return set_out(self, sub, at, t_us - 1)
         if stream == CALLS:
-            wish.number = number_at(<const char *>&self.call_number[20 * at])
+            wish.number = number_at(&self.call_number[at, 0])
             wish.alert_us, wish.ring_us, wish.talk_us = self.call_alert[at], self.call_ring[at], self.call_talk[at]
             wish.peer_sub = self.call_peer[at]
             wish.kind, wish.intent = self.call_kind[at], self.call_intent[at]
@@ -345,37 +336,38 @@ cdef class Network:
         place = new_text(self)
         one = self.texts + place
         if stream == SERVICES:
-            one.peer = number_at(<const char *>&self.service_number[20 * at])
+            one.peer = number_at(&self.service_number[at, 0])
             one.kind, one.body = self.service_kind[at], self.service_dialogue[at]
             return service(self, t_us, sub, place)
-        one.peer = number_at(<const char *>&self.text_number[20 * at])
+        one.peer = number_at(&self.text_number[at, 0])
         one.peer_sub, one.body, one.kind = self.text_peer[at], self.text_body[at], self.text_kind[at]
         return text(self, t_us, sub, place)
 
     cdef int _happen(self, Event due) except -1:
         """Settles what the network itself made due."""
         self.now_us = due.t_us
-        if due.what == MOVE:
+        cdef uint8_t what = class_of(&due)
+        if what == MOVE:
             move(self, due.t_us, due.sub, self.walkers[due.detail].step)
             return go_on(self, due.sub, due.detail, due.t_us - 1)
-        if due.what == LOCATION:
+        if what == LOCATION:
             return location(self, due.t_us, due.sub)
-        if due.what == POWER_OFF:
+        if what == POWER_OFF:
             return postponed_off(self, due.t_us, due.sub, due.detail)
-        if due.what == PERIODIC:
+        if what == PERIODIC:
             return periodic(self, due.t_us, due.sub)
-        if due.what == TEXT:
+        if what == TEXT:
             return text(self, due.t_us, due.sub, due.detail)
-        if due.what == HANDOVER:
+        if what == HANDOVER:
             return hand_over(self, due.t_us, due.sub, due.detail)
-        if due.what == ENDING_CALL:
+        if what == ENDING_CALL:
             return end_call(self, due.t_us, due.sub, due.detail)
-        if due.what == CHANNEL:
+        if what == CHANNEL:
             released(self, due.detail)
             return 0
-        if due.what == SERVICE:
+        if what == SERVICE:
             return service(self, due.t_us, due.sub, due.detail)
-        if due.what == LEAVING:
+        if what == LEAVING:
             return journey(self, due.t_us, due.sub, -1, 0, 0)
         return receive(self, due.t_us, due.sub, due.detail)
 
@@ -406,7 +398,7 @@ cdef class Network:
             out[i] = (
                 self.cell[i].tch, self.cell[i].sdcch, self.cell[i].tch_asked, self.cell[i].tch_refused,
                 self.cell[i].sdcch_asked, self.cell[i].sdcch_refused, self.cell[i].handovers_in,
-                self.cell[i].handovers_refused, self.cell[i].dropped,
+                self.cell[i].handovers_refused, self.cell[i].handovers_repeated, self.cell[i].dropped,
                 self.cell[i].tch_us + self.cell[i].tch_held * (self.settled_us - self.cell[i].since_us),
             )
         return out
@@ -421,9 +413,13 @@ cdef class Network:
         """Messages that windows have given so far, of a silent network those that they would have."""
         return self.next_correlation - 1
 
-    def count_from(self, uint32_t correlation):
-        """The next message has this correlation id."""
-        self.next_correlation = correlation
+    def held(self):
+        """Octets that the network holds, by holder."""
+        return held(self)
+
+    def count_from(self, int64_t number):
+        """The next message has this number."""
+        self.next_correlation = number
 
     def drop_pending(self):
         """Forgets the messages kept for later, and what their visible rows would have needed."""
@@ -449,14 +445,14 @@ cdef class Network:
 
     def number(self, uint32_t sub):
         """A subscriber's MSISDN."""
-        return str(self.msisdn[self._known(sub)])
+        return str(identity(&self.msisdn, self._known(sub)))
 
     def station(self, uint32_t sub):
         """What a subscriber's station is doing."""
         cdef Station *s = self.stations + self._known(sub)
         return StationView(
-            s.cell, self.place[s.cell], s.flags & ON != 0, s.flags & CAMPED != 0, s.lac, s.tmsi, s.power_on_us,
-            s.service_call_us, s.place_since_us,
+            s.cell, self.place[s.cell], s.flags & ON != 0, s.flags & CAMPED != 0, s.lac, s.tmsi,
+            moment(s, POWERED_ON), moment(s, SERVED), moment(s, ARRIVED),
         )
 
     def column(self, name):
@@ -533,11 +529,11 @@ cdef inline bint intent_first(int64_t t_us, uint32_t sub, uint8_t what, const Ev
         return t_us < due.t_us
     if sub != due.sub:
         return sub < due.sub
-    return what <= due.what
+    return what <= class_of(due)
 
 
 cdef inline int sooner_of(int found, int stream, int64_t *t_us, uint32_t *sub, const int64_t[::1] times,
-                          const int64_t[::1] subs, int64_t at) noexcept nogil:
+                          const int32_t[::1] subs, int64_t at) noexcept nogil:
     """Of what was found and the head of a later stream, the one that comes first."""
     if found >= 0 and (t_us[0] < times[at] or (t_us[0] == times[at] and sub[0] <= subs[at])):
         return found
@@ -553,11 +549,6 @@ cdef int put_word(char *out, str word, int room) except -1:
     return 0
 
 
-cdef uint64_t *pointer(values) except? NULL:
-    cdef const uint64_t[::1] view = values
-    return <uint64_t *>&view[0] if view.shape[0] else NULL
-
-
 cdef int32_t *cells_of(values) except NULL:
     """A column over cells as C has it."""
     cdef const int32_t[::1] view = np.ascontiguousarray(values, dtype=np.int32)
@@ -570,3 +561,4 @@ cdef int32_t *cells_of(values) except NULL:
 
 
 include "beside.pxi"
+include "memory.pxi"

@@ -3,7 +3,7 @@
 # A number comes from a free list and goes back with the time at which it may be used again, so that a late
 # message of an old connection is never taken for one of a new connection (Q.714 3.3.2: frozen references).
 
-cdef struct Resting:
+cdef packed struct Resting:
     int64_t until_us
     uint32_t value
 

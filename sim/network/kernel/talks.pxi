@@ -24,6 +24,7 @@ cdef struct Party:
     int32_t cell                # that serves the call
     int32_t back_to             # where a ping-pong will go, -1 nowhere
     int32_t other               # the other side if it is ours, -1 none
+    int32_t refused_by          # cell that had no channel for it when it was last asked, -1 none
     int32_t next                # in the list of free places
     uint8_t cause
     uint8_t handovers
@@ -64,7 +65,7 @@ cdef int32_t begin_talk(Network net, Side *side, int64_t number) except -1:
     memcpy(p.words, side.words, sizeof(p.words))
     p.connected_us, p.ended_us, p.end_us = when(leg, M_CONNECTED), when(leg, M_ENDED), when(leg, M_END)
     p.sub, p.cell, p.cause = side.sub, side.cell, f.cause
-    p.back_to = p.other = -1
+    p.back_to = p.other = p.refused_by = -1
     p.live = True
     fill_row(net, row, side.sub, &link, &link, &side.shape, f, side.words)
     emit(net, leg, 0, t.talks, leg.start_us, number, show(net, side.sub, t, f, 0), row)
@@ -121,8 +122,13 @@ cdef int hand_over(Network net, int64_t t_us, uint32_t sub, int32_t at) except -
         kind = MO_CALL_ANSWERED
     else:
         kind = MO_CALL_HANDOVER_INTRA_BSC
-    if not has_channel(net, target):
-        net.cell[target].handovers_refused += 1
+    if not has_free(net, target):
+        # It asks again every few seconds, which is no further call that finds no channel.
+        if p.refused_by == target:
+            net.cell[target].handovers_repeated += 1
+        else:
+            net.cell[target].handovers_refused += 1
+        p.refused_by = target
         # Within a BSS the MSC hears nothing of it.
         if kind == MO_CALL_ANSWERED:
             transfer(net, t_us, at, MO_CALL_HANDOVER_NO_CHANNEL, target, words)
@@ -187,6 +193,7 @@ cdef int transfer(Network net, int64_t t_us, int32_t at, int kind, int32_t targe
     hold_channel(net, target)
     net.cell[target].handovers_in += 1
     p.cell = target
+    p.refused_by = -1
     p.handovers += 1
     return 0
 
@@ -265,7 +272,8 @@ cdef int finish(Network net, int64_t t_us, int32_t at, const Shape *s) except -1
     close_link(net, &p.link, p.end_us)
     free_channel(net, p.cell)
     station.party = -1
-    station.last_seen_us = station.busy_until_us = station.call_until_us = p.end_us
+    occupied(station, p.end_us)
+    remember(station, CALL_UNTIL, p.end_us)
     if p.other >= 0:
         net.parties[p.other].other = -1
     p.live = False

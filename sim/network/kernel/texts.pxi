@@ -60,7 +60,7 @@ cdef int text(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
         wish.until_us = t_us + VALIDITY
         return receive(net, t_us, sub, at)
     if wish.peer.n == 0:
-        wish.peer = number_of(net.msisdn[wish.peer_sub])
+        wish.peer = number_of(identity(&net.msisdn, wish.peer_sub))
     attempt = send(net, t_us, sub, &wish.peer, wish.body, None, wish.peer_sub, OPTIONS_DRAWN)
     wish = net.texts + at
     if attempt.outcome == LATER:
@@ -69,7 +69,7 @@ cdef int text(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
     if attempt.outcome == NOT_THERE:
         act(net, t_us, sub, A_TEXT_SENT, O_NO_SERVICE, wish.peer_sub, &wish.peer)
     elif attempt.outcome == DELIVERED and wish.kind == TEXT_INSIDE:
-        wish.peer = number_of(net.msisdn[sub])
+        wish.peer = number_of(identity(&net.msisdn, sub))
         wish.sent_us = attempt.at_us
         wish.until_us = attempt.at_us + VALIDITY
         chance(net, <uint32_t>wish.peer_sub, PAGING_DRAWN, words)
@@ -97,7 +97,7 @@ cdef Attempt send(Network net, int64_t t_us, uint32_t sub, const Number *number,
     attempt.at_us = t_us
     if not s.flags & CAMPED:
         return attempt
-    if s.busy_until_us > t_us:
+    if moment(s, BUSY_UNTIL) > t_us:
         attempt.outcome = LATER
         attempt.at_us = free_us(net, sub, t_us)
         return attempt
@@ -119,11 +119,11 @@ cdef Attempt send(Network net, int64_t t_us, uint32_t sub, const Number *number,
     shape.tpdu_length = <uint8_t>facts.tpdu_length
     leg = plan(net, &shape, t_us, words)
     message_facts(&facts, &shape, number)
-    s.last_seen_us = s.busy_until_us = begin(
+    occupied(s, begin(
         net, &leg, act(net, t_us, sub, A_TEXT_SENT, O_REFUSED if fails else O_DELIVERED, peer_sub, number), sub,
         &shape, &facts, words,
-    )
-    hold_sdcch(net, s.cell, sub, s.busy_until_us)
+    ))
+    hold_sdcch(net, s.cell, sub, moment(s, BUSY_UNTIL))
     s.flags |= KNOWN
     attempt.outcome = REFUSED if fails else DELIVERED
     attempt.at_us = when(&leg, M_SMS_FAILED if fails else M_SMS_OK)
@@ -169,7 +169,7 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
     attempt.at_us = t_us
     if not attached(net, sub, t_us):
         return attempt
-    if s.busy_until_us > t_us:
+    if moment(s, BUSY_UNTIL) > t_us:
         attempt.outcome = LATER
         attempt.at_us = free_us(net, sub, t_us)
         return attempt
@@ -194,11 +194,11 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
     shape.tpdu_length = <uint8_t>facts.tpdu_length
     leg = plan(net, &shape, t_us, words, response_us(words))
     message_facts(&facts, &shape, originator)
-    s.last_seen_us = s.busy_until_us = begin(
+    occupied(s, begin(
         net, &leg, act(net, t_us, sub, A_TEXT_RECEIVED, O_REFUSED if full else O_DELIVERED, -1, originator), sub,
         &shape, &facts, words,
-    )
-    hold_sdcch(net, s.cell, sub, s.busy_until_us)
+    ))
+    hold_sdcch(net, s.cell, sub, moment(s, BUSY_UNTIL))
     s.flags |= KNOWN
     attempt.outcome = REFUSED if full else DELIVERED
     attempt.at_us = when(&leg, M_SMS_FAILED if full else M_SMS_OK)
@@ -217,15 +217,19 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
         act(net, t_us, sub, A_SERVICE_USED, O_NO_SERVICE)
         drop_text(net, at)
         return 0
-    if s.busy_until_us > t_us or not has_sdcch(net, s.cell):
+    if moment(s, BUSY_UNTIL) > t_us or not has_sdcch(net, s.cell):
         return push(&net.agenda, max(free_us(net, sub, t_us), t_us + T3122), sub, SERVICE, at)
     chance(net, sub, OPTIONS_DRAWN, words)
     memset(&shape, 0, sizeof(Shape))
     shape.kind = SERVICE_LADDERS[wish.kind]
+    if CF_REGISTER <= shape.kind <= CF_INTERROGATE:
+        if wish.body:
+            shape.kind = <uint8_t>(CF_REGISTER_BUSY + 3 * (shape.kind - CF_REGISTER) + wish.body - 1)
+        subscribe(net, sub, wish)
     shape.options = <uint8_t>security(words)
     if shape.kind == USSD_QUERY or shape.kind == USSD_REFUSED:
         shape.dialogue = <uint16_t>(wish.body + 1)
-    elif shape.kind == CF_REGISTER:
+    elif wish.kind == FORWARDING_REGISTERED:
         shape.called = wish.peer
     leg = plan(net, &shape, t_us, words)
     no_facts(net, sub, &facts)
@@ -236,11 +240,11 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
     facts.peer = wish.peer
     if shape.dialogue:
         facts.peer = code_dialled(net.people.dialogue(shape.dialogue)[0].encode())
-    s.last_seen_us = s.busy_until_us = begin(
+    occupied(s, begin(
         net, &leg, act(net, t_us, sub, A_SERVICE_USED, SERVICE_OUTCOMES[wish.kind], -1, &wish.peer), sub, &shape,
         &facts, words,
-    )
-    hold_sdcch(net, s.cell, sub, s.busy_until_us)
+    ))
+    hold_sdcch(net, s.cell, sub, moment(s, BUSY_UNTIL))
     s.flags |= KNOWN
     drop_text(net, at)
     return 0

@@ -55,10 +55,12 @@ cdef enum:
     O_INTER_BSC
     O_INTER_MSC
     O_RETURNED
+    O_FORWARDED
     O_COUNT
 
 OUTCOMES = (
     "", "accepted", "rejected", "detached", "not registered", "battery", "answered", "no_answer", "abandoned",
     "busy", "unreachable", "congested", "vacant", "engaged", "no service", "no response", "delivered",
     "refused", "expired", "no channel", "intra-BSC", "inter-BSC", "inter-MSC", "returned",
+    "forwarded",
 )

@@ -200,25 +200,24 @@ def test_one_import_at_a_time_and_few_uploads(door):
 
     def slow():
         yield b"msisdn\n"
-        gate.wait(10)
+        gate.wait(30)
 
     senders = [
         threading.Thread(
             target=httpx.put,
             args=(f"http://127.0.0.1:{door.door.port}/imports/lists/slow",),
-            kwargs={"content": slow(), "headers": AUTH, "timeout": 20, "trust_env": False},
+            kwargs={"content": slow(), "headers": AUTH, "timeout": 60, "trust_env": False},
         )
         for _ in range(2)
     ]
     for sender in senders:
         sender.start()
     try:
-        for _ in range(200):
-            answer = door.client.put("/imports/lists/vip", content=NUMBERS)
-            if answer.status_code == 503:
+        for _ in range(1000):
+            if sum(name.startswith(".upload-") for name in door.files()) == 2:
                 break
             time.sleep(0.02)
-        assert answer.status_code == 503
+        assert door.client.put("/imports/lists/vip", content=NUMBERS).status_code == 503
         assert door.client.get("/imports").status_code == 200  # the door itself is not blocked
     finally:
         gate.set()

@@ -221,7 +221,7 @@ def activation(row):
     }
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(expressions(), tables())
 def test_masks_equal_what_the_runtime_of_cel_says(text, rows):
     ours = compile_expression(text, CATALOGUE).holds(get_of(rows), ROWS)

@@ -1,4 +1,4 @@
-"""The automata against a slow, obvious interpreter of the same words, under any cut into batches and waves."""
+"""The automata against a slow, obvious interpreter of the same words, however the rows are cut."""
 
 from dataclasses import dataclass, field
 
@@ -246,7 +246,7 @@ def test_automata_equal_the_slow_interpreter(stream, lazily, restart):
     assert fast_answer(programme, rows, cuts, until, lazily=lazily, restart=restart) == expected
 
 
-# --------------------------------------------------------------------------- what the words mean, case by case
+# ------------------------------------------------------------------ what the words mean, case by case
 
 A, B, C = 0, 1, 2
 ABSENCE = [SlowStage("begin", A), SlowStage("absence", B, within=30)]

@@ -135,14 +135,19 @@ def test_ussd():
     assert view("sccp", the("ussd_refused", "RELEASE COMPLETE").payload)["error_code"] == 36
 
 
-def test_forwarding_is_registered_to_the_number():
-    (asked,) = elements(the("cf_register", "REGISTER"))["Facility"]
-    (told,) = elements(the("cf_register", "RELEASE COMPLETE"))["Facility"]
+@pytest.mark.parametrize(
+    ("condition", "code"), [("", 0x21), ("_busy", 0x29), ("_no_reply", 0x2A), ("_not_reachable", 0x2B)]
+)
+def test_forwarding_is_registered_to_the_number(condition, code):
+    (asked,) = elements(the(f"cf_register{condition}", "REGISTER"))["Facility"]
+    (told,) = elements(the(f"cf_register{condition}", "RELEASE COMPLETE"))["Facility"]
     number = PartyNumber(P.called, INTERNATIONAL)
-    assert decode_ss_argument(asked.parameter).forwarded_to == number
-    assert decode_forwarding(told.parameter) == (0x21, (ForwardingFeature(0x07, 0x11, number),))
-    (told,) = elements(the("cf_erase", "RELEASE COMPLETE"))["Facility"]
-    assert decode_forwarding(told.parameter) == (0x21, (ForwardingFeature(0x04, 0x11),))
+    argument = decode_ss_argument(asked.parameter)
+    assert (argument.ss_code, argument.forwarded_to) == (code, number)
+    assert argument.no_reply_s == (20 if code == 0x2A else None)
+    assert decode_forwarding(told.parameter) == (code, (ForwardingFeature(0x07, 0x11, number),))
+    (told,) = elements(the(f"cf_erase{condition}", "RELEASE COMPLETE"))["Facility"]
+    assert decode_forwarding(told.parameter) == (code, (ForwardingFeature(0x04, 0x11),))
 
 
 def test_the_network_tells_by_itself():

@@ -88,10 +88,12 @@ MARKED = {
     "ussd_ask_refused": ["started", "ss_failed"],
     "mo_sms_two": ["started", "sms_ok", "started", "sms_ok"],
     "mo_call_network_abort": ["started", "aborted"],
-    "cf_register": ["started", "ss_ok"],
+    **{
+        f"cf_{kind}{condition}": ["started", "ss_ok"]
+        for kind in ("register", "erase", "interrogate")
+        for condition in ("", "_busy", "_no_reply", "_not_reachable")
+    },
     "cf_register_refused": ["started", "ss_failed"],
-    "cf_erase": ["started", "ss_ok"],
-    "cf_interrogate": ["started", "ss_ok"],
     "cw_activate": ["started", "ss_ok"],
     "paging_failed": ["started"],
     "bsc_reset": ["reset"],

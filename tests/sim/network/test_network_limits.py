@@ -118,6 +118,29 @@ def test_blocking_is_that_of_erlang_b(topology, library, channels, per_hour) -> 
     assert len(lost) == refused
 
 
+def test_a_handover_without_channel_is_refused_once_however_often_it_asks(
+    topology, library, identities, script, across
+) -> None:
+    here, there = across(4097, 4098)
+    limits = np.full(topology.n, 5, np.int32)
+    limits[there] = 0
+    story = script(
+        [here] * 6, moves=[(HOUR + 40 * SECOND, 0, there)],
+        calls=[(HOUR, 0, 2, -1, "10086", SECOND, SECOND, 120 * SECOND, 0, 1)],
+    )  # fmt: skip
+    net = build_network(
+        Settings(t3212_us=10_000 * HOUR), Changed(topology, tch=limits, sdcch=limits), identities,
+        story.people(), Draws(5), library, 0, 3 * HOUR,
+    )  # fmt: skip
+    net.settle(3 * HOUR)
+    found = net.traffic()[there]
+    assert (found["handovers_refused"], found["handovers_in"]) == (1, 0)
+    # Every five seconds from the border on to the end of the call.
+    assert 12 <= found["handovers_repeated"] <= 16
+    assert (found["tch_asked"], found["tch_refused"]) == (0, 0)
+    assert net.traffic()[here]["tch_asked"] == 1
+
+
 def test_without_an_sdcch_nothing_reaches_the_a_interface(
     topology, library, network, script, cell_of
 ) -> None:

@@ -1,0 +1,146 @@
+"""Writes `scenarios/campaigns/README.md`: how a campaign file is written, from the tables that check it.
+
+    python -m experiments.campaign_readme > scenarios/campaigns/README.md
+
+A test compares the committed file with this, so no key, feature, placeholder or behaviour can be forgotten there.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from experiments.scenario_readme import table
+from marketing.behaviours import CODES, Kind
+from marketing.campaigns import PLACEHOLDERS, Campaign
+from marketing.expressions import CATALOGUE
+from marketing.expressions.functions import FUNCTION_TABLE
+
+__all__ = ["readme"]
+
+_HEAD: Final = """\
+# Campaigns
+
+One YAML file a campaign. Copy the nearest one, change it, then
+
+    kairos validate scenarios/campaigns/*.yaml            # every mistake, with line and key
+    kairos validate FILE --cells CELLS.csv --subscribers EXTRACT.parquet
+    kairos explain FILE --policy scenarios/policies/default.yaml
+    kairos schema campaign > campaign.schema.json         # for editors
+
+This page is made from the tables in the code by `python -m experiments.campaign_readme`; a test keeps it true.
+
+## A scene
+
+    scene:
+      when: {hours: ["18:00-21:30"], days: [sat, sun]}
+      where: {places: [mall]}
+      terminal: terminal.mms
+      begin: {behaviour: call_ended, role: caller, peer: ["10086"]}
+      then:
+        - {followed_by: {behaviour: call_rejected}, times: 2, within_s: 3600}
+        - {not_followed_by: {behaviour: call_started}, within_s: 1800}
+      within_s: 7200
+      if: now.idle > duration("20m")
+
+The words are those of Flink CEP:
+
+| word | means |
+| --- | --- |
+| `begin` | what the scene begins with; `times: 3`: three of them, within the scene's `within_s` at any moment |
+| `next` | the subscriber's very next behaviour, of whatever kind, is this one; with `times`, each of the next ones |
+| `followed_by` | comes later; others may come between |
+| `not_followed_by`, not last | does not come before the step after it is done; if it does, the match is over |
+| `not_followed_by`, last | does not come for so long (`within_s` of the step, else of the scene): the scene is complete \
+at that very moment, by timer; a behaviour at that moment is too late to break it |
+| `times: n` | so often; `times: {at_least: n}`: or more, which matters before `next` only: more of the same do not break it |
+| `within_s` of a step | all of the step comes less than so long after the step before was done |
+| `within_s` of the scene | from the first behaviour of begin to the end; 30 days where it is absent |
+| `when`, `where`, `terminal`, `if` of the scene | hold at the moment the scene is complete |
+| `if` of a behaviour | holds at that behaviour, as of that behaviour |
+| audience | of extract and lists: holds at every behaviour; of anything else: at the moment the scene is complete |
+
+One match a campaign and subscriber lives at a time. While it waits for the first step after begin, a newer begin
+takes the place of the older one, since that leaves more time (but an absence runs from the first). Whatever ends a
+match may begin the next; whatever completes one may not. A row that is both forbidden and waited for is forbidden.
+
+"""
+
+_EXPRESSIONS: Final = """\
+## Expressions
+
+A typed subset of CEL, the [Common Expression Language](https://cel.dev): literals (`20`, `1.5`, `"text"`, `true`),
+names of the table below, `&&`, `||`, `!`, `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `+`, `-`, `*`, `/`, `%`, `? :`,
+lists, brackets, `// comments`, and the functions here. Everything else of CEL is refused by name, with line and column.
+At most 2,000 characters, 40 levels and 200 items in a list.
+
+What is not known of a subscriber is what CEL calls an error: `false && unknown` is false, `true || unknown` is true,
+anything else with it is unknown, and a condition that is unknown does not hold. `has(profile.age)` asks.
+`1` and `1.0` are of different types, as in CEL: they can be ordered, but not added or tested for equality.
+
+"""
+
+
+def readme() -> str:
+    """The page."""
+    kinds = [f"| `{name}` | {_behaviour(name)} |" for name in CODES]
+    functions = [f"| `{form}` | {meaning} |" for form, meaning in FUNCTION_TABLE]
+    features = [
+        f"| `{f.name}` | {f.type.value} | {f.unit} | {_cell(f.meaning)} | {f.source} |"
+        for f in CATALOGUE.values()
+    ]
+    placeholders = [
+        f"| `{{{p.name}}}` | {p.meaning} | {_fallback(p.source)} |" for p in PLACEHOLDERS.values()
+    ]
+    return "\n".join(
+        [
+            _HEAD + "## Behaviours\n",
+            *("| behaviour | when |", "| --- | --- |", *kinds, ""),
+            _EXPRESSIONS.rstrip("\n") + "\n",
+            *("| function | gives |", "| --- | --- |", *functions, ""),
+            "## Features\n",
+            *("| name | type | unit | meaning | from |", "| --- | --- | --- | --- | --- |", *features, ""),
+            "## Placeholders in texts\n",
+            "`{place|here}`: what follows the bar stands there where the value is not known; `{{` is a brace. A value is",
+            "never read again, loses control characters and is cut at 60 characters.\n",
+            *("| placeholder | stands for | fallback |", "| --- | --- | --- |", *placeholders, ""),
+            "## All keys\n",
+            table(Campaign),
+        ]
+    )
+
+
+def _behaviour(name: str) -> str:
+    said = _meanings()[name].split("\n\n")[0]
+    return _cell(" ".join(said.split()))
+
+
+def _meanings() -> dict[str, str]:
+    """The docstrings of the kinds, which Python does not keep: read from the source."""
+    import ast
+    import inspect
+
+    body = ast.parse(inspect.getsource(Kind)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for before, after in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(before, ast.Assign)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        ):
+            assert isinstance(before.targets[0], ast.Name)
+            found[before.targets[0].id.lower()] = str(after.value.value)
+    return found
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _fallback(source: str) -> str:
+    return "needed" if source else "none: always known"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(readme())
