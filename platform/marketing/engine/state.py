@@ -144,11 +144,16 @@ def new_state(
 
 
 def compile_rules(
-    campaigns: Sequence[Campaign], profiles: Profiles, places: Places, policy: Policy, view: EngineView
+    campaigns: Sequence[Campaign],
+    profiles: Profiles,
+    places: Places,
+    policy: Policy,
+    view: EngineView,
+    before: Rules | None = None,
 ) -> Rules:
-    """Rules that read their features from this view."""
+    """Rules that read their features from this view; `before`: see `Rules.compile`."""
     zone = policy.file.timezone if policy is not None else "UTC"
-    return Rules.compile(campaigns, profiles, places, zone=zone, view=view)
+    return Rules.compile(campaigns, profiles, places, zone=zone, view=view, before=before)
 
 
 def lines_of(rules: Rules) -> list[str]:

@@ -49,11 +49,25 @@ def _targets(
     return mask
 
 
-def audience_bits(campaigns: Sequence[Campaign], sources: Sources, catalogue: Catalogue) -> NDArray[np.uint8]:
-    """Bit c & 7 of octet c >> 3 of a subscriber's octets: whether the subscriber belongs to campaign c."""
+def audience_bits(
+    campaigns: Sequence[Campaign],
+    sources: Sources,
+    catalogue: Catalogue,
+    before: tuple[Sequence[Campaign], NDArray[np.uint8]] | None = None,
+) -> NDArray[np.uint8]:
+    """Bit c & 7 of octet c >> 3 of a subscriber's octets: whether the subscriber belongs to campaign c.
+
+    `before`: campaigns over the same extract and their bits; of those whose audience is the same they are taken.
+    """
     stride, count = (len(campaigns) + 7) // 8, len(sources.profiles)
     octets = np.zeros((count, stride), dtype=np.uint8)
+    old = {c.campaign: (i, c) for i, c in enumerate(before[0])} if before is not None else {}
     for number, campaign in enumerate(campaigns):
+        place, same = old.get(campaign.campaign, (0, None))
+        if before is not None and same is not None and _alike(same, campaign):
+            mask: NDArray[np.bool_] | None = members(before[1], place, (len(before[0]) + 7) // 8, None, count)
+            octets[mask, number >> 3] |= np.uint8(1 << (number & 7))
+            continue
         mask = audience_mask(campaign, sources, catalogue)
         bit = np.uint8(1 << (number & 7))
         if mask is None:

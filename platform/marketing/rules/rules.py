@@ -40,6 +40,7 @@ class Rules:
         view: View | None = None,
         catalogue: Catalogue = CATALOGUE,
         most_partial: int = 4_000_000,
+        before: Rules | None = None,
     ) -> None:
         """As `compile`."""
         self.campaigns = tuple(campaigns)
@@ -53,7 +54,8 @@ class Rules:
         program = self._program
         self._selection = Selection(len(campaigns), program.steps, program.peers, program.prefixes)
         self._automata = Automata(program.stages, program.first, program.within_us, most_partial)
-        self._bits = audience_bits(campaigns, self._sources, catalogue)
+        known = (before.campaigns, before._bits) if before is not None else None
+        self._bits = audience_bits(campaigns, self._sources, catalogue, known)
         self._conditioned = program.steps["condition"] >= 0
         self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
         self._needs_place = self._selection.by_place
@@ -71,6 +73,7 @@ class Rules:
         view: View | None = None,
         catalogue: Catalogue = CATALOGUE,
         most_partial: int = 4_000_000,
+        before: Rules | None = None,
     ) -> Rules:
         """Numbers campaigns by their position.
 
@@ -88,6 +91,7 @@ class Rules:
             view=view,
             catalogue=catalogue,
             most_partial=most_partial,
+            before=before,
         )
 
     # ----------------------------------------------------------------- what the engine asks
