@@ -15,6 +15,7 @@ from typing import Final
 from marketing.campaigns import Campaign, load_all, read_campaign
 from marketing.config import ConfigError, Document
 from marketing.engine import EngineState, Prepared, prepare_campaigns
+from marketing.rules import catalogue_of
 
 __all__ = ["CampaignFolder", "campaign_files"]
 
@@ -77,6 +78,7 @@ class CampaignFolder:
                     [path for path, _ in marks],
                     originators=self._originators,
                     places=self._state.places.names,
+                    catalogue=catalogue_of(self._state.profiles),
                     read=self._remembered,
                 )
                 prepared = prepare_campaigns(self._state, campaigns)

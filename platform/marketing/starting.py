@@ -20,11 +20,13 @@ from marketing.contact.ledger import Ledger, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
 from marketing.effects import Conversations, SentContact
 from marketing.engine import EngineState, new_state
+from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
 from marketing.profiles import Profiles, load_cells, load_extract, load_terminals, read_dated_list
 from marketing.profiles.segments import load_segments
 from marketing.profiles.store import told_at_start
 from marketing.reloading import campaign_files
+from marketing.rules import catalogue_of
 
 __all__ = ["load_state", "make_clock", "restore"]
 
@@ -54,8 +56,9 @@ def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
     terminals = attempt(lambda: load_terminals(config.terminals)) if config.terminals is not None else None
     originators = file.marketing_originators if file else ()
     names = places.names if places else ()
+    catalogue = catalogue_of(profiles) if profiles is not None else CATALOGUE
     files = campaign_files(config.campaigns, config.campaigns_dir)
-    campaigns = attempt(lambda: load_all(files, originators=originators, places=names))
+    campaigns = attempt(lambda: load_all(files, originators=originators, places=names, catalogue=catalogue))
     named = (file.do_not_disturb.file, file.control_group.file) if file else ()
     lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
     if problems:

@@ -200,7 +200,8 @@ class StateFolder:
         name, subscribers, first = "", 0, 0
         for number, path in sorted(self._snapshots(), reverse=True):
             try:
-                with np.load(path, allow_pickle=False) as file:
+                # numpy leaves a file open that turns out to be none of its own.
+                with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                     subscribers = restore(state, dict(file))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 log.error("%s is of no use: %s", path.name, error)

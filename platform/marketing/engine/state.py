@@ -16,7 +16,7 @@ from marketing.engine.types import Trigger
 from marketing.engine.view import EngineView
 from marketing.features import Dues, Habits, Presence, Timer, Timers, Waves
 from marketing.profiles import Places, Profiles, Terminals
-from marketing.rules import Rules
+from marketing.rules import Rules, catalogue_of
 
 __all__ = ["EngineState", "compile_rules", "lines_of", "new_state", "schedule_group"]
 
@@ -153,7 +153,10 @@ def compile_rules(
 ) -> Rules:
     """Rules that read their features from this view; `before`: see `Rules.compile`."""
     zone = policy.file.timezone if policy is not None else "UTC"
-    return Rules.compile(campaigns, profiles, places, zone=zone, view=view, before=before)
+    catalogue = catalogue_of(profiles)
+    return Rules.compile(
+        campaigns, profiles, places, zone=zone, view=view, catalogue=catalogue, before=before
+    )
 
 
 def lines_of(rules: Rules) -> list[str]:

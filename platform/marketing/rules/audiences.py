@@ -65,8 +65,7 @@ def audience_bits(
     for number, campaign in enumerate(campaigns):
         place, same = old.get(campaign.campaign, (0, None))
         if before is not None and same is not None and _alike(same, campaign):
-            mask: NDArray[np.bool_] | None = members(before[1], place, (len(before[0]) + 7) // 8, None, count)
-            octets[mask, number >> 3] |= np.uint8(1 << (number & 7))
+            octets[:, number >> 3] |= _every(before[1], place, len(before[0]), count) << np.uint8(number & 7)
             continue
         mask = audience_mask(campaign, sources, catalogue)
         bit = np.uint8(1 << (number & 7))
@@ -75,6 +74,18 @@ def audience_bits(
         else:
             octets[mask, number >> 3] |= bit
     return np.concatenate([octets.reshape(-1), np.zeros(SPARE, dtype=np.uint8)])
+
+
+def _alike(one: Campaign, other: Campaign) -> bool:
+    """The same people; a list in a file may have changed without its name."""
+    return one.expression == other.expression and one.targets is None and other.targets is None
+
+
+def _every(bits: NDArray[np.uint8], campaign: int, campaigns: int, count: int) -> NDArray[np.uint8]:
+    """1 for every subscriber who belongs to a campaign, else 0."""
+    stride = (campaigns + 7) // 8
+    octets = bits[: count * stride].reshape(count, stride)[:, campaign >> 3]
+    return (octets >> np.uint8(campaign & 7)) & np.uint8(1)
 
 
 def members(
