@@ -97,7 +97,9 @@ class EngineBench:
             took, found = played(state, batch)
             best, runs = min(best, took), runs + 1
             if state.unknown_imsi != len(batch) - known:
-                raise WrongResult(f"{state.unknown_imsi} of unknown subscribers, expected {len(batch) - known}")
+                raise WrongResult(
+                    f"{state.unknown_imsi} of unknown subscribers, expected {len(batch) - known}"
+                )
             if decided is not None and found != decided:
                 raise WrongResult(f"two runs decided differently: {found} and {decided}")
             decided = found
@@ -135,9 +137,7 @@ class EngineBench:
     def inputs(self) -> tuple[BehaviourBatch, Profiles, Places, Terminals]:
         """From the cache, or made and put there."""
         if not self.world.is_file():
-            raise BadInput(
-                f"{self.world}: no such file. Start kairos in its repository, or name a --world"
-            )
+            raise BadInput(f"{self.world}: no such file. Start kairos in its repository, or name a --world")
         scenario = load_world(self.world)
         if self.subscribers is not None and self.subscribers != scenario.subscribers:
             scenario = scenario.model_copy(update={"subscribers": self.subscribers})
@@ -202,5 +202,3 @@ def _simulate(scenario: WorldScenario, folder: Path) -> None:
 
 
 _DERIVED: Final = sorted(int(kind) for kind in DERIVED)
-
-

@@ -120,7 +120,12 @@ class CampaignFolder:
     def _remembered(self, path: Path) -> tuple[Campaign, Document]:
         mark = dict(self._marks).get(path, (0, 0, 0))
         known = self._read.get(path)
-        if known is not None and known[0] == mark and known[1][0].targets is None and known[1][0].group is None:
+        if (
+            known is not None
+            and known[0] == mark
+            and known[1][0].targets is None
+            and known[1][0].group is None
+        ):
             return known[1]
         made = read_campaign(path)
         self._read[path] = mark, made

@@ -32,6 +32,7 @@ __all__ = ["load_state", "make_clock", "restore"]
 
 log = logging.getLogger("marketing")
 
+
 def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
     """Everything the configuration names, read and checked together.
 
@@ -50,10 +51,10 @@ def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
     file = attempt(lambda: load_policy(config.policy))
     places = attempt(lambda: load_cells(config.cells))
     extract = attempt(lambda: load_extract(config.subscribers))
-    segments = attempt(lambda: load_segments(config.segments)[0]) if config.segments is not None else None
-    told = attempt(lambda: told_at_start(extract, config.lists, segments)) if extract is not None else None
-    profiles = told.profiles if told is not None else None
-    terminals = attempt(lambda: load_terminals(config.terminals)) if config.terminals is not None else None
+    segments = attempt(partial(load_segments, config.segments)) if config.segments is not None else None
+    told = attempt(lambda: told_at_start(extract, config.lists, segments[0] if segments else None)) if extract is not None else None
+    profiles: Any = told.profiles if told is not None else None
+    terminals = attempt(partial(load_terminals, config.terminals)) if config.terminals is not None else None
     originators = file.marketing_originators if file else ()
     names = places.names if places else ()
     catalogue = catalogue_of(profiles) if profiles is not None else CATALOGUE

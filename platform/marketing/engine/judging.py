@@ -177,7 +177,15 @@ def wish_of(
 ) -> Wish:
     """In the order of judgement."""
     return Wish(
-        at_us, when_us, turn, -campaign.priority, campaign.campaign, trigger.imsi, trigger.t_us, trigger, released
+        at_us,
+        when_us,
+        turn,
+        -campaign.priority,
+        campaign.campaign,
+        trigger.imsi,
+        trigger.t_us,
+        trigger,
+        released,
     )
 
 

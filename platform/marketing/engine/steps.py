@@ -55,7 +55,9 @@ def on_batch(
     while start < len(batch):
         first_us = int(t_us[start])
         decisions += on_timers(state, first_us - 1, now_us, stamp)
-        stop = start + int(np.searchsorted(t_us[start : start + MOST_ROWS], _until(state, first_us), side="right"))
+        stop = start + int(
+            np.searchsorted(t_us[start : start + MOST_ROWS], _until(state, first_us), side="right")
+        )
         decisions += _stretch(state, batch[start:stop], rows[start:stop], t_us[start:stop], now_us, stamp)
         start = stop
     return decisions
@@ -205,4 +207,3 @@ def _come_due(
     late = state.dues.before(rows, t_us)
     if len(late):
         stays_due(state, rows[late], t_us[late] - 1, found)
-

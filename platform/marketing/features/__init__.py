@@ -6,4 +6,15 @@ from marketing.features.habits import Habits
 from marketing.features.presence import Presence, silence_of
 from marketing.features.timers import Timer, Timers
 
-__all__ = ["NEVER", "Crowded", "Dues", "Habits", "Presence", "Stays", "Timer", "Timers", "Waves", "silence_of"]
+__all__ = [
+    "NEVER",
+    "Crowded",
+    "Dues",
+    "Habits",
+    "Presence",
+    "Stays",
+    "Timer",
+    "Timers",
+    "Waves",
+    "silence_of",
+]

@@ -55,7 +55,7 @@ class Rules:
         self._selection = Selection(len(campaigns), program.steps, program.peers, program.prefixes)
         self._automata = Automata(program.stages, program.first, program.within_us, most_partial)
         known = (before.campaigns, before._bits) if before is not None else None
-        self._bits = audience_bits(campaigns, self._sources, catalogue, known)
+        self._bits: NDArray[np.uint8] = audience_bits(campaigns, self._sources, catalogue, known)
         self._conditioned = program.steps["condition"] >= 0
         self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
         self._needs_place = self._selection.by_place

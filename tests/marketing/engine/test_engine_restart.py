@@ -111,7 +111,9 @@ def test_holds_survive(town, tmp_path):
     store.close(state)
     again = town.engine_state(*campaigns(town))
     opened(tmp_path, again)
-    assert [(d.trigger, d.action) for d in on_timers(again, town.at(f"{DAY} 09:00"))] == [(held.trigger, "send")]
+    assert [(d.trigger, d.action) for d in on_timers(again, town.at(f"{DAY} 09:00"))] == [
+        (held.trigger, "send")
+    ]
 
 
 def test_nothing_of_the_replay_is_sent(town, tmp_path):
@@ -132,7 +134,9 @@ def test_another_extract_is_gone_into_by_imsi(town, tmp_path):
     on_batch(state, town.batch({"t": f"{DAY} 10:00", "sub": 7, "kind": "sms_sent"}), 0)
     store.close(state)
     kept = [3, 7, 8]
-    people = Profiles.of({"imsi": [f"{town.imsi(s):015d}" for s in kept], "msisdn": [town.msisdn(s) for s in kept]})
+    people = Profiles.of(
+        {"imsi": [f"{town.imsi(s):015d}" for s in kept], "msisdn": [town.msisdn(s) for s in kept]}
+    )
     again = town.engine_state(people=people)
     _, resumed = opened(tmp_path, again)
     assert resumed.subscribers == 3
