@@ -48,6 +48,7 @@ KIND_NAMES: Final[dict[int, str]] = {
     31: "cell_changed",
     32: "area_entered",
     33: "paging_no_response",
+    34: "seen",
 }
 """Code in the records -> name."""
 

@@ -25,7 +25,7 @@ from sim.sinks import Counter, Digest
 from sim.workers import Alone, workers_of
 from sim.world import World
 
-__all__ = ["HOUR_US", "Job", "TimedDrawing"]
+__all__ = ["HOUR_US", "Job", "TimedDrawing", "peak_bytes"]
 
 HOUR_US: Final = 3_600_000_000
 WINDOW_US: Final = 10_000_000
@@ -97,7 +97,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # complete: they have ended
     found["workers_cpu_s"] = children.ru_utime + children.ru_stime
     found["drawing_cpu_s"] = drawn.cpu_s if job.workers == 1 else found["workers_cpu_s"]
-    found["peak_bytes"] = _status_bytes("VmHWM") or own.ru_maxrss * 1024
+    found["peak_bytes"] = peak_bytes() or own.ru_maxrss * 1024
     found["held"] = {
         "the program": bare,
         "the map": _map_bytes(world),
@@ -146,8 +146,13 @@ def _map_bytes(world: World) -> int:
     return sum(column.nbytes for column in columns if isinstance(column, np.ndarray))
 
 
+def peak_bytes() -> int:
+    """Peak resident octets of this program alone, 0: not told here; `ru_maxrss` outlives an exec."""
+    return _status_bytes("VmHWM")
+
+
 def _status_bytes(key: str) -> int:
-    """Resident memory of this program alone, where it is told (else 0); `ru_maxrss` outlives an exec."""
+    """A figure of this program's memory where it is told, else 0."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return 0

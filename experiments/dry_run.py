@@ -1,34 +1,61 @@
 """`kairos dry-run` and `kairos run --dry-run`: what a world or a study will come to, said before it runs.
 
-Of a world everything comes from `dry_run_world`. Of a study, what its harness and the platform take is seen
-in two short runs of its first arm, one day over memory in a world of few people; the line through both is
-read off at the messages of the whole.
+Of a world everything comes from `dry_run_world`. A study says by its kind how often it lives through which
+world for how many days (`Plan`); what its harness takes is seen in short runs of it, with few people and few
+days, and read off at the days and messages of the whole.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from experiments.dry_run_world import Estimate, Expected, expect
+from experiments.dry_run_world import (
+    MEMORY_RANGE,
+    MEMORY_SAMPLE,
+    TIME_RANGE,
+    Estimate,
+    Expected,
+    about,
+    expect,
+    fewer,
+    span_messages,
+)
 from experiments.problems import BadInput
 from experiments.study import LoadedStudy, Study, load_study
+from experiments.study_kinds import Plan, kind_of_study
 from experiments.validate import check_study_files, kind_of
 from experiments.world_files import opened_world
+from sim.scenario import load_world
 
-__all__ = ["ExpectedStudy", "dry_run_command", "expect_study"]
+__all__ = ["ExpectedStudy", "Trial", "dry_run_command", "expect_study", "extrapolated"]
 
 TRIALS: Final = (200, 1000)
-"""People in the two short runs of a study."""
+"""People in the short runs of a study."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A short run."""
+
+    days: int
+    lives: int
+    messages: int
+    cpu_s: float
+    peak_mib: float
+    """Of the largest of its processes."""
+    people: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +63,19 @@ class ExpectedStudy:
     """What a study will come to."""
 
     study: str
-    arms: tuple[str, ...]
+    kind: str
+    lives: int
+    """How often it lives through its world: arms, populations, seeds."""
     days: int
-    messages: float
-    """Of all arms together."""
+    messages: Estimate
+    """Of all lives together."""
     cpu_s: float
-    """Processor time of all arms together, simulator, harness and platform; the live phase is not in it."""
+    """Processor time of all its processes together; a live phase is not in it."""
+    cpu_range_s: tuple[float, float]
+    wall_range_s: tuple[float, float]
+    """On this machine, if nobody else uses it; the live phase is in it."""
+    peak_range_mib: tuple[float, float] | None
+    """Memory of the largest of its processes."""
     live_s: float
     """The live phase lasts so long on the wall clock."""
     capture_bytes: float
@@ -62,15 +96,10 @@ def dry_run_command(
     kind = kind_of(file)
     said: Expected | ExpectedStudy
     if kind == "world":
-        said = expect(opened_world(file, settings), seed=seed or 1, day=day)
+        said = expect(opened_world(file, settings), seed=1 if seed is None else seed, day=day)
     elif kind == "study":
         loaded = load_study(file, [*settings, *([f"seed={seed}"] if seed is not None else [])])
         check_study_files(loaded)
-        if not isinstance(loaded.study, Study):
-            raise BadInput(
-                f"{file}: what a study of this kind takes is said by its own run; expected a study of kind "
-                "end-to-end, or its world file"
-            )
         said = expect_study(loaded)
     else:
         raise BadInput(f"{file}: a {kind} file; expected a world or a study")
@@ -78,59 +107,141 @@ def dry_run_command(
     print("\n".join(lines))  # noqa: T201 - the command's answer
 
 
-def expect_study(loaded: LoadedStudy) -> ExpectedStudy:
-    """What a study will come to; runs two short ones for that."""
-    study = loaded.keys
-    world = expect(opened_world(study.world), seed=study.seed)
-    trials = [_trial(loaded, people) for people in TRIALS]
-    (few, least_s), (many, most_s) = trials
-    each_s = max(most_s - least_s, 0.0) / max(many - few, 1)
-    messages = world.messages_per_day.value * study.days
-    arm_s = max(most_s - many * each_s, 0.0) * study.days + messages * each_s
-    hours = 0.0
-    if study.capture is not None:
-        hours = _hour(study.capture.to) - _hour(study.capture.from_)
-    return ExpectedStudy(
-        study=study.study,
-        arms=tuple(study.arms),
+def plan_of(loaded: LoadedStudy) -> Plan:
+    """How a study lives through its world. Raises BadInput for a kind that does not tell."""
+    if isinstance(loaded.study, Study):
+        return _end_to_end(loaded.study)
+    plan = getattr(kind_of_study(loaded.study), "plan", None)
+    if plan is None:
+        raise BadInput(f"{loaded.path}: studies of this kind do not tell what they will come to")
+    found = plan(loaded)
+    assert isinstance(found, Plan)
+    return found
+
+
+def _end_to_end(study: Study) -> Plan:
+    live = None if study.live is None else study.live.seconds
+    return Plan(
+        world=study.world,
+        world_settings={},
+        seed=study.seed,
         days=study.days,
-        messages=messages * len(study.arms),
-        cpu_s=arm_s * len(study.arms),
-        live_s=study.live.seconds if study.live else 0.0,
-        capture_bytes=world.capture_bytes_per_day * hours / 24,
-        world=world,
-        measured=(
-            f"one day of arm {study.arms[0]} over memory with {TRIALS[0]} and {TRIALS[1]} people "
-            f"({few:,} and {many:,} messages, {least_s:.1f} and {most_s:.1f} s of processor time)"
-        ),
+        lives=len(study.arms),
+        trial=("live=null", "capture=null", "transport=memory", "replays=200"),
+        trial_days=(1, 2),
+        trial_lives=len(study.arms),
+        people="",
+        messages=("signalling", "generated"),
+        side_by_side=2,
+        live_s=live or 0.0,
     )
 
 
-def _trial(loaded: LoadedStudy, people: int) -> tuple[int, float]:
-    """(messages, processor seconds) of a short run of the study's first arm."""
-    study = loaded.keys
+def expect_study(loaded: LoadedStudy) -> ExpectedStudy:
+    """What a study will come to; runs short ones for that."""
+    plan = plan_of(loaded)
+    scenario = load_world(plan.world, dict(plan.world_settings))
+    world = expect(scenario, seed=plan.seed)
+    few, most = (min(people, scenario.subscribers) for people in TRIALS)
+    trials = [_trial(loaded, plan, few, plan.trial_days[0]), _trial(loaded, plan, most, plan.trial_days[0])]
+    trials += [_trial(loaded, plan, few, days) for days in plan.trial_days[1:]]
+    small = fewer(scenario, most)
+    plain = span_messages(small, plan.seed, trials[1].days).value * trials[1].lives
+    each = span_messages(scenario, plan.seed, plan.days)
+    # What the platform and other populations add to the world's own messages.
+    times = plan.lives * (trials[1].messages / plain if plain else 1.0)
+    messages = Estimate(each.value * times, each.plus_minus * times)
+    cpu_s = extrapolated(trials, plan.days, plan.lives, messages.value)
+    cpus = min(plan.side_by_side, os.cpu_count() or 1)
+    low, high = about(cpu_s, TIME_RANGE)
+    hours = 0.0
+    if isinstance(loaded.study, Study) and loaded.study.capture is not None:
+        hours = _hour(loaded.study.capture.to) - _hour(loaded.study.capture.from_)
+    peak = None
+    if trials[0].peak_mib:
+        more = max(trials[1].peak_mib - trials[0].peak_mib, 0.0) / max(most - few, 1)
+        peak = about(trials[1].peak_mib + more * (scenario.subscribers - most), MEMORY_RANGE)
+    return ExpectedStudy(
+        study=str(loaded.study.study),  # type: ignore[attr-defined]  # every kind has a name
+        kind=str(loaded.study.kind),  # type: ignore[attr-defined]
+        lives=plan.lives,
+        days=plan.days,
+        messages=messages,
+        cpu_s=cpu_s,
+        cpu_range_s=(low, high),
+        wall_range_s=(low / cpus + plan.live_s, high + plan.live_s),
+        peak_range_mib=peak,
+        live_s=plan.live_s,
+        capture_bytes=world.capture_bytes_per_day * hours / 24,
+        world=world,
+        measured="short runs of it: " + ", ".join(
+            f"{t.people} people {t.days} d ({t.messages:,} messages, {t.cpu_s:.1f} s of processor time)"
+            for t in trials
+        ),
+    )  # fmt: skip
+
+
+def extrapolated(trials: Sequence[Trial], days: int, lives: int, messages: float) -> float:
+    """Processor time of the whole: a message, a lived day, and once, as far as the trials tell them apart."""
+    few, most = trials[:2]
+    each_s = max(most.cpu_s - few.cpu_s, 0.0) / max(most.messages - few.messages, 1)
+    once_s, day_s = 0.0, max(few.cpu_s - few.messages * each_s, 0.0) / few.days / few.lives
+    if len(trials) > 2:
+        longer = trials[2]
+        more_s = longer.cpu_s - few.cpu_s - (longer.messages - few.messages) * each_s
+        rest_s = day_s * few.days * few.lives
+        day_s = min(max(more_s, 0.0) / ((longer.days - few.days) * few.lives), day_s)
+        once_s = (rest_s - day_s * few.days * few.lives) / few.lives
+    return messages * each_s + lives * (days * day_s + once_s)
+
+
+def _trial(loaded: LoadedStudy, plan: Plan, people: int, days: int) -> Trial:
+    """A short run of the study."""
     with tempfile.TemporaryDirectory(prefix="kairos-dry-run-") as folder:
-        few = yaml.safe_load(study.world.read_text(encoding="utf-8")) | {"subscribers": people}
-        network = few.get("network")
-        if isinstance(network, dict) and network.get("cell_list"):
-            network["cell_list"] = str((study.world.parent / network["cell_list"]).resolve())
-        small = Path(folder) / "world.yaml"
-        small.write_text(yaml.safe_dump(few, allow_unicode=True), encoding="utf-8")
-        keys = [
-            *loaded.overrides, f"world={small}", "days=1", "live=null", "capture=null", "transport=memory",
-            f"arms=[{study.arms[0]}]", "replays=200",
-        ]  # fmt: skip
+        keys = [*loaded.overrides, *plan.trial, f"days={days}"]
+        keys.append(
+            f"{plan.people}={people}" if plan.people else f"world={_small(plan.world, people, folder)}"
+        )
         command = [sys.executable, "-m", "experiments.cli", "run", str(loaded.path), "--out", folder]
         command += [part for key in keys for part in ("--set", key)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = partial(subprocess.run, capture_output=True, text=True, check=False)
+        # In a process between, whose children's peak memory is that of this run alone.
+        done = run([sys.executable, "-c", _BETWEEN, *command])
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         summaries = list(Path(folder).glob("*/*/summary.json"))
         if not summaries:
             raise BadInput(f"{loaded.path}: a short run of it failed: {done.stderr.strip()[-400:]}")
-        generated = json.loads(summaries[0].read_text(encoding="utf-8"))["signalling"]["generated"]
-    return int(generated), used_s
+        found: Any = json.loads(summaries[0].read_text(encoding="utf-8"))
+        for key in plan.messages:
+            found = found[key]
+        peak = done.stdout.rsplit("peak ", 1)[-1].strip()
+    return Trial(
+        days, plan.trial_lives, int(found), used_s, int(peak) / 1024 if peak.isdigit() else 0.0, people
+    )
+
+
+_BETWEEN: Final = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+
+
+def _small(world: Path, people: int, folder: str) -> Path:
+    """The world file with few people."""
+    few = yaml.safe_load(world.read_text(encoding="utf-8"))
+    for event in few.get("events", []):
+        event["visitors"] = max(1, event["visitors"] * people // few["subscribers"])
+    few["subscribers"] = people
+    network = few.get("network")
+    if isinstance(network, dict) and network.get("cell_list"):
+        network["cell_list"] = str((world.parent / network["cell_list"]).resolve())
+    small = Path(folder) / "world.yaml"
+    small.write_text(yaml.safe_dump(few, allow_unicode=True), encoding="utf-8")
+    return small
 
 
 def _hour(text: str) -> float:
@@ -156,6 +267,10 @@ def _estimate(estimate: Estimate) -> str:
     return f"{_figure(estimate.value)} +- {_figure(estimate.plus_minus)}"
 
 
+def _range(within: tuple[float, float]) -> str:
+    return f"{_figure(within[0])} to {_figure(within[1])}"
+
+
 def _octets(value: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
@@ -165,8 +280,10 @@ def _octets(value: float) -> str:
 
 
 def _world_lines(e: Expected) -> list[str]:
-    memory = "not to be seen here" if e.memory_mib is None else f"{e.memory_mib:,.0f} MiB above the program"
-    each = "" if e.bytes_per_subscriber is None else f", {e.bytes_per_subscriber:.0f} octets a subscriber"
+    memory = "not to be seen here" if e.memory_range_mib is None else f"{_range(e.memory_range_mib)} MiB"
+    each = ""
+    if e.bytes_per_subscriber is not None and e.subscribers >= MEMORY_SAMPLE:  # of few, the program is all
+        each = f", {e.bytes_per_subscriber:.0f} octets a subscriber"
     lines = [
         f"World {e.world}, day {e.day}, seed {e.seed}",
         _row("subscribers", f"{e.subscribers:,}"),
@@ -189,7 +306,7 @@ def _world_lines(e: Expected) -> list[str]:
         _row("octets in a capture", _octets(e.capture_bytes_per_day)),
         "On this machine",
         _row("to build it, processor time", f"{e.build_s:.3g} s"),
-        _row("a day without a platform", f"{e.cpu_s_per_day:.3g} s of one processor"),
+        _row("a day without a platform", f"{_range(e.cpu_range_s)} s of one processor"),
         _row("memory", memory + each),
         f"From {e.measured}. +- is half of a 95 % interval.",
     ]
@@ -197,13 +314,16 @@ def _world_lines(e: Expected) -> list[str]:
 
 
 def _study_lines(e: ExpectedStudy) -> list[str]:
+    peak = "not to be seen here" if e.peak_range_mib is None else f"{_range(e.peak_range_mib)} MiB"
     lines: list[Any] = [
-        f"Study {e.study}: arms {', '.join(e.arms)}, {e.days} days",
-        _row("messages, all arms", _figure(e.messages)),
-        _row("all arms, processor time", f"{e.cpu_s:.3g} s"),
+        f"Study {e.study}, {e.kind}: lives {e.lives} times through {e.days} days",
+        _row("messages, all together", _estimate(e.messages)),
+        _row("processor time, all together", f"{_range(e.cpu_range_s)} s"),
+        _row("on the wall clock", f"{_range(e.wall_range_s)} s"),
+        _row("memory of its largest process", peak),
         _row("live phase, wall clock", f"{e.live_s:.3g} s" if e.live_s else "none"),
         _row("capture", _octets(e.capture_bytes) if e.capture_bytes else "none"),
-        f"From {e.measured}. Two arms run side by side; over SCTP they take more.",
+        f"From {e.measured}. Over SCTP arms take more.",
         "",
         *_world_lines(e.world),
     ]

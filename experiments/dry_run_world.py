@@ -2,40 +2,46 @@
 
 The map is built whole, so cells, areas, controllers and channels are exact. Two samples of the people live
 the day on that map; what they do is scaled by the number of people, with the interval that the size of the
-sample leaves. Processor time of the whole world is the line through both samples. Memory is that of a part of
-the people, built for the purpose, and scaled likewise; the map's is added.
+sample leaves. Processor time of the whole world is the line through both samples. Memory is the peak of two
+processes that begin the busiest part of the day with a part of the people, and the line through both.
 """
 
 from __future__ import annotations
 
-import gc
 import io
-import os
+import multiprocessing
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from math import sqrt
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.bench_network_child import peak_bytes
 from experiments.capture import Tap, tap_of
 from sim.draws import Draws
 from sim.network import acts
+from sim.network.kernel.network import block_of
 from sim.network.topology import CELL_KINDS, Topology, build_topology
 from sim.network.wire import WireBatch
-from sim.run import Run, World
+from sim.run import Run, World, build
 from sim.scenario import DAY_US, WorldScenario
 from sim.subscribers.population import build_population
 
-__all__ = ["CellGroup", "Estimate", "Expected", "erlang_b", "expect"]
+__all__ = ["CellGroup", "Estimate", "Expected", "about", "erlang_b", "expect", "fewer", "span_messages"]
 
 SAMPLE: Final = 4000
 """People of the larger sample; the smaller has a quarter."""
-MEMORY_SAMPLE: Final = 100_000
-"""People that are built to see how much memory they take; few are lost in what is resident anyway."""
+MEMORY_SAMPLE: Final = 20_000
+"""People of the larger process whose memory is seen; the smaller has a quarter."""
+PERSON_DAYS: Final = 8000
+"""So much is lived to see how many messages several days have."""
+TIME_RANGE: Final = (0.5, 1.4)
+MEMORY_RANGE: Final = (0.85, 1.3)
+"""Whole runs have been within this many times what was expected (README.md)."""
 _HOUR_US: Final = 3_600_000_000
 _TICK_US: Final = 10_000_000
 _FRAMED: Final = 20_000
@@ -110,9 +116,12 @@ class Expected:
     """In the hour of most messages, on average."""
     capture_bytes_per_day: float
     cpu_s_per_day: float
+    """Processor time of a day without a platform, seconds; `cpu_range_s` is what whole runs kept within."""
+    cpu_range_s: tuple[float, float]
     build_s: float
     memory_mib: float | None
-    """None: not to be seen on this machine."""
+    """Peak of the whole process. None: not to be seen on this machine."""
+    memory_range_mib: tuple[float, float] | None
     bytes_per_subscriber: float | None
     measured: str
     """How the figures were come by."""
@@ -165,10 +174,18 @@ class _Sink:
     contacts = responses = parts
 
 
+def fewer(scenario: WorldScenario, people: int) -> WorldScenario:
+    """The scenario with so many people; of those who come to its events, the same share."""
+    events = [
+        event.model_copy(update={"visitors": max(1, event.visitors * people // scenario.subscribers)})
+        for event in scenario.events
+    ]
+    return scenario.model_copy(update={"subscribers": people, "events": events})
+
+
 def _sampled(scenario: WorldScenario, topology: Topology, seed: int, people: int) -> World:
     """So many people on the whole map."""
-    few = scenario.model_copy(update={"subscribers": people})
-    draws = Draws(seed)
+    few, draws = fewer(scenario, people), Draws(seed)
     return World(few, draws, topology, build_population(few, topology, draws))
 
 
@@ -187,39 +204,63 @@ def _day(world: World, day: int) -> _Day:
     return _Day(world.n, cpu_s, sink.by_hour, rows, np.diff(load_us, axis=0), sink.framed, world)
 
 
-def _resident() -> int | None:
-    """Octets resident, where the system tells."""
-    try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    except (OSError, IndexError):
-        return None
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def about(value: float, within: tuple[float, float]) -> tuple[float, float]:
+    """The range that goes with an expected value."""
+    return value * within[0], value * within[1]
+
+
+def _begin(scenario: WorldScenario, seed: int, start_us: int, end_us: int) -> tuple[int, float]:
+    """(peak octets of this process, processor seconds to build and begin) of a world's first ten minutes."""
+    began = time.process_time()
+    world = build(scenario, seed)
+    built_s = time.process_time() - began
+    run = Run(world, sink=_Sink(start_us), tick_us=_TICK_US, start_us=start_us, end_us=end_us)
+    while run.step() < min(start_us + 60 * _TICK_US, end_us):
+        pass
+    return peak_bytes(), built_s
 
 
 def _memory(
-    scenario: WorldScenario, topology: Topology, seed: int, day: int, people: int
+    scenario: WorldScenario, seed: int, day: int, people: int
 ) -> tuple[float | None, float | None, float]:
-    """(octets of the whole people, octets a subscriber, seconds to build them), seen on a part of them.
+    """(peak octets of the whole, octets a subscriber, seconds to build), seen in two processes of their own.
 
-    The part lives for ten minutes of the morning, so that what is drawn and pending is there too.
+    The intents of a block of hours are in memory at a time: the parts have a block as long as the whole has
+    (people the fewer the longer), which is the first of the afternoon, or the day.
     """
-    gc.collect()
-    before, began = _resident(), time.process_time()
-    world = _sampled(scenario, topology, seed, people)
-    start_us = (day - 1) * DAY_US + 9 * _HOUR_US
-    run = Run(
-        world, sink=_Sink(start_us), tick_us=_TICK_US, start_us=start_us, end_us=start_us + 60 * _TICK_US
-    )
-    run.step()
-    built_s = time.process_time() - began
-    most = _resident()
-    while run.step() < start_us + 60 * _TICK_US:
-        most = max(most or 0, _resident() or 0)
-    scaled_s = built_s * scenario.subscribers / people
-    if before is None or most is None:
-        return None, None, scaled_s
-    each = max(most - before, 0) / people
-    return each * scenario.subscribers, each, scaled_s
+    block_us = block_of(scenario.subscribers)
+    start_us = (day - 1) * DAY_US + DAY_US // 2 // block_us * block_us
+    end_us = start_us + block_us
+    peaks, built = [], []
+    if not people:
+        return None, None, 0.0
+    most = min(people, scenario.subscribers)
+    for n in (few := max(1, most // 4), most):
+        some = fewer(scenario, n)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            peak, built_s = alone.submit(_begin, some, seed, start_us, end_us).result()
+        peaks.append(peak)
+        built.append(built_s)
+    more = scenario.subscribers - most
+    each_s = max(built[1] - built[0], 0.0) / max(most - few, 1)
+    if not peaks[0]:
+        return None, None, built[1] + each_s * more
+    each = max(peaks[1] - peaks[0], 0) / max(most - few, 1)
+    return peaks[1] + each * more, each, built[1] + each_s * more
+
+
+def span_messages(scenario: WorldScenario, seed: int, days: int) -> Estimate:
+    """Messages of the first days of a world, from people who live them all."""
+    people = min(scenario.subscribers, max(300, PERSON_DAYS // days))
+    world = _sampled(scenario, build_topology(scenario, Draws(seed)), seed, people)
+    sink, end_us = _Sink(0), days * DAY_US
+    run = Run(world, sink=sink, tick_us=_TICK_US, end_us=end_us)
+    while run.step() < end_us:
+        pass
+    rows = np.concatenate(sink.rows) if sink.rows else np.zeros(0, acts.ACT)
+    spoken = rows[rows["kind"] != acts.MOVE]
+    counts = np.bincount(spoken["sub"], minlength=people)
+    return _scaled(counts, scenario.subscribers / people, sum(sink.by_hour.values()) / max(len(spoken), 1))
 
 
 def _capture_bytes(day: _Day) -> float:
@@ -267,15 +308,13 @@ def expect(
     sample: int = SAMPLE,
     memory_sample: int = MEMORY_SAMPLE,
 ) -> Expected:
-    """What a world will come to on a day (from 1)."""
-    before, began = _resident(), time.process_time()
+    """What a world will come to on a day (from 1); with `memory_sample` 0 without memory and building."""
     topology = build_topology(scenario, Draws(seed))
-    map_s, map_bytes = time.process_time() - began, (_resident() or 0) - (before or 0)
     most = min(sample, scenario.subscribers)
     few = max(1, most // 4)
     small = _day(_sampled(scenario, topology, seed, few), day)
     large = _day(_sampled(scenario, topology, seed, most), day)
-    people_bytes, each_bytes, built_s = _memory(scenario, topology, seed, day, memory_sample)
+    whole_bytes, each_bytes, built_s = _memory(scenario, seed, day, memory_sample)
     times = scenario.subscribers / most
 
     def scaled(rows: NDArray[np.void], each: float = 1.0) -> Estimate:
@@ -295,6 +334,7 @@ def expect(
     total = sum(large.messages.values())
     spoken = large.rows[large.rows["kind"] != acts.MOVE]
     per_person = (large.cpu_s - small.cpu_s) / max(most - few, 1)
+    cpu_s = max(large.cpu_s + per_person * (scenario.subscribers - most), 0.0)
     return Expected(
         world=scenario.world,
         day=day,
@@ -314,12 +354,14 @@ def expect(
         messages_per_day=scaled(spoken, total / max(len(spoken), 1)),
         busiest_messages_per_s=max(large.messages.values(), default=0) * times / 3600,
         capture_bytes_per_day=_capture_bytes(large) * total * times,
-        cpu_s_per_day=max(large.cpu_s + per_person * (scenario.subscribers - most), 0.0),
-        build_s=map_s + built_s,
-        memory_mib=None if people_bytes is None else (people_bytes + max(map_bytes, 0)) / _MIB,
+        cpu_s_per_day=cpu_s,
+        cpu_range_s=about(cpu_s, TIME_RANGE),
+        build_s=built_s,
+        memory_mib=None if whole_bytes is None else whole_bytes / _MIB,
+        memory_range_mib=None if whole_bytes is None else about(whole_bytes / _MIB, MEMORY_RANGE),
         bytes_per_subscriber=each_bytes,
         measured=(
             f"samples of {few:,} and {most:,} people lived the day here on the whole map; "
-            f"memory and building: {memory_sample:,} people"
+            f"memory and building: up to {memory_sample:,} people in a process of their own"
         ),
     )

@@ -198,6 +198,8 @@ def arm_files(
         "ledger": {"url": "sqlite:///ledger.db"},
         "records": {"dir": records.name},
     }
+    if study.segments is not None:
+        config["segments"] = os.path.relpath(study.segments, folder)
     _write_yaml(folder / "platform.yaml", config)
     return ArmFiles(folder, folder / "platform.yaml", folder / "policy.yaml", disturb, tuple(files), records)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from experiments.folder import RunFolder, write_json
 from experiments.problems import relative
@@ -22,11 +22,21 @@ from experiments.realism_statistics import Estimate
 from experiments.realism_study import Keys
 from experiments.study import LoadedStudy
 
-__all__ = ["HYSTERESIS_DB", "judge", "rows_of", "run_study"]
+if TYPE_CHECKING:
+    from experiments.realism_tables import Lived
+    from sim.network.library import TemplateLibrary
+
+__all__ = ["HYSTERESIS_DB", "judge", "lives_of", "rows_of", "run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.realism/1"
 HYSTERESIS_DB: Final = (0.0, 2.0, 4.0, 6.0)
 """Margins of handover at which ping-pong is counted."""
+
+
+def lives_of(seeds: int) -> int:
+    """How often a world is lived through: populations without and with channels, margins, other seeds."""
+    return 2 * len(COLUMNS) + len(HYSTERESIS_DB) + seeds - 1
+
 
 Found = dict[str, dict[str, Estimate]]
 """Population -> measure -> figure."""
@@ -87,6 +97,7 @@ def _write(
         "seed": keys.seed,
         "seeds": keys.seeds,
         "days": keys.days,
+        "moving_days": keys.moving_days,
         "subscribers": studied.subscribers,
         "messages": studied.messages,
         "valid": not reasons,
@@ -109,9 +120,11 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     from experiments import realism_measure as measure
     from experiments import realism_mobility as mobility
     from experiments import realism_pictures as pictures
+    from experiments.realism_moves import moved
     from experiments.realism_network import ping_pong_share, planned_channels
     from experiments.realism_nulls import UniformUse, Waypoint
-    from experiments.realism_tables import Lived, live_through
+    from experiments.realism_tables import live_through
+    from experiments.realism_usage import graph_of_weeks
     from sim.network.build import template_library
     from sim.network.intents import People
     from sim.run import Inhabitants, build, settings_of
@@ -122,15 +135,23 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     library = template_library(settings_of(scenario))
     studied = _Studied(subscribers=scenario.subscribers)
 
-    def lived(name: str, world: World, people: People, **settings: Any) -> Lived:
+    def lived(
+        name: str,
+        world: World,
+        people: People,
+        *,
+        channels: Any = None,
+        days: int = keys.days,
+        library: TemplateLibrary = library,
+    ) -> Lived:
         def watch(t_us: int, messages: int) -> None:
-            end_us = keys.days * 86_400_000_000
+            end_us = days * 86_400_000_000
             display.event(
                 name,
                 {"event": "progress", "t_us": t_us, "start_us": 0, "end_us": end_us, "messages": messages},
             )
 
-        result = live_through(world, people, keys.days, library, watch=watch, **settings)
+        result = live_through(world, people, days, library, watch=watch, channels=channels)
         display.close(name)
         studied.messages += result.messages
         return result
@@ -143,7 +164,16 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     }
     ground = mobility.Ground.of(world.topology)
     lives = {name: lived(COLUMNS[name], world, people()) for name, people in populations.items()}
-    ranges = ground.daily_range_km(lives[WAYPOINT].hourly)
+    weeks = measure.WEEKS_OF_TIES
+    ours = graph_of_weeks(Inhabitants(world), weeks)
+    ties = {OURS: ours, WAYPOINT: ours, UNIFORM: graph_of_weeks(UniformUse(world, weeks * 7), weeks)}
+    crowds = _crowds(keys, lived)
+    moves = {
+        OURS: moved(world, Inhabitants(world), keys.moving_days),
+        WAYPOINT: moved(world, Waypoint(world, keys.moving_days), keys.moving_days),
+    }
+    moves[UNIFORM] = moves[OURS]
+    ranges = ground.daily_range_km(moves[WAYPOINT].hourly)
     margins = []
     for margin in HYSTERESIS_DB:
         settings = keys.world_settings | {"network.radio.hysteresis_db": margin}
@@ -155,14 +185,15 @@ def _studied(keys: Keys, display: Display) -> _Studied:
         limited = lived(f"{COLUMNS[name]}, channels", world, people(), channels=channels)
         limits[name] = (channels, limited)
         studied.found[name] |= measure.radio(lives[name], limited, channels, margins if name == OURS else ())
-        studied.found[name] |= measure.moving(lives[name], ranges)
-        studied.found[name] |= measure.using(lives[name])
+        studied.found[name] |= measure.moving(moves[name], ranges)
+        studied.found[name] |= measure.using(lives[name], ties[name])
+        studied.found[name] |= measure.at_events(crowds[name])
     each: list[Mapping[str, float]] = [measure.offered(lives[OURS])]
     for seed in range(keys.seed + 1, keys.seed + keys.seeds):
         other = build(scenario, seed)
         each.append(measure.offered(lived(f"seed {seed}", other, Inhabitants(other))))
     studied.found[OURS] |= measure.over_seeds(each)
-    studied.pictures = pictures.pictures_of(lives, limits)
+    studied.pictures = pictures.pictures_of(lives, moves, limits, ties, crowds[OURS])
     shares = [ping_pong_share(life) for life in margins]
     studied.pictures["hysteresis"] = [
         [margin, share.value, share.low, share.high]
@@ -170,6 +201,27 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     ]
     studied.pictures["seeds"] = {name: [found[name] for found in each] for name in each[0]}
     return studied
+
+
+def _crowds(keys: Keys, live: Callable[..., Lived]) -> dict[str, Lived]:
+    """A world with events, lived through by each population until a week after the last event."""
+    from experiments.realism_nulls import UniformUse, Waypoint
+    from sim.network.build import template_library
+    from sim.run import Inhabitants, build, settings_of
+    from sim.scenario import load_world
+
+    scenario = load_world(keys.event_world, keys.event_settings)
+    days = max((event.day for event in scenario.events), default=0) + 7
+    world = build(scenario, keys.seed)
+    library = template_library(settings_of(scenario))
+    return {
+        name: live(f"{COLUMNS[name]}, events", world, people, days=days, library=library)
+        for name, people in (
+            (OURS, Inhabitants(world)),
+            (WAYPOINT, Waypoint(world, days)),
+            (UNIFORM, UniformUse(world, days)),
+        )
+    }
 
 
 def rows_of(found: Found) -> list[dict[str, Any]]:

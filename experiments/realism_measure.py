@@ -4,51 +4,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-import numpy as np
+import networkx as nx
 
+from experiments import realism_events as events
 from experiments import realism_mobility as mobility
 from experiments import realism_network as network
 from experiments import realism_usage as usage
+from experiments.realism_moves import Moved
 from experiments.realism_statistics import F64, Estimate, mean_over_seeds
 from experiments.realism_tables import HOUR_US, Lived
 from sim.draws import ONE_Q16
 from sim.network import acts as act_table
-from sim.network.intents import DAY_US
 from sim.subscribers import usage_offered
 
-__all__ = ["moving", "offered", "over_seeds", "radio", "using"]
+__all__ = ["WEEKS_OF_TIES", "at_events", "moving", "offered", "over_seeds", "radio", "using"]
+
+WEEKS_OF_TIES: Final = 18
+"""Weeks of calls from which ties are told, as in the records of Onnela et al."""
 
 
-def moving(lived: Lived, waypoint_ranges_km: F64) -> dict[str, Estimate]:
+def moving(moved: Moved, waypoint_ranges_km: F64) -> dict[str, Estimate]:
     """How people move; the daily ranges of random waypoint people are what theirs are compared with."""
-    ground, n, cells = mobility.Ground.of(lived.world.topology), lived.n, lived.world.topology.n
-    end_us = lived.days * DAY_US
-    free = np.array([lived.world.scenario.is_weekend(day) for day in range(lived.days)])
-    rates, bounds = mobility.entropies(lived.hourly)
+    ground, n, cells = mobility.Ground.of(moved.world.topology), moved.n, moved.world.topology.n
+    rates, bounds = mobility.entropies(moved.hourly)
     return {
-        "jump_exponent": mobility.jump_exponent(ground, lived.trips, n),
-        "jump_shape": mobility.jump_shape(ground, lived.trips, n),
-        "gyration_exponent": mobility.gyration_exponent(ground, lived.hourly),
-        "gyration_share": mobility.gyration_share(ground, lived.hourly),
-        "waiting_exponent": mobility.waiting_exponent(lived.stays, n, end_us),
-        "waiting_shape": mobility.waiting_shape(lived.stays, n, end_us),
-        "zipf_exponent": mobility.zipf_exponent(lived.stays, n, cells),
-        "distinct_exponent": mobility.distinct_exponent(lived.stays, n, cells, lived.days),
+        "jump_exponent": mobility.jump_exponent(ground, moved.trips, n),
+        "jump_shape": mobility.jump_shape(ground, moved.trips, n),
+        "gyration_exponent": mobility.gyration_exponent(ground, moved.hourly),
+        "gyration_share": mobility.gyration_share(ground, moved.hourly),
+        "waiting_exponent": mobility.waiting_exponent(moved.hourly),
+        "waiting_shape": mobility.waiting_shape(moved.hourly),
+        "zipf_exponent": mobility.zipf_exponent(moved.stays, n, cells),
+        "distinct_exponent": mobility.distinct_exponent(moved.stays, n, cells, moved.days),
         "entropy_bits": mobility.mean_of(rates),
         "predictability": mobility.mean_of(bounds),
-        "regularity": mobility.regularity(lived.hourly, free),
-        "return_peak": mobility.return_peak(lived.hourly),
-        "range_distance": mobility.range_distance(ground.daily_range_km(lived.hourly), waypoint_ranges_km),
+        "regularity": mobility.regularity(moved.hourly),
+        "return_peak": mobility.return_peak(moved.hourly),
+        "range_distance": mobility.range_distance(ground.daily_range_km(moved.hourly), waypoint_ranges_km),
     }
 
 
-def using(lived: Lived) -> dict[str, Estimate]:
-    """How people use their phones."""
+def using(lived: Lived, ties: nx.DiGraph[int]) -> dict[str, Estimate]:
+    """How people use their phones; `ties` are the calls answered in WEEKS_OF_TIES weeks."""
     told = usage.Configured.of(lived.world.scenario)
     calls, texts = usage.calls_made(lived), usage.texts_sent(lived)
     t_us, sub = usage.events_of_people(lived)
-    graph = usage.call_graph(lived)
+    graph, crossed = usage.call_graph(lived), network.crossings(lived)
+    mutual = usage.degrees(ties, mutual=True)
     return {
         "calls_diurnal": usage.diurnal(lived, calls, told.calls_hours),
         "texts_diurnal": usage.diurnal(lived, texts, told.texts_hours),
@@ -57,6 +61,13 @@ def using(lived: Lived) -> dict[str, Estimate]:
         "calls_by_segment": usage.by_segment(lived, calls, told.segment_calls),
         "texts_by_segment": usage.by_segment(lived, texts, told.segment_texts),
         "calls_weekly": usage.weekly(lived, usage.calls_to_people(lived), told.free_calls),
+        "calls_weekly_segments": usage.weekly_of_segments(
+            lived, usage.calls_to_people(lived), told.segment_free_calls
+        ),
+        "texts_weekly": usage.weekly(lived, texts, told.free_texts),
+        "texts_weekly_segments": usage.weekly_of_segments(lived, texts, told.segment_free_texts),
+        "updates_diurnal": usage.updates_diurnal(lived, crossed),
+        "updates_weekly": usage.updates_weekly(lived, crossed),
         "updates_morning": usage.commute_peaks(lived),
         "updates_by_night": usage.updates_by_night(lived),
         "talk_shape": usage.talk_distance(lived.talk_s, told.talk_mean_s),
@@ -64,7 +75,9 @@ def using(lived: Lived) -> dict[str, Estimate]:
         "burstiness_deseasoned": usage.burstiness_of(
             usage.without_seasons(t_us, lived.days) / HOUR_US, sub, lived.n
         ),
-        "degree_spread": usage.degree_spread(graph),
+        "degree_spread": usage.degree_spread(mutual),
+        "degree_mean": usage.degree_mean(mutual),
+        "degree_spread_run": usage.degree_spread(usage.degrees(graph, mutual=False)),
         "reciprocity": usage.reciprocity(graph),
     }
 
@@ -92,7 +105,6 @@ def radio(
         "paging_success": network.paging_success(lived),
         "perimeter_law": network.perimeter_exponent(sizes),
         "area_law": network.area_size_exponent(sizes),
-        "events_crowding": Estimate.exact(math.nan),
         "busy_traffic": Estimate.exact(float(traffic.sum()) / lived.n * 1000),
         "busy_pages": Estimate(pages * paged, (pages - spread) * paged, (pages + spread) * paged),
         "terminating_share": Estimate(share, share - half, share + half),
@@ -100,6 +112,14 @@ def radio(
     if margins:
         found["ping_pong_falls"] = network.ping_pong_fall([network.ping_pong_share(at) for at in margins])
     return found
+
+
+def at_events(lived: Lived) -> dict[str, Estimate]:
+    """Crowds at events, in a world that has some."""
+    return {
+        "events_crowding": events.crowding(lived),
+        "events_traffic": events.traffic_a_head(lived),
+    }
 
 
 def offered(lived: Lived) -> dict[str, float]:
@@ -117,7 +137,7 @@ def offered(lived: Lived) -> dict[str, float]:
     busy = meant.busy_hour
     in_busy = int((lived.workday(calls.t_us) & (calls.t_us // HOUR_US % 24 == busy)).sum())
     answered = len(lived.talk_s) / max(int(to_people.sum()), 1)
-    crossed = network.crossings_expected(lived)
+    crossed = len(network.crossings(lived)[0])
     return {
         "offered_calls": len(calls.t_us) / (wanted + to_lines),
         "offered_bhca": in_busy / (max(lived.n * workdays, 1) * meant.bhca),

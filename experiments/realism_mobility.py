@@ -13,6 +13,7 @@ from experiments.realism_statistics import (
     F64,
     I64,
     Estimate,
+    HourLaw,
     PowerLaw,
     by_subscriber,
     earth_mover,
@@ -20,7 +21,7 @@ from experiments.realism_statistics import (
     predictability,
     slope,
 )
-from experiments.realism_tables import HOUR_US, Stays
+from experiments.realism_tables import Stays
 from sim.network.intents import DAY_US
 from sim.network.topology import Topology
 from sim.subscribers.walk import Trips
@@ -32,6 +33,10 @@ WAITING_CUT_H: Final = 17.0
 """Cut of the law of waiting times of Song, Koren, Wang and Barabasi (2010)."""
 RANGE_BIN_KM: Final = 0.25
 _RANGE_BINS = 400
+_TENTHS = 10
+_FEWEST_RANKS = 4  # of a curve that shows an exponent
+_MOMENTS = 40
+_WEEK_H = 7 * 24
 _SAMPLE = 300  # people whose entropy is measured
 Hourly = NDArray[np.int16]
 
@@ -113,27 +118,36 @@ def gyration_share(ground: Ground, hourly: Hourly) -> Estimate:
     return by_subscriber(ground.gyration_km(hourly)[:, None], lambda m: float(m[0]) / ground.radius_km)
 
 
-def waiting_law(end_us: int) -> PowerLaw:
-    """P(t) ~ t^-a exp(-t / 17 h), from one hour on."""
-    return PowerLaw(1.0, end_us / HOUR_US, cut=WAITING_CUT_H)
+def waits_h(hourly: Hourly) -> tuple[I64, I64]:
+    """Hours on end that people are seen in one cell, and who; everybody's first and last are not seen whole.
+
+    The law is of records that say every hour where somebody is: a stay of minutes that is seen at all is seen
+    for an hour, and so is a cell on the way.
+    """
+    n, hours = hourly.shape
+    begins = np.ones((n, hours + 1), np.bool_)
+    begins[:, 1:hours] = hourly[:, 1:] != hourly[:, :-1]
+    row, at = np.nonzero(begins)
+    length, whole = np.diff(at), np.diff(row) == 0
+    whole &= (at[:-1] > 0) & (at[1:] < hours)
+    return length[whole], row[:-1][whole]
 
 
-def waits_h(stays: Stays, end_us: int) -> tuple[F64, I64]:
-    """Hours of stays whose both ends were seen, and whose they are."""
-    seen = (stays.start_us > 0) & (stays.end_us < end_us)
-    return (stays.end_us - stays.start_us)[seen] / HOUR_US, stays.sub[seen]
+def waiting_law(hourly: Hourly) -> HourLaw:
+    """P(k hours) ~ k^-a exp(-k / 17 h)."""
+    return HourLaw(hourly.shape[1], WAITING_CUT_H)
 
 
-def waiting_exponent(stays: Stays, n: int, end_us: int) -> Estimate:
+def waiting_exponent(hourly: Hourly) -> Estimate:
     """The exponent of the law of waiting times."""
-    hours, sub = waits_h(stays, end_us)
-    return waiting_law(end_us).estimate(hours, sub, n)
+    hours, sub = waits_h(hourly)
+    return waiting_law(hourly).estimate(hours, sub, len(hourly))
 
 
-def waiting_shape(stays: Stays, n: int, end_us: int) -> Estimate:
+def waiting_shape(hourly: Hourly) -> Estimate:
     """Kolmogorov's distance of waiting times from the law with their own exponent."""
-    hours, _ = waits_h(stays, end_us)
-    return waiting_law(end_us).distance(hours, waiting_exponent(stays, n, end_us).value)
+    hours, _ = waits_h(hourly)
+    return waiting_law(hourly).distance(hours, waiting_exponent(hourly).value)
 
 
 def visits(stays: Stays, n: int, cells: int) -> I64:
@@ -143,12 +157,35 @@ def visits(stays: Stays, n: int, cells: int) -> I64:
 
 
 def zipf_exponent(stays: Stays, n: int, cells: int) -> Estimate:
-    """Of the share of visits to the k-th most visited place, over ranks that half of the people have."""
+    """Of the share of visits to the k-th most visited place, among people who have as many places.
+
+    The sources draw a curve for people with 5, 10, 30 .. places each. A curve of all would fall at its end
+    because ever fewer people have a place of that rank, which is no law of visits. Here: tenths of people by
+    number of places, ranks that everybody of a tenth has, the mean of their exponents.
+    """
     ranked = visits(stays, n, cells).astype(float)
+    places = (ranked > 0).sum(axis=1)
     shares = ranked / np.maximum(ranked.sum(axis=1, keepdims=True), 1)
-    ranks = max(3, int(np.median((ranked > 0).sum(axis=1))))
-    log_rank = np.log(np.arange(1, ranks + 1))
-    return by_subscriber(shares[:, :ranks], lambda m: -slope(log_rank, np.log(np.maximum(m, 1e-12))))
+    parts: list[tuple[I64, int]] = []
+    for group in np.array_split(np.argsort(places, kind="stable"), min(_TENTHS, n)):
+        least = int(places[group].min())
+        if least >= _FEWEST_RANKS:
+            parts.append((group, least))
+    if not parts:
+        return Estimate.exact(math.nan)
+    ends = np.cumsum([least for _, least in parts])
+    rows = np.zeros((n, int(ends[-1])))
+    for (group, least), end in zip(parts, ends.tolist(), strict=True):
+        rows[group, end - least : end] = shares[group, :least]
+
+    def exponent(mean: F64) -> float:
+        found = [
+            -slope(np.log(np.arange(1, least + 1)), np.log(np.maximum(mean[end - least : end], 1e-12)))
+            for (_, least), end in zip(parts, ends.tolist(), strict=True)
+        ]
+        return float(np.mean(found))
+
+    return by_subscriber(rows, exponent)
 
 
 def distinct_places(stays: Stays, n: int, cells: int, days: int) -> F64:
@@ -162,9 +199,10 @@ def distinct_places(stays: Stays, n: int, cells: int, days: int) -> F64:
 
 
 def distinct_exponent(stays: Stays, n: int, cells: int, days: int) -> Estimate:
-    """Of the number of places seen by a time, S(t) ~ t^m."""
-    log_day = np.log(np.arange(1, days + 1))
-    return by_subscriber(distinct_places(stays, n, cells, days), lambda m: slope(log_day, np.log(m)))
+    """Of the number of places seen by a time, S(t) ~ t^m, by days evenly spread over its logarithm."""
+    at = np.unique(np.round(np.geomspace(1, days, _MOMENTS)).astype(np.int64))
+    seen = distinct_places(stays, n, cells, days)[:, at - 1]
+    return by_subscriber(seen, lambda m: slope(np.log(at), np.log(m)))
 
 
 def entropies(hourly: Hourly) -> tuple[F64, F64]:
@@ -192,24 +230,21 @@ def return_peak(hourly: Hourly) -> Estimate:
     return by_subscriber(rows, lambda m: float(m[1] / ((m[0] + m[2]) / 2)))
 
 
-def regularity(hourly: Hourly, free_days: NDArray[np.bool_]) -> Estimate:
-    """How often people are where they mostly are at that hour of a working or a free day."""
+def regularity(hourly: Hourly) -> Estimate:
+    """How often people are where they mostly are at that hour of the week, over all hours of the week alike.
+
+    The source knows only hours with a call; ours sees nights too, when people are most regular.
+    """
     n, hours = hourly.shape
-    by_day = hourly.reshape(n, hours // 24, 24)
-    kept, slots = np.zeros(n), 0
-    for free in (False, True):
-        some = np.sort(by_day[:, free_days == free], axis=1)
-        days = some.shape[1]
-        if days < 2:
-            continue
-        most = np.zeros((n, 24), np.int64)
-        run = np.ones((n, 24), np.int64)
-        for day in range(days):  # the longest run of equals in sorted order
-            run = np.where(some[:, day] == some[:, day - 1], run + 1, 1) if day else run
-            most = np.maximum(most, run)
-        kept += most.sum(axis=1)
-        slots += 24 * days
-    return mean_of(kept / max(slots, 1))
+    weeks = hours // _WEEK_H
+    if weeks < 2:
+        return Estimate.exact(math.nan)
+    some = np.sort(hourly[:, : weeks * _WEEK_H].reshape(n, weeks, _WEEK_H), axis=1)
+    most = run = np.ones((n, _WEEK_H), np.int64)
+    for week in range(1, weeks):  # the longest run of equals in sorted order
+        run = np.where(some[:, week] == some[:, week - 1], run + 1, 1)
+        most = np.maximum(most, run)
+    return mean_of(most.mean(axis=1) / weeks)
 
 
 def range_histogram(ranges_km: F64) -> F64:

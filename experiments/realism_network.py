@@ -15,8 +15,8 @@ from experiments.realism_statistics import (
     I64,
     Estimate,
     channels_for,
-    erlang_b,
     offered_of_carried,
+    pairs_blocked,
     slope,
 )
 from experiments.realism_tables import HOUR_US, Acts, Lived
@@ -52,19 +52,38 @@ def planned_channels(lived: Lived) -> I32:
     return np.array([max(1, channels_for(a, GRADE_OF_SERVICE)) for a in traffic.tolist()], np.int32)
 
 
-def blocking_ratio(lived: Lived, channels: I32) -> Estimate:
-    """Calls refused over those that Erlang B refuses, summed over cells and hours of working days.
+def within_cells(lived: Lived) -> F64:
+    """Share of what each cell carries in each hour that is calls with both sides in it; shape (24, cells).
 
-    The traffic of a cell in an hour is its mean over the working days; the interval is that of a Poisson
-    number of refusals.
+    Where somebody is counts as in the middle of the hour.
+    """
+    legs, cells = talk_legs(lived), lived.world.topology.n
+    hour = legs.t_us // HOUR_US
+    kept = lived.workday(legs.t_us) & (hour < lived.hourly.shape[1])
+    sub, peer, hour = legs.sub[kept], legs.peer_sub[kept], hour[kept]
+    cell = lived.hourly[sub, hour].astype(np.int64)
+    together = (peer >= 0) & (lived.hourly[np.maximum(peer, 0), hour] == cell)
+    slot = hour % 24 * cells + cell
+    all_legs = np.bincount(slot, minlength=24 * cells)
+    shared = np.bincount(slot, together, minlength=24 * cells) / np.maximum(all_legs, 1)
+    return np.asarray(shared.reshape(24, cells))
+
+
+def blocking_ratio(lived: Lived, channels: I32) -> Estimate:
+    """Calls refused over those that theory refuses, summed over cells and hours of working days.
+
+    Theory is Erlang B, and for the part of a cell's traffic whose calls have both sides in it, which ask for
+    two channels at once, its extension to calls of several channels (`pairs_blocked`). The traffic of a cell
+    in an hour is its mean over the working days; the interval is that of a Poisson number of refusals.
     """
     held = workday_hours(lived, lived.traffic.held_us).mean(axis=0) / HOUR_US
     asked = workday_hours(lived, lived.traffic.asked).sum(axis=0)
     refused = float(workday_hours(lived, lived.traffic.refused).sum())
-    expected = 0.0
+    shared, expected = within_cells(lived), 0.0
     for hour, cell in np.argwhere(asked > 0):
         n = int(channels[cell])
-        expected += float(asked[hour, cell]) * erlang_b(n, offered_of_carried(n, float(held[hour, cell])))
+        traffic = offered_of_carried(n, float(held[hour, cell]))
+        expected += float(asked[hour, cell]) * pairs_blocked(n, traffic, float(shared[hour, cell]))
     if not expected:
         return Estimate.exact(math.nan)
     half = 1.96 * math.sqrt(max(refused, 1.0))
@@ -216,10 +235,15 @@ def area_size_exponent(sizes: Sequence[tuple[float, int, float]]) -> Estimate:
     return Estimate.exact(slope(x, y))
 
 
-def crossings_expected(lived: Lived) -> int:
-    """Borders of location areas that people cross by their trips, with handsets on or off."""
+def crossings(lived: Lived) -> tuple[I64, I64]:
+    """When people cross borders of location areas by their trips, with handsets on or off; and who."""
     moves = walk(lived.world.topology, lived.trips)
     inside = moves.t_us < lived.days * 24 * HOUR_US
-    kept = Moves(moves.t_us[inside], moves.sub[inside], moves.cell[inside])
     first = lived.stays.cell[np.concatenate([[True], np.diff(lived.stays.sub) > 0])]
-    return area_changes(kept, first, lived.world.topology.lac.astype(np.int32))
+    sub = np.concatenate([np.arange(lived.n), moves.sub[inside]])
+    t_us = np.concatenate([np.full(lived.n, -1), moves.t_us[inside]])
+    area = lived.world.topology.lac[np.concatenate([first, moves.cell[inside]])]
+    order = np.lexsort((t_us, sub))
+    sub, t_us, area = sub[order], t_us[order], area[order]
+    crossed = np.flatnonzero((sub[1:] == sub[:-1]) & (area[1:] != area[:-1])) + 1
+    return t_us[crossed], sub[crossed]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import realism_events as events
 from experiments import realism_mobility as mobility
 from experiments import realism_network as network
 from experiments import realism_usage as usage
 from experiments.realism_bands import OURS
+from experiments.realism_moves import Moved
 from experiments.realism_statistics import offered_of_carried
 from experiments.realism_tables import HOUR_US, Lived
 from sim.network import acts as act_table
@@ -27,8 +30,22 @@ _BINS = 24
 _MOST_LINKS = 400  # of the handover graph
 
 
-def pictures_of(lives: Mapping[str, Lived], limits: Mapping[str, tuple[Any, Lived]]) -> dict[str, Any]:
-    """Everything, for all populations."""
+def pictures_of(
+    lives: Mapping[str, Lived],
+    moves: Mapping[str, Moved],
+    limits: Mapping[str, tuple[Any, Lived]],
+    ties: Mapping[str, nx.DiGraph[int]],
+    crowd: Lived,
+) -> dict[str, Any]:
+    """Everything, for all populations.
+
+    Args:
+        lives: A life of each.
+        moves: Many weeks of movement of each.
+        limits: Planned channels, and the life with them.
+        ties: Who called whom in many weeks.
+        crowd: Our people's life in a world with events.
+    """
     ours = lives[OURS]
     told = usage.Configured.of(ours.world.scenario)
     return {
@@ -40,8 +57,9 @@ def pictures_of(lives: Mapping[str, Lived], limits: Mapping[str, tuple[Any, Live
         "curves": {name: _curves(lived) for name, lived in lives.items()},
         "segments": _segments(ours),
         "week": {name: _week(lived) for name, lived in lives.items()},
-        "laws": {name: _laws(lived) for name, lived in lives.items()},
+        "laws": {name: _laws(lived, moves[name], ties[name]) for name, lived in lives.items()},
         "erlang": _erlang(*limits[OURS]),
+        "event": events.picture(crowd),
         "areas": network.updates_by_size(ours, range(1, 5)),
     }
 
@@ -186,24 +204,37 @@ def _histogram(values: NDArray[np.float64], low: float, high: float) -> list[lis
     return [np.sqrt(edges[1:] * edges[:-1])[kept].round(5).tolist(), density[kept].tolist()]
 
 
-def _laws(lived: Lived) -> dict[str, Any]:
+def _hours(hours: NDArray[np.int64]) -> list[list[float]]:
+    """Middles and densities of logarithmic bins of whole hours."""
+    edges = np.unique(np.round(np.geomspace(1, int(hours.max(initial=1)) + 1, _BINS + 1))) - 0.5
+    counts, _ = np.histogram(hours, edges)
+    density = counts / max(counts.sum(), 1) / np.diff(edges)
+    kept = counts > 0
+    middles = np.sqrt((edges[:-1] + 0.5) * (edges[1:] - 0.5))
+    return [middles[kept].round(5).tolist(), density[kept].tolist()]
+
+
+def _laws(lived: Lived, moved: Moved, ties: nx.DiGraph[int]) -> dict[str, Any]:
     """Distributions beside which the report draws a published law."""
-    ground, n, cells = mobility.Ground.of(lived.world.topology), lived.n, lived.world.topology.n
-    ranked = mobility.visits(lived.stays, n, cells).astype(float)
+    ground, n, cells = mobility.Ground.of(moved.world.topology), moved.n, moved.world.topology.n
+    ranked = mobility.visits(moved.stays, n, cells).astype(float)
     shares = (ranked / np.maximum(ranked.sum(axis=1, keepdims=True), 1)).mean(axis=0)[:12]
-    waits, _ = mobility.waits_h(lived.stays, lived.days * DAY_US)
-    degree = np.array([d for _, d in usage.call_graph(lived).to_undirected().degree()], np.int64)
-    jumps = ground.jumps_km(lived.trips)
+    waits, _ = mobility.waits_h(moved.hourly)
+    degree = usage.degrees(ties, mutual=True).astype(np.int64)
+    t_us, sub = usage.events_of_people(lived)
+    gaps = np.diff(t_us)[sub[1:] == sub[:-1]] / HOUR_US
+    jumps = ground.jumps_km(moved.trips)
     return {
         "jumps": _histogram(jumps, 0.99 * ground.nearest_km, ground.diameter_km),
-        "waits": _histogram(waits, 0.25, lived.days * 24.0),
+        "waits": _hours(waits),
         "zipf": shares.round(6).tolist(),
-        "distinct": mobility.distinct_places(lived.stays, n, cells, lived.days)
+        "distinct": mobility.distinct_places(moved.stays, n, cells, moved.days)
         .mean(axis=0)
         .round(3)
         .tolist(),
-        "returns": mobility.returning(lived.hourly, LAGS).mean(axis=0).round(4).tolist(),
-        "degrees": np.bincount(degree)[:40].tolist(),
+        "returns": mobility.returning(moved.hourly, LAGS).mean(axis=0).round(4).tolist(),
+        "degrees": np.bincount(degree).tolist(),
+        "gaps": _histogram(gaps, 1 / 120, 200.0),
         "talk": _histogram(lived.talk_s, 2.0, 3600.0),
     }
 

@@ -125,6 +125,49 @@ class PowerLaw:
         return Estimate(value, max(0.0, value - half), value + half)
 
 
+@dataclass(frozen=True, slots=True)
+class HourLaw:
+    """Shares k^-a exp(-k / cut) of whole hours k from 1 to a longest; exponent by maximum likelihood."""
+
+    longest: int
+    cut: float
+
+    def shares(self, exponent: float) -> F64:
+        """Of 1, 2, .. hours."""
+        hours = np.arange(1, self.longest + 1, dtype=np.float64)
+        weight = np.exp(-exponent * np.log(hours) - hours / self.cut)
+        return np.asarray(weight / weight.sum())
+
+    def fit(self, mean_log: float) -> float:
+        """The exponent at which the law's mean of log k is that of the data."""
+        if not math.isfinite(mean_log):
+            return math.nan
+        exponents, means = _hour_curve(self)
+        return float(np.interp(mean_log, means[::-1], exponents[::-1]))
+
+    def estimate(self, hours: I64, sub: I64, n: int) -> Estimate:
+        """The exponent and its interval over subscribers."""
+        logs = np.bincount(sub, np.log(hours), minlength=n)
+        rows = np.stack([logs, np.bincount(sub, minlength=n).astype(np.float64)], axis=1)
+        return by_subscriber(rows, lambda m: self.fit(m[0] / m[1]) if m[1] else math.nan)
+
+    def distance(self, hours: I64, exponent: float) -> Estimate:
+        """Kolmogorov's distance from the law with an exponent."""
+        if not len(hours) or not math.isfinite(exponent):
+            return Estimate.exact(math.nan)
+        found = np.bincount(np.minimum(hours, self.longest), minlength=self.longest + 1)[1:] / len(hours)
+        value = float(np.abs(np.cumsum(found) - np.cumsum(self.shares(exponent))).max())
+        half = 1.36 / math.sqrt(len(hours))
+        return Estimate(value, max(0.0, value - half), value + half)
+
+
+@lru_cache(maxsize=4)
+def _hour_curve(law: HourLaw) -> tuple[F64, F64]:
+    exponents = np.linspace(-4.0, 12.0, 641)
+    logs = np.log(np.arange(1, law.longest + 1))
+    return exponents, np.array([float((law.shares(a) * logs).sum()) for a in exponents.tolist()])
+
+
 @lru_cache(maxsize=16)
 def _curve(law: PowerLaw) -> tuple[F64, F64]:
     exponents = np.linspace(-4.0, 12.0, 641)
@@ -150,6 +193,24 @@ def erlang_b(channels: int, offered_erl: float) -> float:
     for n in range(1, channels + 1):
         blocked = offered_erl * blocked / (n + offered_erl * blocked)
     return blocked
+
+
+def pairs_blocked(channels: int, offered_erl: float, shared: float) -> float:
+    """Share of requests refused where a part of the traffic is of calls that want two channels, one by one.
+
+    The states' shares are those of the multi-rate loss model (Kaufman, Roberts: calls of one and of two
+    channels share a group). Of a pair the first request is refused where no channel is free, and the second,
+    made only if the first was not, where but one is.
+    """
+    single, pairs = offered_erl * (1 - shared), offered_erl * shared / 2
+    states = [1.0]
+    for held in range(1, channels + 1):
+        two = 2 * pairs * states[held - 2] if held > 1 else 0.0
+        states.append((single * states[held - 1] + two) / held)
+    total = sum(states)
+    full, one = states[-1] / total, states[-2] / total if channels else 0.0
+    asked = single + pairs * (2 - full)
+    return (single * full + pairs * (full + one)) / asked if asked else 0.0
 
 
 def channels_for(offered_erl: float, blocking: float) -> int:

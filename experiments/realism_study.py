@@ -11,9 +11,10 @@ from pydantic import Field
 from experiments.folder import open_run, read_json
 from experiments.problems import BadInput, relative
 from experiments.study import LoadedStudy
+from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 
-__all__ = ["Keys", "check", "report", "run"]
+__all__ = ["Keys", "check", "plan", "report", "run"]
 
 
 class Keys(Strict):
@@ -29,12 +30,18 @@ class Keys(Strict):
     """World file."""
     world_settings: dict[str, str | bool | int | float] = Field(default={})
     """Dotted keys of the world file laid over it, such as `subscribers: 3000`."""
+    event_world: ExistingFile
+    """World file with events, for the crowds at them: lived through until a week after the last of them."""
+    event_settings: dict[str, str | bool | int | float] = Field(default={})
+    """Keys laid over that one."""
     seed: int = Field(default=1, ge=0, lt=2**63)
     """Seed of the first world; the others follow."""
     seeds: int = Field(default=10, ge=2, le=1000)
     """Worlds in which what is offered is compared with what is configured."""
     days: int = Field(default=14, ge=7, le=92)
     """Simulated days; whole weeks show the week as it is."""
+    moving_days: int = Field(default=98, ge=14, le=366)
+    """Days over which movements are measured, from trips alone: the sources watched people for months."""
 
 
 def check(loaded: LoadedStudy) -> None:
@@ -44,6 +51,7 @@ def check(loaded: LoadedStudy) -> None:
 
     keys = loaded.keys_of(Keys)
     problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
+    problems += problems_of(lambda: load_world(keys.event_world, keys.event_settings))
     if problems:
         raise BadInput(problems)
 
@@ -65,3 +73,22 @@ def report(run_dir: Path, out: Path | None) -> Path:
         return write_report(run_dir, out)
     except NotReportable as error:
         raise BadInput(f"{relative(run_dir)}: {error}") from None
+
+
+def plan(loaded: LoadedStudy) -> Plan:
+    """What it lives through; short runs have the fewest days and seeds."""
+    from experiments.realism import lives_of
+
+    keys = loaded.keys_of(Keys)
+    return Plan(
+        world=keys.world,
+        world_settings=keys.world_settings,
+        seed=keys.seed,
+        days=keys.days,
+        lives=lives_of(keys.seeds),
+        trial=("seeds=2",),
+        trial_days=(7,),
+        trial_lives=lives_of(2),
+        people="world_settings.subscribers",
+        messages=("messages",),
+    )

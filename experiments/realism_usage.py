@@ -23,7 +23,7 @@ from experiments.realism_statistics import (
 )
 from experiments.realism_tables import HOUR_US, Acts, Lived
 from sim.network import acts as act_table
-from sim.network.intents import DAY_US
+from sim.network.intents import ANSWER, DAY_US, INSIDE, People
 from sim.scenario import WorldScenario
 from sim.subscribers import usage_offered
 from sim.subscribers.segments import SEGMENTS
@@ -47,6 +47,10 @@ class Configured:
     segment_texts_hours: F64
     free_calls: float
     """Calls of a free day over those of a working day."""
+    free_texts: float
+    segment_free_calls: F64
+    """The same by segment."""
+    segment_free_texts: F64
     segment_calls: F64
     """Factor on calls by segment."""
     segment_texts: F64
@@ -61,6 +65,9 @@ class Configured:
             segment_calls_hours=_by_segment(scenario, "calls"),
             segment_texts_hours=_by_segment(scenario, "texts"),
             free_calls=usage_offered.free_over_working(scenario, "calls"),
+            free_texts=usage_offered.free_over_working(scenario, "texts"),
+            segment_free_calls=usage_offered.free_over_working_by_segment("calls"),
+            segment_free_texts=usage_offered.free_over_working_by_segment("texts"),
             segment_calls=np.array([s.calls for s in SEGMENTS]),
             segment_texts=np.array([s.texts for s in SEGMENTS]),
             talk_mean_s=scenario.usage.talk_mean_s,
@@ -142,6 +149,31 @@ def weekly(lived: Lived, acts: Acts, configured: float) -> Estimate:
         axis=1,
     )
     return by_subscriber(rows, lambda m: float(m[0] / m[1] / configured) if m[1] else math.nan)
+
+
+def weekly_of_segments(lived: Lived, acts: Acts, configured: F64) -> Estimate:
+    """Slope of segments' events of a free day over those of a working day on what that ratio should be."""
+    day = acts.t_us // DAY_US
+    free = np.array([lived.world.scenario.is_weekend(d) for d in range(lived.days)])
+    if free.all() or not free.any():
+        return Estimate.exact(math.nan)
+    on_free = free[day]
+    ones = np.eye(len(SEGMENTS))[lived.world.population.segment.astype(np.int64)]
+    each = [
+        ones * (np.bincount(acts.sub[rows], minlength=lived.n) / days)[:, None]
+        for rows, days in ((on_free, free.sum()), (~on_free, (~free).sum()))
+    ]
+
+    def figure(mean: F64) -> float:
+        on, off = mean[: len(SEGMENTS)], mean[len(SEGMENTS) :]
+        there = off > 0
+        if there.sum() < 3:
+            return math.nan
+        ratio, weight = on[there] / off[there], off[there] / off[there].sum()
+        x = configured[there] - weight @ configured[there]
+        return float((weight * x * (ratio - weight @ ratio)).sum() / (weight * x * x).sum())
+
+    return by_subscriber(np.concatenate(each, axis=1), figure)
 
 
 def by_segment(lived: Lived, acts: Acts, factors: F64) -> Estimate:
@@ -233,24 +265,87 @@ def updates_by_night(lived: Lived) -> Estimate:
     return by_subscriber(rows.astype(float), lambda m: float(m[0] / m[1]) if m[1] else math.nan)
 
 
+def updates_diurnal(lived: Lived, crossed: tuple[I64, I64]) -> Estimate:
+    """Lowest correlation that a segment's hours of location updates have with those of borders it crosses."""
+    acts = lived.acts.of(act_table.LOCATION_UPDATE)
+    found, meant = hours_of_workdays(lived, acts.t_us, acts.sub), hours_of_workdays(lived, *crossed)
+    segment = lived.world.population.segment
+    each = []
+    for index in range(len(SEGMENTS)):
+        some = segment == index
+        if found[some].sum() < 500:  # a curve of fewer is mostly noise
+            continue
+        rows = np.concatenate([found[some], meant[some]], axis=1)
+        each.append(by_subscriber(rows, lambda m: correlation(m[:24], m[24:])))
+    return min(each, key=lambda estimate: estimate.value) if each else Estimate.exact(math.nan)
+
+
+def updates_weekly(lived: Lived, crossed: tuple[I64, I64]) -> Estimate:
+    """Location updates of a free day over those of a working day, over the same of borders crossed."""
+    acts = lived.acts.of(act_table.LOCATION_UPDATE)
+    free = np.array([lived.world.scenario.is_weekend(d) for d in range(lived.days)])
+    if free.all() or not free.any():
+        return Estimate.exact(math.nan)
+    rows = np.stack(
+        [
+            np.bincount(sub[free[t_us // DAY_US] == on], minlength=lived.n).astype(float)
+            for t_us, sub in ((acts.t_us, acts.sub), crossed)
+            for on in (True, False)
+        ],
+        axis=1,
+    )
+    return by_subscriber(
+        rows, lambda m: float(m[0] * m[3] / (m[1] * m[2])) if m[1] and m[2] and m[3] else math.nan
+    )
+
+
 def call_graph(lived: Lived) -> nx.DiGraph[int]:
     """Who called whom among our people."""
     acts = calls_made(lived)
     inside = acts.peer_sub >= 0
+    return graph_of(acts.sub[inside].astype(np.int64), acts.peer_sub[inside].astype(np.int64))
+
+
+def graph_of(caller: I64, callee: I64) -> nx.DiGraph[int]:
+    """Who called whom."""
     graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_edges_from(
-        np.unique(np.stack([acts.sub[inside], acts.peer_sub[inside]], axis=1), axis=0).tolist()
-    )
+    graph.add_edges_from(np.unique(np.stack([caller, callee], axis=1), axis=0).tolist())
     return graph
 
 
-def degree_spread(graph: nx.DiGraph[int]) -> Estimate:
-    """Coefficient of variation of the number of people somebody spoke with or called."""
-    degree = np.array([d for _, d in graph.to_undirected().degree()], float)
+def graph_of_weeks(people: People, weeks: int) -> nx.DiGraph[int]:
+    """Who called whom and was answered, as people mean to, in so many weeks; needs no network."""
+    callers, callees = [], []
+    for day in range(weeks * 7):
+        calls = people.calls(day * DAY_US, (day + 1) * DAY_US)
+        taken = (calls.kind == INSIDE) & (calls.intent == ANSWER)
+        callers.append(calls.sub[taken].astype(np.int64))
+        callees.append(calls.peer_sub[taken].astype(np.int64))
+    return graph_of(np.concatenate(callers), np.concatenate(callees))
+
+
+def degrees(graph: nx.DiGraph[int], *, mutual: bool) -> F64:
+    """With how many people each has calls, of those with any; with `mutual` calls both ways."""
+    found = np.array([d for _, d in graph.to_undirected(reciprocal=mutual).degree()], float)
+    return found[found > 0]
+
+
+def degree_mean(degree: F64) -> Estimate:
+    """Mean number of people, of those with any."""
+    return mean_of(degree) if len(degree) else Estimate.exact(math.nan)
+
+
+def degree_spread(degree: F64) -> Estimate:
+    """Coefficient of variation of the number of people."""
     if len(degree) < 3:
         return Estimate.exact(math.nan)
     rows = np.stack([degree, degree * degree], axis=1)
     return by_subscriber(rows, lambda m: math.sqrt(max(m[1] - m[0] ** 2, 0.0)) / m[0])
+
+
+def mean_of(values: F64) -> Estimate:
+    """A mean with its interval over subscribers."""
+    return by_subscriber(values[:, None], lambda m: float(m[0]))
 
 
 def reciprocity(graph: nx.DiGraph[int]) -> Estimate:

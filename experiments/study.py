@@ -104,6 +104,8 @@ class Study(Strict):
     """Campaign files."""
     policy: ExistingFile
     """Contact policy file."""
+    segments: ExistingFile | None = None
+    """Table of segments for the platform (audiences/); null: none."""
     seed: int = Field(default=1, ge=0, lt=2**63)
     """Seed of everything drawn."""
     days: int = Field(default=3, ge=1, le=366)

@@ -1,15 +1,17 @@
 """Kinds of studies, found by themselves: every module `experiments.<kind>_study` is one.
 
 Such a module has `Keys` (the pydantic model of its files, whose `kind` is a literal), `check(loaded)`,
-`run(loaded, out, arguments)` and `report(run_dir, out)`. The kind end-to-end has its keys in
-`experiments.study` and is run by `experiments.endtoend`.
+`run(loaded, out, arguments)` and `report(run_dir, out)`; with `plan(loaded)` it also tells what its studies
+will come to (`kairos dry-run`). The kind end-to-end has its keys in `experiments.study` and is run by
+`experiments.endtoend`.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -19,9 +21,34 @@ if TYPE_CHECKING:
 
     from experiments.study import LoadedStudy
 
-__all__ = ["Kind", "kind_of_values", "kinds"]
+__all__ = ["Kind", "Plan", "kind_of_study", "kind_of_values", "kinds"]
 
 _SUFFIX = "_study"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a study lives through its world, and how to run a short one like it."""
+
+    world: Path
+    world_settings: Mapping[str, Any]
+    seed: int
+    days: int
+    lives: int
+    """How often the world, or one like it, is lived through for these days."""
+    trial: tuple[str, ...]
+    """Settings `path=value` that make it short."""
+    trial_days: tuple[int, ...]
+    """Days of short runs: what a day takes by itself is told apart where there are two."""
+    trial_lives: int
+    people: str
+    """Setting of how many people there are; empty: by a world file of its own."""
+    messages: tuple[str, ...]
+    """Where its `summary.json` has the number of messages."""
+    side_by_side: int = 1
+    """Processes that are busy at a time."""
+    live_s: float = 0.0
+    """Wall clock that passes beside, seconds."""
 
 
 class Kind(Protocol):
@@ -58,3 +85,8 @@ def kinds() -> dict[str, Kind]:
 def kind_of_values(values: Any) -> Kind | None:
     """The kind that a study's keys name; None: end-to-end, or unknown."""
     return kinds().get(str(values.get("kind"))) if isinstance(values, dict) else None
+
+
+def kind_of_study(study: BaseModel) -> Kind | None:
+    """The kind whose keys these are; None: end-to-end."""
+    return next((kind for kind in kinds().values() if isinstance(study, kind.Keys)), None)

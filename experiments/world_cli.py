@@ -1,4 +1,4 @@
-"""The commands `kairos map`, `dry-run` and `judge`; what they do is imported when they run."""
+"""The commands `kairos map`, `dry-run`, `judge` and `see`; what they do is imported when they run."""
 
 from __future__ import annotations
 
@@ -52,13 +52,15 @@ def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, setti
 
 @click.command("dry-run")
 @click.argument("file", type=click.Path(path_type=Path), metavar="WORLD|STUDY")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the sample.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of the sample. Default: the study's own, of a world 1."
+)
 @click.option("--day", type=click.IntRange(1), default=1, show_default=True, help="Day of the world, from 1.")
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the file. Repeatable."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
-def dry_run(file: Path, seed: int, day: int, settings: tuple[str, ...], as_json: bool) -> None:
+def dry_run(file: Path, seed: int | None, day: int, settings: tuple[str, ...], as_json: bool) -> None:
     """Say what a world or a study will come to, before anything runs.
 
     Counts of people, cells, areas, BSCs and MSCs; calls, short messages, location updates and messages a day;
@@ -125,5 +127,39 @@ def judge(
         raise RunInvalid("a judge complained")
 
 
-COMMANDS: Final = (draw, dry_run, judge)
+@click.command()
+@click.argument("world", type=click.Path(path_type=Path))
+@click.option("--hours", type=click.FloatRange(0, min_open=True), default=24.0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "--periods",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="T3212 missed until somebody silent is taken for switched off.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world. Repeatable."
+)
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Writes it all.")
+def see(
+    world: Path, hours: float, seed: int, periods: int, settings: tuple[str, ...], as_json: Path | None
+) -> None:
+    """Compare what the platform sees of a world with what the tap can show, kind by kind.
+
+    Exits with 3 where anything differs; with faults in the world, where a power-off or a change of handset is
+    false.
+
+    \b
+    Examples:
+      kairos see scenarios/worlds/town.yaml --set subscribers=1000
+      kairos see scenarios/worlds/town.yaml --set subscribers=1000 --set faults.loss_share=0.01
+    """
+    from experiments.see import see_command
+
+    if not see_command(world, settings, seed=seed, hours=hours, periods=periods, as_json=as_json):
+        raise RunInvalid("the platform saw something else than was to be seen")
+
+
+COMMANDS: Final = (draw, dry_run, judge, see)
 """For `kairos`."""

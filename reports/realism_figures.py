@@ -48,6 +48,8 @@ def pictures(summary: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str
             "distinct": _distinct(details["laws"], called),
             "returns": _returns(details["laws"], called),
             "degrees": _degrees(details["laws"], called),
+            "gaps": _gaps(details["laws"], called),
+            "event": _event(details["event"]),
             "erlang": _erlang(details["erlang"]),
             "areas": _areas(details["areas"]),
             "hysteresis": _hysteresis(details["hysteresis"]),
@@ -390,21 +392,53 @@ def _returns(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
 
 
 def _degrees(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
-    figure, axes = figure_of("degrees", 2.9, SMALL)
-    k = np.arange(1, 40)
-    onnela = (k + 10.9) ** -8.4
-    axes.fill_between(k, 100 * onnela / onnela.sum(), color=_BAND, label="Onnela et al. 2007", step="mid")
+    figure, axes = figure_of("degrees", 2.9, 7.0)
+    k = np.arange(1, 100)
+    onnela = (np.arange(1, 1000) + 10.9) ** -8.4
+    beyond = onnela[::-1].cumsum()[::-1][: len(k)] / onnela.sum()
+    axes.fill_between(k, 100 * beyond, 1e-3, color=_BAND, label="Onnela et al. 2007")
     for name in ("ours", "uniform"):
         counts = np.array(laws[name]["degrees"], float)
-        axes.plot(
-            np.arange(len(counts)), 100 * counts / max(counts.sum(), 1), **LINES[name], label=called[name]
-        )
-    axes.set_xlim(0, 30)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("people one called or was called by")
-    axes.set_ylabel("% of people")
-    axes.legend(fontsize=10)
-    return svg(figure, "degrees", "Number of people that somebody has calls with")
+        share = 100 * counts[::-1].cumsum()[::-1][1:] / max(counts[1:].sum(), 1)
+        axes.plot(np.arange(1, len(counts)), share, **LINES[name], label=called[name])
+    _log_axis(axes, "x", 1, 100)
+    axes.set_xlim(1, 100)
+    axes.set_yscale("log")
+    axes.set_ylim(0.03, 110)
+    axes.set_xlabel("people, calls both ways in 18 weeks")
+    axes.set_ylabel("% with so many or more")
+    axes.legend(loc="upper right", fontsize=10)
+    return svg(figure, "degrees", "Number of people that somebody has calls with both ways")
+
+
+def _gaps(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
+    figure, axes = figure_of("gaps", 2.9, SMALL)
+    for name in ("ours", "uniform"):
+        axes.plot(*laws[name]["gaps"], **LINES[name], label=called[name])
+    _log_axis(axes, "x", 1 / 120, 200)
+    axes.set_yscale("log")
+    axes.set_xlabel("hours from one call or SMS to the next")
+    axes.set_ylabel("density, 1/h")
+    axes.legend(loc="lower left", fontsize=10)
+    return svg(figure, "gaps", "Gaps between one's calls and short messages")
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    """People, and calls made, at the cells of an event by hour; the day of it and the day a week later."""
+    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
+    for position, (suffix, title) in enumerate((("", "people there"), ("_calls", "calls made there"))):
+        axes = figure.add_subplot(1, 2, position + 1)
+        if event:
+            axes.axvspan(event["opens_h"], event["closes_h"], color=_BAND, label=event["name"])
+            for name, said in (("day", "the day of it"), ("usual", "a week later")):
+                axes.plot(np.arange(24) + 0.5, event[f"{name}{suffix}"], **LINES["ours" if name == "day" else
+                          "uniform"], label=said)  # fmt: skip
+        axes.set_title(title, fontsize=11)
+        _hours_axis(axes)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
+    return svg(figure, "event", "The crowd at an event by hour of the day")
 
 
 def _erlang(erlang: Mapping[str, Any]) -> str:

@@ -98,6 +98,7 @@ PURPOSES: Final[dict[str, int]] = {
     "gprs": 74,
     "account": 75,
     "complaint": 76,
+    "call_session": 77,
     # answers to contacts
     "affinity": 80,
     "take_up": 81,

@@ -232,7 +232,7 @@ class UsageScenario(Strict):
     )
     service_calls_per_day: PerDay = Field(0.08, description="Calls made to service lines.")
     texts_per_day: PerDay = Field(4.0, description="Short messages sent.")
-    incoming_texts_per_day: PerDay = Field(2.7, description="Short messages received from other networks.")
+    incoming_texts_per_day: PerDay = Field(2.95, description="Short messages received from other networks.")
     festivals: list[Festival] = Field(
         DEFAULT_FESTIVALS,
         description="Times of more texts and calls: eves of the Spring Festival, Mid-Autumn, New Year's Eves"

@@ -42,10 +42,22 @@ from marketing.engine import (
     on_batch,
     on_timers,
     schedule_group,
+    switch_profiles,
 )
 from marketing.metrics import Metrics
+from marketing.profiles.store import Told
+from marketing.profiles.telling import Imports, open_imports
 from marketing.reloading import CampaignFolder
-from marketing.starting import load_state, make_clock, restore
+from marketing.starting import (
+    Remembered,
+    Started,
+    enter_lists,
+    load_started,
+    load_state,
+    make_clock,
+    remembered,
+    restore,
+)
 
 __all__ = ["Doors", "Server", "SignallingSource", "StartError", "TickLike", "load_state", "restore"]
 
@@ -163,6 +175,8 @@ class Server:
             self._watch_signals()
             asyncio.get_running_loop().add_reader(self.signalling.fileno(), self._readable.set)
             self._announce()
+            if self.imports is not None:
+                self.imports.watch.start()
             try:
                 await (self._lockstep() if self.clock.mode == "lockstep" else self._live())
             finally:
@@ -171,7 +185,8 @@ class Server:
 
     async def _open(self, closing: contextlib.AsyncExitStack) -> None:
         config = self.config
-        self.state, zone = load_state(config)
+        started = load_started(config)
+        self.state, zone = started.state, started.zone
         self.clock = make_clock(config.clock, zone)
         self._schedule_groups()
         self.records = Records(config.records.dir)
@@ -183,10 +198,13 @@ class Server:
         self.ledger = LedgerWriter(ledger)
         closing.callback(self.ledger.close)
         self.http = self._open_http()
+        self.imports = self._open_imports(started)
+        if self.imports is not None:
+            closing.callback(self.imports.watch.stop)
         if self.http is not None:
             token = self.config.http.token_file if self.config.http is not None else None
             reload = Reload(self._reload, token.read_bytes().strip() if token is not None else b"")
-            self.http.start(lambda: make_app(self._health, self._metrics_text, None, reload))
+            self.http.start(lambda: make_app(self._health, self._metrics_text, self._uploads(), reload))
             closing.callback(self.http.stop)
         self.signalling = self.doors.signalling or _collector(config, self.clock)
         closing.callback(self.signalling.close)
@@ -218,6 +236,21 @@ class Server:
             self.dispatcher.reopen(open_orders)
         if self.http is not None and self.clock.mode != "lockstep":
             self.http.wait_loaded(10.0)
+
+    def _open_imports(self, started: Started) -> Imports | None:
+        """Imports while it runs; not in lockstep, where all that matters comes by the simulated clock."""
+        if self.config.imports is None or self.clock.mode == "lockstep":
+            return None
+        self._known, self._lists = started.told.profiles, started.lists
+        return open_imports(self.config.imports, str(started.zone), started.told, self._on_told)
+
+    def _uploads(self) -> Any:
+        if self.imports is None:
+            return None
+        from marketing.api.uploads import Uploads  # on the HTTP thread: it loads FastAPI
+
+        one = self.imports
+        return Uploads(one.store, one.token, one.largest, one.watch.wake)
 
     def _open_http(self) -> HttpDoor | None:
         if self.config.http is None:
@@ -370,6 +403,27 @@ class Server:
             self.records.behaviours(derived)
             self.metrics.count("behaviours", len(derived))
 
+    # ----------------------------------------------------------------- imports
+
+    def _on_told(self, told: Told) -> None:
+        """A new generation, on the watch's thread: what takes long is done here, the switch on the loop."""
+        known, self._known = self._known, told.profiles
+        again = remembered(self.ledger.ledger, told.profiles, known)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._tell, told, again)
+
+    def _tell(self, told: Told, again: Remembered) -> None:
+        """Goes over to a new generation between two steps; nothing is decided on half of it."""
+        if told.profiles is not self.state.profiles:
+            switch_profiles(self.state, told.profiles)
+        enter_lists(self.state, self._lists, told)
+        for row, since_us in again.stops:
+            self.state.book.opt_out(row, since_us)
+        for counted in again.contacts:
+            self.state.book.restore(*counted)
+        log.info("import %d is in force: %d subscribers", told.manifest.generation, len(told.profiles))
+
     # ----------------------------------------------------------------- lockstep
 
     async def _lockstep(self) -> None:
@@ -485,6 +539,7 @@ class Server:
             clock=self.clock.mode,
             now_us=self.clock.now_us(),
             association=association,
+            links_silent=sum(link["silent"] for link in self.signalling.report().get("links", [])),
             smpp="bound" if self.channel.bound else "unbound",
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
@@ -499,6 +554,10 @@ class Server:
     def _show_gauges(self) -> None:
         report = self.signalling.report()
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
+        links = report.get("links", [])
+        self.metrics.show("associations_ended", len(report.get("ended", [])))
+        self.metrics.show("links", len(links))
+        self.metrics.show("links_silent", sum(link["silent"] for link in links))
         self.metrics.show("messages_received", report.get("received", 0))
         self.metrics.show("messages_decoded", report.get("decoded", 0))
         self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))

@@ -1,10 +1,11 @@
-"""From a configuration to a state that can run: files read and checked together, the ledger's memory put back."""
+"""Starting: everything that a configuration names, read and checked together, and lists put into the book."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,18 +23,44 @@ from marketing.effects import Conversations, SentContact
 from marketing.engine import EngineState, new_state
 from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
-from marketing.profiles import Profiles, load_cells, load_extract, load_terminals, read_dated_list
-from marketing.profiles.segments import load_segments
-from marketing.profiles.store import told_at_start
+from marketing.profiles import DatedList, Profiles, load_cells, load_terminals, read_dated_list
+from marketing.profiles.store import Told
+from marketing.profiles.telling import told_by
 from marketing.reloading import campaign_files
 from marketing.rules import catalogue_of
 
-__all__ = ["load_state", "make_clock", "restore"]
+__all__ = [
+    "Remembered",
+    "Started",
+    "enter_lists",
+    "load_started",
+    "load_state",
+    "make_clock",
+    "remembered",
+    "restore",
+]
 
 log = logging.getLogger("marketing")
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A platform that has been told everything and has seen nothing."""
+
+    state: EngineState
+    zone: ZoneInfo
+    told: Told
+    lists: tuple[DatedList, DatedList]
+    """The policy's do-not-disturb list and control group."""
+
+
 def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
+    """State and zone alone; see `load_started`."""
+    started = load_started(config)
+    return started.state, started.zone
+
+
+def load_started(config: PlatformConfig) -> Started:
     """Everything the configuration names, read and checked together.
 
     Raises:
@@ -50,36 +77,70 @@ def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
 
     file = attempt(lambda: load_policy(config.policy))
     places = attempt(lambda: load_cells(config.cells))
-    extract = attempt(lambda: load_extract(config.subscribers))
-    segments = attempt(partial(load_segments, config.segments)) if config.segments is not None else None
-    told = attempt(lambda: told_at_start(extract, config.lists, segments[0] if segments else None)) if extract is not None else None
-    profiles: Any = told.profiles if told is not None else None
+    told = attempt(lambda: told_by(config, file.timezone if file else "UTC"))
     terminals = attempt(partial(load_terminals, config.terminals)) if config.terminals is not None else None
     originators = file.marketing_originators if file else ()
     names = places.names if places else ()
-    catalogue = catalogue_of(profiles) if profiles is not None else CATALOGUE
     files = campaign_files(config.campaigns, config.campaigns_dir)
-    campaigns = attempt(lambda: load_all(files, originators=originators, places=names, catalogue=catalogue))
+    catalogue = catalogue_of(told.profiles) if told is not None else CATALOGUE
+    campaigns = attempt(
+        lambda: load_all(files, originators=originators, places=names, catalogue=catalogue)
+    )
     named = (file.do_not_disturb.file, file.control_group.file) if file else ()
     lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
     if problems:
         raise ConfigError(problems)
-    book = Book.empty(len(profiles))
-    for column, entries in zip((book.do_not_disturb_us, book.control_us), lists, strict=True):
-        _enter(profiles, column, entries)
+    book = Book.empty(len(told.profiles))
     silence = config.silence
     silence_us = silence_of(silence.t3212_h, silence.periods, silence.margin_s) if silence is not None else 0
+    policy = Policy.of(file)
     state = new_state(
-        profiles, places, campaigns, Policy.of(file), book, terminals=terminals, silence_us=silence_us
+        told.profiles, places, campaigns, policy, book, terminals=terminals, silence_us=silence_us
     )
-    return state, ZoneInfo(file.timezone)
+    enter_lists(state, (lists[0], lists[1]), told)
+    return Started(state, ZoneInfo(file.timezone), told, (lists[0], lists[1]))
 
 
-def _enter(profiles: Profiles, column: Any, entries: list[tuple[int, int]]) -> None:
-    if entries:
-        rows = profiles.rows_by_msisdn([msisdn for msisdn, _ in entries])
-        since_us = np.array([since for _, since in entries], dtype=np.int64)
-        np.minimum.at(column, rows[rows >= 0], since_us[rows >= 0])
+def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: Told) -> None:
+    """Puts the dated lists into the book: those of the policy, and the imported one.
+
+    Who is on a list stays on it until the platform is started again: a date is only ever moved to earlier.
+    """
+    disturb_us, control_us = state.book.do_not_disturb_us, state.book.control_us
+    columns = ((disturb_us, lists[0]), (control_us, lists[1]), (disturb_us, told.do_not_disturb))
+    for column, entries in columns:
+        rows = state.profiles.rows_by_msisdn(entries.msisdn)
+        np.minimum.at(column, rows[rows >= 0], entries.since_us[rows >= 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the ledger remembers of subscribers whom an extract knows and the one before it did not."""
+
+    stops: list[tuple[int, int]]
+    """(row, since)."""
+    contacts: list[tuple[int, str, int, int, int, bool]]
+    """As `Book.restore` takes them, in the order in which they were decided."""
+
+
+def remembered(ledger: Ledger, profiles: Profiles, before: Profiles) -> Remembered:
+    """Whoever comes back after a time outside the extract comes back with his stop code and his contacts."""
+    fresh = profiles.mapping(before).old_of_new < 0
+    if not fresh.any():
+        return Remembered([], [])
+
+    def row_of(msisdn: Any) -> int:
+        at = profiles.row_of_msisdn(str(msisdn))
+        return at if at >= 0 and fresh[at] else -1
+
+    stops = [(row_of(row["msisdn"]), row["since_us"]) for row in ledger.rows(opt_out)]
+    found = []
+    for row in ledger.rows(contact):
+        at = row_of(row["msisdn"])
+        if at >= 0:
+            counts = (at, row["campaign"], row["period"], row["day"], row["ordinal"], row["counted"])
+            found.append((row["decided_us"], row["contact_id"], counts))
+    return Remembered([one for one in stops if one[0] >= 0], [counts for _, _, counts in sorted(found)])
 
 
 def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:

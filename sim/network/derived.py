@@ -1,7 +1,8 @@
 """What an observer with a memory can know besides: rules over the visible rows, in order of time.
 
-`sim.network.visible` says what each message shows by itself. From those rows, and from what they have shown of
-the same subscriber before, these follow. The rules are all there is to it; no code of the platform takes part.
+`sim.network.visible` says what each message shows by itself. From those rows, and from what they have shown
+of the same subscriber before, these follow. The rules are all there is to it; no code of the platform takes
+part.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ DERIVED_RULES: Final = (
                 "the first whole minute (Unix time) at which an act is longer ago than the silence allowed: "
                 "several T3212; of somebody whose last act was not a detach"),
     DerivedRule("left", v.ROAMED_OUT, "TS 24.008 4.4.1",
-                "at the return alone: a location update accepted from an area of another network, of somebody "
-                "seen here before; cell: his last one here, duration: since then"),
+                "at the return alone: a location update accepted from an area of another network, of "
+                "somebody seen here before; cell: his last one here, duration: since then"),
     DerivedRule("came", v.ROAMED_IN, "TS 24.008 4.4.1",
                 "a location update accepted from an area of another network; detail: its PLMN << 16 | LAC"),
     DerivedRule("cell", v.CELL_CHANGED, "TS 48.008 3.2.2.17",

@@ -68,6 +68,7 @@ HANDOVER: Final = 30
 CELL_CHANGED: Final = 31
 AREA_ENTERED: Final = 32
 PAGING_NO_RESPONSE: Final = 33
+SEEN: Final = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,14 @@ _MT: Final = ("mt_call_answered", "mt_call_rejected", "mt_call_no_answer", "mt_c
 _MO_ANSWERED: Final = ("mo_call_answered", "mo_call_directed_retry_intra_bsc")
 _LU: Final = "TS 24.008 4.4.4.6"
 _PAGED: Final = ("paging_only", *_MT, "mt_sms", "mt_sms_failed")
-_SERVICES: Final = ("cf_register", "cf_erase", "cf_interrogate", "cw_activate")
+_SERVICES: Final = (
+    *(
+        f"cf_{operation}{condition}"
+        for operation in ("register", "erase", "interrogate")
+        for condition in ("", "_busy", "_no_reply", "_not_reachable")
+    ),
+    "cw_activate",
+)
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("attach_accepted", POWER_ON, NONE, ("lu_attach",), "accepted", False, "TS 24.008 4.4.3",
@@ -119,8 +127,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("detach", POWER_OFF, NONE, ("detach",), "detached", False, "TS 24.008 4.3.4",
          "IMSI DETACH INDICATION; a battery that dies shows nothing"),
     Rule("normal_accepted", LOCATION_UPDATE, NONE, ("lu_normal",), "accepted", False, _LU,
-         "LOCATION UPDATING ACCEPT to a request of type normal, also after power-on elsewhere; detail: the area "
-         "that the handset says it comes from, its LAC and, if it is another network's, PLMN << 16", detail=True),
+         "LOCATION UPDATING ACCEPT to a request of type normal, also after power-on elsewhere; detail: the "
+         "area that the handset says it comes from: LAC, and PLMN << 16 if it is another network's",
+         detail=True),
     Rule("periodic_accepted", PERIODIC_UPDATE, NONE, ("lu_periodic",), "accepted", False, "TS 24.008 4.4.2",
          "LOCATION UPDATING ACCEPT to a request of type periodic"),
     Rule("update_rejected", LOCATION_UPDATE_REJECTED, NONE, ("lu_reject",), "rejected", True,
@@ -174,14 +183,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("handover_performed", HANDOVER, NONE, ("mo_call_handover_intra_bsc",), "handover", False,
          "TS 48.008 3.2.1.25", "HANDOVER PERFORMED with another cell than before", there=True),
     Rule("imei_told", HANDSET_SEEN, NONE, ("lu_attach",), "handset", False,
-         "TS 24.008 9.2.11", "IDENTITY RESPONSE with the IMEI, on a connection that COMMON ID has given its IMSI",
+         "TS 24.008 9.2.11", "IDENTITY RESPONSE with the IMEI, on a connection that has told the IMSI",
          detail=True),
     Rule("ussd_answered", USSD_USED, NONE, ("ussd_query",), "ss_ok", False, "TS 24.090 6.1",
          "the result of the handset's own request; peer: the code as dialled", peer=True),
     Rule("ussd_refused", USSD_USED, NONE, ("ussd_refused",), "ss_failed", True, "TS 24.090 6.1",
          "the error that answers it; cause: the error code", peer=True),
     Rule("service_answered", SS_USED, NONE, _SERVICES, "ss_ok", False, "TS 24.080 3.6",
-         "the result of the handset's request; detail: SS code << 8 | operation, peer: the forwarded-to number",
+         "the result of the handset's request; detail: SS code << 8 | operation, peer: forwarded-to number",
          peer=True, detail=True),
     Rule("page_unanswered", PAGING_NO_RESPONSE, NONE, _PAGED, "PAGING", False, "TS 48.008 3.1.10",
          "PAGE_US after the last PAGING of a subscriber, with no PAGING RESPONSE of his in between", page=1),
@@ -196,8 +205,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("lost_callee", CALL_ENDED, CALLEE, ("mt_call_radio_lost",), "cleared", True, "TS 48.008 3.2.1.20",
          "the same on the called side"),
 )  # fmt: skip
-"""The visibility rules. A ladder not named here shows nothing. What follows from these rows with memory of the
-subscriber (cells changed, silence, another handset, roaming) is in `sim.network.derived`."""
+"""The visibility rules. A ladder not named here shows nothing. What follows from these rows with memory of
+the subscriber (cells changed, silence, another handset, roaming) is in `sim.network.derived`."""
 
 _INDEX: Final = {(ladder, rule.mark): i for i, rule in enumerate(RULES) for ladder in rule.ladders}
 _NO_CIRCUIT: Final = 34

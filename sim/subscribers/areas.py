@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sim.draws import U32, Draws, pick, scale, shares_q32, threshold_q32
 from sim.scenario import WorldScenario
+from sim.subscribers.acquaintances import QUARTER
 from sim.subscribers.habitat import Ground
-from sim.subscribers.social import COMMUNITY, QUARTER
+from sim.subscribers.social import COMMUNITY
 
 I64 = NDArray[np.int64]
 

@@ -1,11 +1,11 @@
 """Where people go and when their handsets are on: for any choice of subscribers and any span of time.
 
-A day starts and ends at home, or in another network. It is made of at most six trips: to work, out at noon
-and back, out in the evening, perhaps on to a second place, home; or outings on a free day. Where outings lead
-is `sim.subscribers.outings`' to say, how long they last follows from the place; evenings without one are
-spent at home. Events and journeys replace parts of a day (`events`, `journeys`); the calendar (`almanac`)
-says what kind of day it is. Everything is a function of (seed, subscriber, day), so nobody else's day and no
-other day has to be drawn with it.
+A day starts and ends at home, or in another network. It is made of at most six trips: to work, out at noon or
+on one's rounds and back, out in the evening, perhaps on to a second place, home; or outings on a free day.
+Where outings lead is `sim.subscribers.outings`' to say, how long they last follows from the place; evenings
+without one are spent at home, after an errand on the way. Events and journeys replace parts of a day
+(`events`, `journeys`); the calendar (`almanac`) says what kind of day it is. Everything is a function of
+(seed, subscriber, day), so nobody else's day and no other day has to be drawn with it.
 
 Handsets go off at night by habit, by day for meetings, flights and empty batteries. Switching off properly
 sends an IMSI detach; a dead battery sends nothing (`graceful` is False). Who is no customer any more, or not
@@ -26,7 +26,7 @@ from sim.subscribers.almanac import FESTIVAL, HOLIDAY, WORKDAY, day_kind, new_ye
 from sim.subscribers.events import visits
 from sim.subscribers.habitat import Habitat, Subs, chosen
 from sim.subscribers.journeys import Away, Crossings, away, crossings
-from sim.subscribers.outings import choose, destinations
+from sim.subscribers.outings import choose, destinations, rounds
 from sim.subscribers.segments import SEGMENTS
 from sim.subscribers.walk import Trips, ride_us, walk
 
@@ -41,10 +41,15 @@ _LAST_START_US: Final = (22 * 60 + 45) * MINUTE_US  # nobody sets out later: eve
 _LATEST_US: Final = (23 * 60 + 50) * MINUTE_US  # nor arrives later
 _EVENING_ENDS_US: Final = (21 * 60 + 45) * MINUTE_US  # outings end by then at the latest
 
-_ON_SHARE: Final = 0.35  # of outings on free days, and half of it of evenings, go on to a second place
-_ERRAND_SHARE: Final = 0.4  # of ways home from work that no evening out follows have a short stop
+_ON_SHARE: Final = 0.45  # of outings on free days and of evenings go on to a second place
+_FIRST_THERE: Final = 0.35  # of those who work elsewhere for a part of the day begin it there
+_ROUNDS_LEAST_US: Final = 15 * MINUTE_US
+_ROUNDS_MOST_US: Final = 6 * 60 * MINUTE_US
+_ERRAND_SHARE: Final = 0.5  # of ways home from work that no evening out follows have a short stop
 _EVE_EARLIER_US: Final = 90 * MINUTE_US  # the last evening of the lunar year is spent at home
 _HOLIDAY_MORE: Final = 1.2  # times as many outings on public holidays
+# Share of each segment that works on a working day: others are on leave, ill, or off in turn.
+_WEEKDAY_WORK: Final = (0.93, 0.90, 0.93, 0.95, 0.95, 0.0, 0.88, 0.85, 0.0)
 # Share of each segment that works on a weekend day; a public holiday halves it, the Spring Festival ends it.
 _WEEKEND_WORK: Final = (0.06, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.6, 0.0)
 
@@ -158,7 +163,7 @@ def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
     """Who sets out when and where to. Times that a late arrival makes impossible are put off by `_trips`."""
     population, draws, kind = world.population, world.draws, day_kind(world.scenario, day)
     segment = population.segment[who].astype(np.int64)
-    u = np.concatenate([draws.block("day_plan", who, day, block) for block in range(2)])
+    u = np.concatenate([draws.block("day_plan", who, day, block) for block in range(3)])
     leaves = np.full((TRIPS, len(who)), _NEVER, dtype=np.int64)
     to = np.zeros((TRIPS, len(who)), dtype=np.int64)
     home, work = population.home_cell[who].astype(np.int64), population.work_cell[who].astype(np.int64)
@@ -181,13 +186,16 @@ def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
         )  # fmt: skip
         return found.cell, found.stay_us
 
-    # A working day: to work; perhaps out at noon and back; perhaps out in the evening; home.
+    # A working day: to work; perhaps elsewhere for a part of it, or out at noon, and back; perhaps out in the
+    # evening; home.
     rows = np.flatnonzero(works)
-    begins = _spread(np.array([s.leaves_min for s in SEGMENTS])[segment[rows]], 25, u[0, rows])
-    ends = _spread(np.array([s.returns_min for s in SEGMENTS])[segment], 35, u[1]) - eve * _EVE_EARLIER_US
+    begins = _spread(np.array([s.leaves_min for s in SEGMENTS])[segment[rows]], 30, u[0, rows])
+    ends = _spread(np.array([s.returns_min for s in SEGMENTS])[segment], 50, u[1]) - eve * _EVE_EARLIER_US
     put(0, rows, begins, work[rows])
     put(5, rows, ends[rows], home[rows])
-    noon = np.flatnonzero(works & chance(u[2], [s.lunch_out for s in SEGMENTS]))
+    elsewhere = works & (u[8] < threshold_q32(np.array([s.rounds for s in SEGMENTS]))[segment])
+    _rounds(world, day, who, np.flatnonzero(elsewhere), ends, work, u[9:11], leaves, to)
+    noon = np.flatnonzero(works & ~elsewhere & chance(u[2], [s.lunch_out for s in SEGMENTS]))
     at_noon = _spread(12 * 60, 15, u[4, noon])
     cell, stay = outing(noon, 0, at_noon, explores=False, at_noon=True)
     put(1, noon, at_noon, cell)
@@ -208,12 +216,12 @@ def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
     # The evening of either.
     if not eve:
         evening = np.flatnonzero(usual & chance(u[3], [s.evening_out for s in SEGMENTS]))
-        later = np.where(works, ends, _spread(17 * 60 + 45, 50, u[1]))[evening]
+        later = np.where(works, ends, _spread(16 * 60 + 45, 90, u[1]))[evening]
         cell, stay = outing(evening, 1, later + 30 * MINUTE_US, explores=True)
         put(3, evening, later, cell)
         back = np.minimum(later + stay + 20 * MINUTE_US, np.maximum(_EVENING_ENDS_US, later + 40 * MINUTE_US))
         put(5, evening, back, home[evening])
-        more = np.flatnonzero(u[6, evening] < threshold_q32(_ON_SHARE / 2))
+        more = np.flatnonzero(u[6, evening] < threshold_q32(_ON_SHARE))
         onward = (later + np.minimum(stay, 2 * 60 * MINUTE_US) + 20 * MINUTE_US)[more]
         more, onward = more[onward < _EVENING_ENDS_US], onward[onward < _EVENING_ENDS_US]
         cell, stay = outing(evening[more], 3, onward, explores=False)
@@ -223,7 +231,7 @@ def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
         errand = works & (u[6] < threshold_q32(_ERRAND_SHARE))
         errand[evening] = False
         rows = np.flatnonzero(errand)
-        cell, stay = outing(rows, 1, ends[rows] + 15 * MINUTE_US, explores=False)
+        cell, stay = outing(rows, 1, ends[rows] + 15 * MINUTE_US, explores=True)
         put(4, rows, ends[rows], cell)
         put(
             5,
@@ -244,13 +252,30 @@ def _plan(world: Habitat, day: int, who: I64, travel: Away) -> _Plan:
     return _Plan(leaves, to, here, punctual)
 
 
+def _rounds(
+    world: Habitat, day: int, who: I64, rows: I64, ends: I64, work: I64, u: U32, leaves: I64, to: I64
+) -> None:
+    """Puts a part of the working day elsewhere: before one comes to work, or later, perhaps to its end."""
+    found = rounds(world, who[rows], day, 4)
+    begins, ends = leaves[0, rows], ends[rows]
+    first = u[0, rows] < threshold_q32(_FIRST_THERE)
+    sets_out = begins + np.where(first, 0, 40 * MINUTE_US + _minutes(0, 300, u[1, rows]))
+    stay = np.clip(found.stay_us, _ROUNDS_LEAST_US, _ROUNDS_MOST_US)
+    back = sets_out + stay + 30 * MINUTE_US
+    to[0, rows[first]] = found.cell[first]
+    later = ~first & (sets_out < ends - 60 * MINUTE_US)
+    leaves[1, rows[later]], to[1, rows[later]] = sets_out[later], found.cell[later]
+    returns = (first | later) & (back < ends - 45 * MINUTE_US)
+    leaves[2, rows[returns]], to[2, rows[returns]] = back[returns], work[rows[returns]]
+
+
 def _works(kind: int, segment: I64, u: U32) -> Flags:
     """Who goes to work, or to school, on a day of a kind."""
-    has_work = np.array([s.work != "none" for s in SEGMENTS])
     if kind == WORKDAY:
-        return has_work[segment]
-    share = np.array(_WEEKEND_WORK) * {FESTIVAL: 0.0, HOLIDAY: 0.5}.get(kind, 1.0)
-    return has_work[segment] & (u < threshold_q32(share)[segment])
+        share = np.array(_WEEKDAY_WORK)
+    else:
+        share = np.array(_WEEKEND_WORK) * {FESTIVAL: 0.0, HOLIDAY: 0.5}.get(kind, 1.0)
+    return np.asarray(u < threshold_q32(share)[segment])
 
 
 def _airport(world: Habitat, day: int, who: I64, usual: Flags, segment: I64, leaves: I64, to: I64) -> None:
@@ -300,7 +325,8 @@ def _trips(world: Habitat, day: int, who: I64, travel: Away) -> Trips:
     midnight, plan = day * DAY_US, _plan(world, day, who, travel)
     here = plan.here
     free_from = np.zeros(len(who), dtype=np.int64)
-    rows = []
+    made = np.zeros(len(who), dtype=np.int64)
+    rows, nth = [], []
     for trip in range(TRIPS):
         going = np.flatnonzero((plan.leaves[trip] != _NEVER) & (plan.to[trip] != here))
         start, target = here[going], plan.to[trip, going]
@@ -312,13 +338,23 @@ def _trips(world: Habitat, day: int, who: I64, travel: Away) -> Trips:
         # Whoever would arrive too late hurries: the whole trip is squeezed into what is left of the day.
         leave = np.minimum(leave, np.maximum(_LAST_START_US, free_from[going]))
         ride = np.minimum(ride, _LATEST_US - leave)
-        rows.append((who[going], leave + midnight, ride, start, target))
+        rows.append((who[going], leave + midnight, ride, start.astype(np.int32), target.astype(np.int32)))
+        nth.append((going, made[going]))
+        made[going] += 1
         here[going] = target
         free_from[going] = leave + ride + MINUTE_US
-    columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
-    order = np.lexsort((columns[1], columns[0]))
-    sub, leave, ride, start, target = (column[order] for column in columns)
-    return Trips(sub, leave, ride, start.astype(np.int32), target.astype(np.int32))
+    # By (sub, leave_us) without a sort: one's trips are made in order, and how many each makes is known.
+    people = np.argsort(who, kind="stable")
+    before = np.empty(len(who), dtype=np.int64)
+    before[people] = np.cumsum(made[people]) - made[people]
+    at = np.concatenate([before[going] + earlier for going, earlier in nth])
+    columns = []
+    for parts in zip(*rows, strict=True):
+        column = np.concatenate(parts)
+        placed = np.empty_like(column)
+        placed[at] = column
+        columns.append(placed)
+    return Trips(*columns)
 
 
 def _off_overnight(world: Habitat, day: int, who: I64) -> Flags:

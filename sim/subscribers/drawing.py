@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sim.draws import (
     EXPONENTIAL,
+    LOGNORMAL,
     LOGNORMAL_HALF,
     ONE_Q16,
     ONE_Q32,
@@ -60,7 +61,7 @@ def homecoming_of(scenario: WorldScenario) -> tuple[int, ...]:
 
 _HALF_MEAN: Final = 1.1331484530668263  # exp(1/8), mean of the log-normal with sigma 1/2
 _TOGETHER: Final = 0.75  # of a community (work group) live (work) in the cell that they share
-_MEDIAN_FRIENDS: Final = 8
+_MEDIAN_FRIENDS: Final = 4
 FIRST_YEAR: Final = 12
 """Months in which new customers come."""
 
@@ -91,7 +92,7 @@ class Plan:
         home, work = self._anchors(sub, community, group, segment, origin)
         brand = pick_rows(~score.rank("brand"), _BRANDS[segment]).astype(np.uint8)
         arpu = np.clip(_spread(_table(lambda t: t.arpu_yuan)[segment], score.rank("arpu")), 5, 5000)
-        factor = LOGNORMAL_HALF.quantile(score.rank("degree"))
+        factor = LOGNORMAL.quantile(score.rank("degree"))
         degree = np.minimum(1 + (factor * _MEDIAN_FRIENDS >> 16), MOST_FRIENDS)
         u = draws.block("holding", sub)
         rivals = self._rivals(score, degree, u[0])

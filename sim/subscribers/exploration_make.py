@@ -7,8 +7,8 @@ and exponentials, so that no simulation depends on a machine's mathematical libr
 * WAITING: stays, p(t) ~ t**-(1 + 0.8) from a shortest one on, cut at 64 times that; divided by the median.
 * RETURN: running sums of (r + 2)**-(1 + 0.21) over ranks r. The two most frequent places, home and work, have
   fixed hours and are not drawn; visits to a place of rank k of all go as k**-(1 + gamma).
-* KNOWN_AFTER: days until place k is discovered, k**(1 + gamma) / (rho (1 + gamma)), in sixteenths: so many
-  are known if each day brings a new one with the chance rho S**-gamma.
+* KNOWN_AFTER: days until place k is discovered, k**(1 + gamma) / (1.5 rho (1 + gamma)), in sixteenths:
+  so many are known if an outing leads to a new one with the chance rho S**-gamma and there are 1.5 a day.
 * DISTANCE: weight of a place at the distance d, by d**2: (d + 1.5 km)**-1.75 exp(-d / 80 km) / d, and below
   300 m as at 300 m. Places cover a plane, of which 2 pi d dd lies at the distance d, so that lengths of jumps
   go as (d + 1.5 km)**-1.75 exp(-d / 80 km) (Gonzalez, Hidalgo, Barabasi: "Understanding individual human
@@ -23,8 +23,9 @@ from math import exp, sqrt
 from sim.draw_tables_make import half_table
 
 RHO, GAMMA, BETA = 0.6, 0.21, 0.8
+OUTINGS = 1.5
 LONGEST = 64.0
-RANKS = 256
+RANKS = 512
 JUMP, NEAR_M, FAR_M, LEAST_M = 1.75, 1500.0, 80_000.0, 300.0
 OCTAVES, PIECES = 39, 16
 
@@ -37,7 +38,7 @@ def waiting(tail: float, upper: bool) -> float:
 
 
 def returns() -> list[int]:
-    """Running sums over ranks 0 (nothing) .. 256."""
+    """Running sums over ranks 0 (nothing) .. 512."""
     sums = [0]
     for rank in range(1, RANKS + 1):
         sums.append(sums[-1] + round((1 << 28) * (rank + 2.0) ** -(1.0 + GAMMA)))
@@ -45,8 +46,8 @@ def returns() -> list[int]:
 
 
 def known_after() -> list[int]:
-    """Days until place 1 .. 256 is known, times 16."""
-    return [round(16.0 * k ** (1.0 + GAMMA) / (RHO * (1.0 + GAMMA))) for k in range(1, RANKS + 1)]
+    """Days until place 1 .. 512 is known, times 16."""
+    return [round(16.0 * k ** (1.0 + GAMMA) / (OUTINGS * RHO * (1.0 + GAMMA))) for k in range(1, RANKS + 1)]
 
 
 def distance() -> list[int]:

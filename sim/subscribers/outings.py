@@ -7,12 +7,15 @@ laws is drawn instead of what leads to it:
 
 * everybody has a list of places, keyed by (seed, subscriber, k); place k is of a kind the segment likes, at a
   distance from home (every third place: from work) as `exploration_make` has it;
-* on day d the first S of them are known, S = ((1 + gamma) rho t)**(1 / (1 + gamma)), t being d + the days
-  lived here before (keyed, 60 to 600); on the day on which S grows the first outing leads to place S, if it
-  is open; that is a share rho S**-gamma of outings;
+* on day d the first S of them are known, S = ((1 + gamma) rho t)**(1 / (1 + gamma)), t being the outings made
+  by then: one and a half for each day of the world and each lived here before (keyed, 60 to 600); on the day
+  on which S grows an outing leads to place S, if it is open; that is a share rho S**-gamma of outings;
 * any other outing leads to a known place of rank r with a chance as (r + 2)**-(1 + gamma), which is what the
   model's visits come to (home and work, at fixed hours, are the first two); a closed place makes it the next
   draw, and then somewhere about town.
+
+Rounds (work away from the place of work) lead to sites and customers, a list of their own of the same laws.
+Where a map ends, cells at its far side stand for those that are not there (`_rarity_q8`).
 
 So the growth of what is known, Zipf's law of visits and the lengths of jumps are the model's; what is not:
 ranks stay for life, and a place that became known on a day spent at home is first visited by a return.
@@ -39,9 +42,11 @@ Flags = NDArray[np.bool_]
 TOWN: Final = "town"
 """Name of the kind of no place in particular: any cell outdoors."""
 _TOWN_STAY_MIN = 60
+_ROUNDS_MIN = 75  # median of what somebody stays at a customer's or on a site
 _SLOTS = 64  # of a quantile function over destinations: octaves of the tail in eight pieces
 _LIKING_SLOTS = 1024
 _FROM_WORK = 3
+_RING = 8  # cells to either side that say how many there are at a distance
 _NEAR_M = 2_000  # a kind of place so near is always worth a way
 _LIVED_HERE = (60, 540)  # days before the world began: at least, and how many more
 _RELATIVES_SHARE = 0.6  # of outings at the Spring Festival are visits to homes
@@ -146,7 +151,7 @@ def _near(ground: Ground, cells: I64, elsewhere: bool) -> tuple[NDArray[np.int16
         square = np.take_along_axis(square, order, axis=1)
         weight = _weight(square)
         if elsewhere and len(cells) > 1:
-            weight = np.where(cells[order] == some[:, None], 0, weight)
+            weight = np.where(cells[order] == some[:, None], 0, weight * _rarity_q8(square) >> 8)
         sums = np.cumsum(weight, axis=1)
         total[some] = sums[:, -1]
         wanted = sums[:, -1:] * (4096 - tail) >> 12
@@ -158,6 +163,23 @@ def _near(ground: Ground, cells: I64, elsewhere: bool) -> tuple[NDArray[np.int16
         )
         out[some] = cells[np.take_along_axis(order, at, axis=1)]
     return out, total
+
+
+def _rarity_q8(square: I64) -> I64:
+    """How much fewer cells there are at each distance than about the anchor, one to four, in 256ths.
+
+    Beyond the edge of a town there is nowhere to go: the cells that are as far have to stand for those that
+    are not there, or jumps would be shorter than their law. Rows are squared distances in ascending order.
+    """
+    n = square.shape[1]
+    if n <= 2 * _RING:
+        return np.full_like(square, 256)
+    index = np.arange(n)
+    first, last = np.maximum(index - _RING, 0), np.minimum(index + _RING, n - 1)
+    ring = (square[:, last] - square[:, first]) // (last - first)
+    here = np.maximum(square[:, 2 * _RING] // (2 * _RING), 1)
+    rarity: I64 = np.clip((ring << 8) // here[:, None], 256, 4 * 256)
+    return rarity
 
 
 def _liked(kinds: tuple[str, ...]) -> NDArray[np.uint8]:
@@ -256,6 +278,19 @@ def choose(
     cell[lost] = there.near[town, home, slot(friend)]
     stay = there.stay_min[kind] * WAITING.quantile(u[3]) * 60_000_000 // ONE_Q16
     return Outing(cell, stay)
+
+
+def rounds(world: Habitat, who: I64, day: int, ordinal: int) -> Outing:
+    """Work elsewhere: one of the sites, customers or halls that somebody knows, as far as places are."""
+    there = destinations(world.topology)
+    u = world.draws.block("outing", who, day, ordinal)
+    many, new = known(world.draws, who, day)
+    rank = np.where(new, many, ranks(u[0], many))
+    # The word of place k that places of leisure leave unused.
+    where = world.draws.block("favourite", who, rank)[3]
+    work = world.population.work_cell[who].astype(np.int64)
+    cell = there.near[len(there.kinds) - 1, work, slot(where)].astype(np.int64)
+    return Outing(cell, _ROUNDS_MIN * WAITING.quantile(u[3]) * 60_000_000 // ONE_Q16)
 
 
 def ranks(u: U32, many: I64) -> I64:

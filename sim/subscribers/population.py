@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sim.draws import ONE_Q16, Draws, scale
 from sim.scenario import Numbering, UsageScenario, WorldScenario
+from sim.subscribers.acquaintances import CLOSE, Acquaintances
 from sim.subscribers.almanac import LUNAR_NEW_YEARS
 from sim.subscribers.changes import Changes, homecomers
 from sim.subscribers.column import Column, unpack_rate
@@ -124,6 +125,7 @@ class Population:
     """By origin: share who come home for the Spring Festival, out of 2**32."""
     numbers: Numbers
     ties: Ties
+    acquaintances: Acquaintances
     changes: Changes
     segment: NDArray[np.uint8]
     """Index into SEGMENTS."""
@@ -271,8 +273,17 @@ class Population:
         return self._rate(self.usage.incoming_texts_per_day, self.texting)
 
     def friend(self, sub: ArrayLike, k: ArrayLike) -> I64:
-        """Friend number k (from 0) of each subscriber; nobody is an own friend, unless quite alone."""
-        return self.ties.friend(sub, k)
+        """Friend number k (below `degree`) of each; nobody is an own friend, unless quite alone."""
+        shape = np.broadcast_shapes(np.shape(sub), np.shape(k))
+        i = np.broadcast_to(np.asarray(sub, dtype=np.int64), shape).reshape(-1)
+        rank = np.broadcast_to(np.asarray(k, dtype=np.int64), shape).reshape(-1)
+        close = CLOSE[self.degree[i]].astype(np.int64)
+        other, near, rest = i.copy(), np.flatnonzero(rank < close), np.flatnonzero(rank >= close)
+        other[near] = self.ties.friend(i[near], rank[near])
+        other[rest] = self.acquaintances.of_rank(i[rest], rank[rest] - close[rest])
+        oneself = np.flatnonzero(other == i)
+        other[oneself] = self.ties.anybody(i[oneself], rank[oneself])
+        return other.reshape(shape)
 
     def rival_number(self, sub: ArrayLike, k: ArrayLike) -> U64:
         """Number of friend k (below `rivals`) in the competitor's network."""
@@ -303,11 +314,15 @@ class Population:
         """Whether people have to do with this network on a day (or each on one): customers, visitors."""
         i = np.asarray(subs, dtype=np.int64)
         own = (self.start_day[i] <= day) & (day < self.leave_day[i])
-        visits = self.changes.visiting(i, day)
-        home = self.comes_home(i)
-        if home.any():
-            visits = np.where(home, self.changes.home_for_new_year(i, day), visits)
-        return np.where(self.origin[i] > 0, visits, own)
+        guests = np.flatnonzero(self.origin[i] > 0)
+        if len(guests):
+            who, on = i[guests], np.broadcast_to(np.asarray(day, dtype=np.int64), i.shape)[guests]
+            visits = self.changes.visiting(who, on)
+            home = self.comes_home(who)
+            if home.any():
+                visits = np.where(home, self.changes.home_for_new_year(who, on), visits)
+            own[guests] = visits
+        return own
 
     def comes_home(self, subs: ArrayLike) -> NDArray[np.bool_]:
         """Whether roamers have their families here and come for the Spring Festival."""
@@ -439,6 +454,7 @@ def build_population(scenario: WorldScenario, ground: Ground, draws: Draws) -> P
         homecoming_q32=homecoming_of(scenario),
         numbers=numbers_of(scenario.numbering, ground, draws),
         ties=ties,
+        acquaintances=Acquaintances.of(draws, columns["degree"]),
         changes=Changes.of(
             draws,
             ties,

@@ -49,9 +49,9 @@ def sample_graph(population: Population, n: int, first: int = 0) -> nx.DiGraph[i
     k = np.arange(len(who)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
     other = population.friend(who, k)
     inside = (other >= first) & (other < first + len(subs)) & (other != who)
-    rows = zip(who[inside].tolist(), other[inside].tolist(), k[inside].tolist(), strict=True)
-    circles = circle_of(np.arange(256))
-    for i, j, rank in rows:
+    circle = circle_of(k, np.repeat(degrees, degrees))
+    found = (column[inside].tolist() for column in (who, other, k, circle))
+    for i, j, rank, kind in zip(*found, strict=True):
         if not graph.has_edge(i, j):
-            graph.add_edge(i, j, circle=CIRCLES[circles[rank]], rank=rank)
+            graph.add_edge(i, j, circle=CIRCLES[kind], rank=rank)
     return graph

@@ -22,6 +22,7 @@ from sim.subscribers import usage_calls, usage_numbers, usage_texts
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import BRANDS, SERVICES
+from sim.subscribers.social import FAMILY_SIZE
 from sim.subscribers.terminals import TERMINALS
 from sim.subscribers.usage_arrivals import Rows, Span, active, at_most_one, poisson
 from sim.subscribers.usage_calls import (
@@ -41,6 +42,7 @@ from sim.subscribers.usage_calls import (
 from sim.subscribers.usage_numbers import PREFIX, Numbers
 from sim.subscribers.usage_offered import call_scale_q16
 from sim.subscribers.usage_texts import (
+    TEXT_IN,
     TEXT_INSIDE,
     chat_texts,
     festive_texts,
@@ -117,7 +119,8 @@ def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
     """Usage of people on days, in the order of the rows, and whom it reached; no row may come twice."""
     book, span, who = _Book(rows), _span_of(rows), np.unique(rows.sub)
     rows, scaled = active(world, rows), call_scale_q16(world.scenario)
-    made = [own_calls(world, rows, span, scaled), *festive_calls(world, who, span, scaled)]
+    families = _families(world, book)
+    made = [own_calls(world, families, span, scaled), *festive_calls(world, who, span, scaled)]
     answered: list[tuple[I64, I64, I64, I64]] = []
     for table in made:
         at, row = book.of(table.t_us, table.sub)
@@ -135,17 +138,19 @@ def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
     tones = tone_calls(world, rows, span)
     _, tone_row = book.of(tones.t_us, tones.sub)
     chosen = tones.talk_us >= TONE_CHOSEN_US
-    sent_rows, addressees = [], []
+    sent_rows, received_rows, addressees = [], [], []
     for text in (
-        own_texts(world, rows, span),
-        chat_texts(world, who, span),
+        own_texts(world, families, span),
+        chat_texts(world, families, span),
         *festive_texts(world, who, span),
+        incoming_texts(world, rows, span),
     ):
         at, text_row = book.of(text.t_us, text.sub)
-        sent_rows.append(text_row)
+        comes = text.kind[at] == TEXT_IN
+        sent_rows.append(text_row[~comes])
+        received_rows.append(text_row[comes])
         addressees.append(text.peer_sub[at][text.kind[at] == TEXT_INSIDE].astype(np.int64))
-    sent = book.count(np.concatenate(sent_rows))
-    texts_in, notices = incoming_texts(world, rows, span), mms_notices(world, rows, span)
+    sent, notices = book.count(np.concatenate(sent_rows)), mms_notices(world, rows, span)
     mms_sent, sessions, kb = _data(world, rows, span, book)
     tone_changes = book.count(tone_row[chosen])
     cost = minutes_fen(minutes, way)
@@ -161,7 +166,7 @@ def usage_of_rows(world: Habitat, rows: Rows) -> tuple[DayUsage, Reached]:
         service_calls=book.count(line_row) + book.count(tone_row),
         complaints=book.count(line_row[is_complaint(world, lines)]),
         texts_sent=sent,
-        texts_received=book.count(book.of(texts_in.t_us, texts_in.sub)[1]),
+        texts_received=book.count(np.concatenate(received_rows)),
         mms_sent=mms_sent,
         mms_received=book.count(book.of(notices.t_us, notices.sub)[1]),
         gprs_sessions=sessions,
@@ -178,29 +183,35 @@ def charges_of_rows(world: Habitat, rows: Rows) -> I64:
     book, span, who, charge = _Book(rows), _span_of(rows), np.unique(rows.sub), np.zeros(len(rows), np.int64)
     rows = active(world, rows)
     scaled, mean_s = call_scale_q16(world.scenario), world.scenario.usage.talk_mean_s
-    made = [(usage_calls.own_arrivals(world, rows, span, scaled), "call_own_detail")]
-    made += [
-        (found, "call_festive_detail") for found, _ in usage_calls.festive_arrivals(world, who, span, scaled)
-    ]
-    for found, purpose in made:
-        at, row = book.of(found.t_us, found.sub)
-        u = found[at].details(world.draws, purpose, 3)
-        one = usage_calls.decide(world, found.sub[at], u)
-        far = np.where(one.cheap, FAR_CHEAP, np.where(one.reach == usage_numbers.FAR, FAR, LOCAL))
-        pays = (one.intent == ANSWER) & (one.kind != CALL_VACANT)
-        minutes = (usage_calls.talk_us(u[5], mean_s) + 59_999_999) // 60_000_000
+    families = _families(world, book)
+    made = [usage_calls.own_made(world, families, span, scaled)]
+    for found, _ in usage_calls.festive_arrivals(world, who, span, scaled):
+        made.append(usage_calls.festive_made(world, found))
+    for one in made:
+        at, row = book.of(one.found.t_us, one.found.sub)
+        decided = one.decided[at]
+        far = np.where(decided.cheap, FAR_CHEAP, np.where(decided.reach == usage_numbers.FAR, FAR, LOCAL))
+        pays = (decided.intent == ANSWER) & (decided.kind != CALL_VACANT)
+        minutes = (usage_calls.talk_us(one.u[5, at], mean_s) + 59_999_999) // 60_000_000
         charge += book.total(row[pays], minutes_fen(minutes, far)[pays])
     tones = tone_calls(world, rows, span)
     _, row = book.of(tones.t_us, tones.sub)
     charge += book.count(row[tones.talk_us >= TONE_CHOSEN_US]) * _TONE_FEN
-    day_before = np.unique(np.concatenate((book.key, book.key - (1 << 32))))
-    evenings = active(world, Rows(day_before & 0xFFFFFFFF, day_before >> 32))
-    texts = [usage_texts.own_arrivals(world, rows, span), usage_texts.chat_arrivals(world, evenings, span)[0]]
+    texts = [said(world, families, span)[0].found for said in (usage_texts.own_said, usage_texts.chat_said)]
     texts += [found for found, _ in usage_texts.festive_arrivals(world, who, span)]
     for found in texts:
         charge += book.count(book.of(found.t_us, found.sub)[1]) * _TEXT_FEN
     mms, _, kb = _data(world, rows, span, book)
     return charge + mms * _MMS_FEN + kb * _KB_FEN
+
+
+def _families(world: Habitat, book: _Book) -> Rows:
+    """The families of rows, on their days and the days before: sessions and trains may have begun then."""
+    family = (book.key >> 32 << 32) + (book.key & 0xFFFFFFFF) // FAMILY_SIZE
+    some = np.unique(np.concatenate((family, family - (1 << 32))))
+    sub = (some & 0xFFFFFFFF)[:, np.newaxis] * FAMILY_SIZE + np.arange(FAMILY_SIZE)
+    rows = Rows(sub.reshape(-1), np.repeat(some >> 32, FAMILY_SIZE))
+    return active(world, rows[np.flatnonzero(rows.sub < world.population.n)])
 
 
 def _span_of(rows: Rows) -> Span:

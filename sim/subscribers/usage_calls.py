@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim.draws import (
     LOGNORMAL,
@@ -24,6 +24,7 @@ from sim.draws import (
 )
 from sim.scenario import DAY_US, WorldScenario
 from sim.subscribers import usage_profiles as profiles
+from sim.subscribers import usage_sessions as sessions
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import SERVICES
 from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_on
@@ -107,18 +108,100 @@ def call_rate(world: Habitat, rows: Rows, rate: I64, scaled_q16: int) -> I64:
     return (rate * profiles.CALL_WEEK[segment, like] >> 16) * scaled_q16 >> 16
 
 
-def own_arrivals(world: Habitat, rows: Rows, span: Span, scaled_q16: int) -> Arrivals:
-    """When people call people."""
+def begun_sessions(world: Habitat, rows: Rows, span: Span, scaled_q16: int) -> Arrivals:
+    """When people begin sessions of calls to people."""
     like = profiles.kind_of_day(world.scenario, rows.day)
     segment = world.population.segment[rows.sub].astype(np.int64)
     rate = call_rate(world, rows, world.population.call_rate_q16[rows.sub].astype(np.int64), scaled_q16)
-    curve = profiles.CALLS
+    curve, rate = profiles.CALLS, sessions.begin_rate(rate)
     return poisson(world.draws, "call_own", rows, rate, curve, profiles.rows_of(segment, like, curve), span)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """Calls made to people, as decided, before numbers are written out."""
+
+    found: Arrivals
+    """When and by whom; `day` and `k` are those of whoever began the session."""
+    number: I64
+    """Which of the day's calls it is, for its ordinal."""
+    place: I64
+    """Number within its session, from 0."""
+    u: U32
+    decided: Decided
+
+    def __getitem__(self, which: ArrayLike) -> Made:
+        at = np.asarray(which)
+        return Made(self.found[at], self.number[at], self.place[at], self.u[:, at], self.decided[at])
+
+
+def own_made(world: Habitat, rows: Rows, span: Span, scaled_q16: int) -> Made:
+    """Calls to people in sessions, as `own_calls`."""
+    early = (span[0] - sessions.SESSION_LONGEST_US, span[1])
+    begun = begun_sessions(world, rows, early, scaled_q16)
+    made = made_in(world, begun, span[0])
+    return made[np.flatnonzero((made.found.t_us >= span[0]) & (made.found.t_us < span[1]))]
+
+
+def made_in(world: Habitat, begun: Arrivals, from_us: int) -> Made:
+    """All calls of sessions, session by session; some of those that end before a moment are left out."""
+    one = sessions.unfold(begun, begun.details(world.draws, "call_session", 1, stride=1), from_us)
+    starter, place = one.starter, one.place
+    u = starter.details(world.draws, "call_own_detail", 3)
+    first = np.arange(len(place)) - place
+    u[0] = u[0, first]  # inside or outside, as the session's first call
+    later = [np.flatnonzero(place == k) for k in range(1, sessions.SESSION_MOST)]
+    decided, sub, t_us = decide(world, starter.sub, u), starter.sub.copy(), starter.t_us.copy()
+    mean_s = world.scenario.usage.talk_mean_s
+    for at in later:
+        before = at - 1
+        taken = _is_taken(decided.intent[before], decided.kind[before])
+        again = at[~taken]
+        if len(again):
+            _again(world, again, starter, sub, u, decided)
+        busy_us = _busy_us(u[:, before], decided.intent[before], taken, mean_s)
+        t_us[at] = t_us[before] + np.minimum(busy_us, sessions.BUSY_MOST_US) + one.gap_us[at]
+    found = Arrivals(t_us, sub, starter.day, starter.k)
+    return Made(found, sessions.number_of(starter), place, u, decided)
+
+
+def ends_us(world: Habitat, made: Made) -> I64:
+    """When calls made are over."""
+    intent = made.decided.intent
+    taken = _is_taken(intent, made.decided.kind)
+    return made.found.t_us + _busy_us(made.u, intent, taken, world.scenario.usage.talk_mean_s)
+
+
+def _is_taken(intent: I64, kind: I64) -> NDArray[np.bool_]:
+    return np.asarray((intent == ANSWER) & (kind != CALL_VACANT))
+
+
+def _busy_us(u: U32, intent: I64, taken: NDArray[np.bool_], mean_s: float) -> I64:
+    """How long calls take, if the network lets them."""
+    return _alert_us(u[3]) + _ring_us(u[4], intent) + np.where(taken, talk_us(u[5], mean_s), 0)
+
+
+def _again(world: Habitat, at: I64, starter: Arrivals, sub: I64, u: U32, decided: Decided) -> None:
+    """Has the calls `at` go where those before them went to, or come back from there; in place."""
+    before, back_word = at - 1, u[9, at]
+    for word in (1, 7, 8, 9, 11):  # whom, and by which digits
+        u[word, at] = u[word, before]
+    caller, callee = sub[before], decided.peer[before]
+    back = sessions.calls_back(world, caller, callee, starter.day[at], back_word)
+    sub[at] = np.where(back, callee, caller)
+    decided.peer[at] = np.where(back, caller, callee)
+    decided.reach[at], decided.cheap[at] = decided.reach[before], decided.cheap[before]
+    inside = at[decided.kind[at] == CALL_INSIDE]
+    decided.intent[inside] = _inside_intent(world, decided.peer[inside], u[2, inside], u[10, inside])
+
+
 def own_calls(world: Habitat, rows: Rows, span: Span, scaled_q16: int = ONE_Q16) -> Calls:
-    """Calls to friends, to other networks and, by mistake, to vacant numbers."""
-    return details_of(world, own_arrivals(world, rows, span, scaled_q16), "call_own_detail", OWN)
+    """Calls to friends, to other networks and, by mistake, to vacant numbers.
+
+    `rows` begin with the day of SESSION_LONGEST_US before the span. Calls back are calls of whoever was
+    missed: to have all calls of somebody, give the rows of the whole family.
+    """
+    return _written(world, own_made(world, rows, span, scaled_q16), OWN)
 
 
 def festive_arrivals(world: Habitat, who: I64, span: Span, scaled_q16: int) -> list[tuple[Arrivals, int]]:
@@ -139,8 +222,16 @@ def festive_arrivals(world: Habitat, who: I64, span: Span, scaled_q16: int) -> l
 
 def festive_calls(world: Habitat, who: I64, span: Span, scaled_q16: int = ONE_Q16) -> list[Calls]:
     """The same with their details."""
-    tables = festive_arrivals(world, who, span, scaled_q16)
-    return [details_of(world, found, "call_festive_detail", process) for found, process in tables]
+    tables = []
+    for found, process in festive_arrivals(world, who, span, scaled_q16):
+        tables.append(_written(world, festive_made(world, found), process))
+    return tables
+
+
+def festive_made(world: Habitat, found: Arrivals) -> Made:
+    """What is decided of them."""
+    u = found.details(world.draws, "call_festive_detail", 3)
+    return Made(found, found.k, np.zeros(len(found), dtype=np.int64), u, decide(world, found.sub, u))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +246,10 @@ class Decided:
     cheap: NDArray[np.bool_]
     """Whether the prefix of cheap long-distance calls is dialled."""
 
+    def __getitem__(self, which: ArrayLike) -> Decided:
+        at = np.asarray(which)
+        return Decided(self.kind[at], self.peer[at], self.intent[at], self.reach[at], self.cheap[at])
+
 
 def decide(world: Habitat, sub: I64, u: U32) -> Decided:
     """Decisions about calls made, from their twelve rows of draws."""
@@ -164,30 +259,33 @@ def decide(world: Habitat, sub: I64, u: U32) -> Decided:
     peer[inside] = friends(world, sub[inside], u[1, inside])
     intent = np.zeros(len(sub), dtype=np.int64)
     intent[outside] = pick(u[2, outside], _FAR_END)
-    intent[inside] = callee_intent(world, peer[inside], u[2, inside])
-    intent[inside[u[10, inside] < threshold_q32(ABANDON_SHARE)]] = ABANDON
+    intent[inside] = _inside_intent(world, peer[inside], u[2, inside], u[10, inside])
     reach = np.zeros(len(sub), dtype=np.int64)
     reach[outside] = _outside_kind(world, sub[outside], u[11, outside], u[8, outside])
     cheap = (reach == FAR) & (u[7] < threshold_q32(world.scenario.usage.prefix_share))
     return Decided(kind, peer, intent, reach, cheap)
 
 
-def details_of(world: Habitat, found: Arrivals, purpose: str, process: int) -> Calls:
-    """Whom, and how it goes: three blocks of draws for each."""
-    u, sub = found.details(world.draws, purpose, 3), found.sub
-    decided = decide(world, sub, u)
+def _inside_intent(world: Habitat, callee: I64, u: U32, v: U32) -> I64:
+    """What becomes of calls inside: what the callee does, unless the caller gives up."""
+    return np.where(v < threshold_q32(ABANDON_SHARE), ABANDON, callee_intent(world, callee, u))
+
+
+def _written(world: Habitat, made: Made, process: int) -> Calls:
+    """Calls with their numbers and times."""
+    u, sub, decided = made.u, made.found.sub, made.decided
     kind, peer = decided.kind, decided.peer
     inside, outside = np.flatnonzero(kind == CALL_INSIDE), np.flatnonzero(kind == CALL_OUT)
     vacant, cheap = np.flatnonzero(kind == CALL_VACANT), np.flatnonzero(decided.cheap)
-    number = np.zeros(len(found), dtype="S20")
+    number = np.zeros(len(sub), dtype="S20")
     number[inside] = own_numbers(world, peer[inside])
     number[outside] = contact_numbers(
         world, sub[outside], decided.reach[outside], u[1, outside], dialled=True
     )
     number[cheap] = with_prefix(number[cheap])
     number[vacant] = vacant_numbers(world.scenario, u[7:10, vacant])
-    mean_s = world.scenario.usage.talk_mean_s
-    return _between_people(found, process, kind, peer, number, decided.intent, u, mean_s)
+    ordinal, mean_s = STREAMS * made.number + process, world.scenario.usage.talk_mean_s
+    return _between_people(made.found, ordinal, kind, peer, number, decided.intent, u, mean_s)
 
 
 def incoming_calls(world: Habitat, rows: Rows, span: Span, scaled_q16: int = ONE_Q16) -> Calls:
@@ -201,7 +299,7 @@ def incoming_calls(world: Habitat, rows: Rows, span: Span, scaled_q16: int = ONE
     who = _outside_kind(world, found.sub, u[11], u[10])
     return _between_people(
         found,
-        INCOMING,
+        STREAMS * found.k + INCOMING,
         np.full(len(found), CALL_IN),
         np.full(len(found), -1, dtype=np.int64),
         contact_numbers(world, found.sub, who, u[1], dialled=False),
@@ -274,7 +372,7 @@ def callee_intent(world: Habitat, callee: I64, u: U32) -> I64:
 
 def _between_people(
     found: Arrivals,
-    process: int,
+    ordinal: I64,
     kind: I64,
     peer: I64,
     number: Numbers,
@@ -283,23 +381,31 @@ def _between_people(
     mean_s: float,
 ) -> Calls:
     """The times of calls between people."""
-    rings = np.clip(LOGNORMAL_HALF.quantile(u[4]) * 7_000 // 65536, 1_500, 40_000)  # ms: a median of 7 s
-    gives_up = 25_000 + scale(u[4], 20_000)
-    refuses = 2_500 + scale(u[4], 10_000)
-    ring_ms = np.where(intent == NO_ANSWER, gives_up, np.where(intent == REJECT, refuses, rings))
     return Calls(
         t_us=found.t_us,
         sub=found.sub,
-        ordinal=(STREAMS * found.k + process).astype(np.int32),
+        ordinal=ordinal.astype(np.int32),
         kind=kind.astype(np.uint8),
         peer_sub=peer.astype(np.int32),
         peer_number=number,
-        alert_us=1_200_000 + scale(u[3], 2_300) * 1_000,
-        ring_us=ring_ms * 1_000,
+        alert_us=_alert_us(u[3]),
+        ring_us=_ring_us(u[4], intent),
         talk_us=talk_us(u[5], mean_s),
         intent=intent.astype(np.uint8),
         hangup=np.where(u[6] < threshold_q32(0.6), CALLER, CALLEE).astype(np.uint8),
     )
+
+
+def _alert_us(u: U32) -> I64:
+    return 1_200_000 + scale(u, 2_300) * 1_000
+
+
+def _ring_us(u: U32, intent: I64) -> I64:
+    """From alerting to whatever comes of it."""
+    rings = np.clip(LOGNORMAL_HALF.quantile(u) * 7_000 // 65536, 1_500, 40_000)  # ms: a median of 7 s
+    gives_up = 25_000 + scale(u, 20_000)
+    refuses = 2_500 + scale(u, 10_000)
+    return np.where(intent == NO_ANSWER, gives_up, np.where(intent == REJECT, refuses, rings)) * 1_000
 
 
 def talk_us(u: U32, mean_s: float) -> I64:

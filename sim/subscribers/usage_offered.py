@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.draws import ONE_Q16
 from sim.scenario import WorldScenario
 from sim.subscribers import usage_profiles as profiles
+from sim.subscribers import usage_trains
 from sim.subscribers.segments import SEGMENTS
 from sim.subscribers.usage_calls import ABANDON_SHARE, FAR_END_SHARES
 
@@ -89,7 +91,7 @@ def _offered(scenario: WorldScenario, scaled: float) -> Offered:
     received = made * inside + incoming
     talks = talks_inside * 2 + talks_out + talks_in + to_machines
     texts_received = usage.texts_per_day * inside * hour_texts[busy]
-    texts_received += usage.incoming_texts_per_day * mean_day(scenario, "texts", bursts=False)[1][busy]
+    texts_received += usage.incoming_texts_per_day * _incoming_hours(scenario)[busy]
     return Offered(
         busy_hour=busy,
         merl=hours * 1000.0,
@@ -103,6 +105,37 @@ def _offered(scenario: WorldScenario, scaled: float) -> Offered:
         texts_per_day=usage.texts_per_day * day_texts,
         incoming_texts_per_day=usage.incoming_texts_per_day * day_texts,
     )
+
+
+def _incoming_hours(scenario: WorldScenario) -> list[float]:
+    """Texts from other networks by hour of a working day, over a mean day's; answers at chats' hours."""
+    shares = profiles.mean_of(scenario, lambda segment: float(segment.texts))
+    hours = [0.0] * _HOURS
+    for segment in range(len(SEGMENTS)):
+        factor = _working_factor(profiles.TEXT_WEEK, segment) * shares[segment]
+        spread, chat = (hours_of(segment) for hours_of in (_plain_hours, _chat_hours))
+        part = usage_trains.answers(scenario, segment)[1]
+        for hour in range(_HOURS):
+            hours[hour] += factor * ((1.0 - part) * spread[hour] + part * chat[hour])
+    return hours
+
+
+def _plain_hours(segment: int) -> list[float]:
+    hours: list[float] = profiles.hours_of(profiles.TEXTS, profiles.way_of(segment) * 2).tolist()
+    return hours
+
+
+def _chat_hours(segment: int) -> list[float]:
+    hours: list[float] = profiles.hours_of(profiles.CHAT, 0).tolist()
+    return hours
+
+
+def _working_factor(week: NDArray[np.int64], segment: int) -> float:
+    """How much of a week's mean day a working day of a segment has."""
+    factor = 0.0
+    for weekday in _WORKDAYS:
+        factor += float(week[segment, weekday]) / ONE_Q16 / len(_WORKDAYS)
+    return factor
 
 
 def _answered(scenario: WorldScenario) -> float:
@@ -134,25 +167,29 @@ def free_over_working(scenario: WorldScenario, what: str) -> float:
     return free / working
 
 
-def hours_of_segment(what: str, segment: int, *, bursts: bool = True) -> list[float]:
+def free_over_working_by_segment(what: str) -> NDArray[np.float64]:
+    """The same of each segment; shape (segments,)."""
+    week = _CURVES[what][0]
+    return np.asarray(week[:, len(_WORKDAYS) : 7].mean(axis=1) / week[:, list(_WORKDAYS)].mean(axis=1))
+
+
+def hours_of_segment(what: str, segment: int) -> list[float]:
     """Shares of a working day of a segment by hour."""
     curve = _CURVES[what][1]
     row = 0 if curve is profiles.SERVICE else profiles.way_of(segment) * 2
     spread, evening = profiles.hours_of(curve, row).tolist(), profiles.hours_of(profiles.CHAT, 0).tolist()
-    chat = profiles.LEANINGS[segment].chat_share if what == "texts" and bursts else 0.0
+    chat = profiles.LEANINGS[segment].chat_share if what == "texts" else 0.0
     return [(1.0 - chat) * a + chat * b for a, b in zip(spread, evening, strict=True)]
 
 
-def mean_day(scenario: WorldScenario, what: str, *, bursts: bool = True) -> tuple[float, list[float]]:
+def mean_day(scenario: WorldScenario, what: str) -> tuple[float, list[float]]:
     """Of a week's mean day, how much a working day has, and each of its hours; over the world's people."""
     week = _CURVES[what][0]
     shares = profiles.mean_of(scenario, lambda segment: float(getattr(segment, what)))
     hours, day = [0.0] * _HOURS, 0.0
     for segment in range(len(SEGMENTS)):
-        factor = 0.0
-        for weekday in _WORKDAYS:
-            factor += float(week[segment, weekday]) / ONE_Q16 / len(_WORKDAYS)
-        mixed = hours_of_segment(what, segment, bursts=bursts)
+        factor = _working_factor(week, segment)
+        mixed = hours_of_segment(what, segment)
         day += shares[segment] * factor
         for hour in range(_HOURS):
             hours[hour] += shares[segment] * factor * mixed[hour]

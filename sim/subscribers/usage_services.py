@@ -13,21 +13,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.draws import pick, scale, shares_q32, threshold_q32
+from sim.draws import ONE_Q32, pick, scale, shares_q32, threshold_q32
 from sim.scenario import DAY_US
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.usage_accounts import account_fen, is_prepaid
 from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_within
 from sim.subscribers.usage_calls import (
-    ANSWER,
     LONGEST_BEFORE_US,
     LONGEST_TALK_US,
-    OWN,
-    details_of,
-    own_arrivals,
+    begun_sessions,
+    ends_us,
+    made_in,
 )
 from sim.subscribers.usage_numbers import RIVAL, Numbers, contact_numbers
+from sim.subscribers.usage_sessions import MEAN_Q32, SESSION_LONGEST_US
 
 I64 = NDArray[np.int64]
 
@@ -142,17 +142,19 @@ def _queries(world: Habitat, rows: Rows, span: Span) -> Services:
 
 
 def _after_calls(world: Habitat, who: I64, span: Span, scaled_q16: int) -> Services:
-    """Prepaid subscribers look what a call has cost."""
-    longest_us = LONGEST_BEFORE_US + LONGEST_TALK_US + _ASKS_AFTER_US
+    """Prepaid subscribers look what calls have cost, when a session of them is over."""
+    longest_us = SESSION_LONGEST_US + LONGEST_BEFORE_US + LONGEST_TALK_US + _ASKS_AFTER_US
     early = (span[0] - longest_us, span[1])
     rows = rows_within(world, who[is_prepaid(world, who)], early)
-    begun = own_arrivals(world, rows, early, scaled_q16)
+    begun = begun_sessions(world, rows, early, scaled_q16)
     u = begun.details(world.draws, "ussd_after_call", 1, stride=1)
-    asks = np.flatnonzero(u[0] < threshold_q32(world.scenario.usage.balance_after_call_share))
+    # As many as if each call were asked about.
+    share = min(world.scenario.usage.balance_after_call_share * MEAN_Q32 / ONE_Q32, 1.0)
+    asks = np.flatnonzero(u[0] < threshold_q32(share))
     begun, wait = begun[asks], scale(u[1, asks], 55_000) * 1000 + 5 * _SECOND_US
-    call = details_of(world, begun, "call_own_detail", OWN)
-    talked = np.where(call.intent == ANSWER, call.talk_us, 0)
-    t_us = call.t_us + call.alert_us + call.ring_us + talked + wait
+    call = made_in(world, begun, early[0])
+    last = np.flatnonzero(np.append(call.place[1:] == 0, True)) if len(call.place) else call.place
+    t_us = ends_us(world, call[last]) + wait
     inside = np.flatnonzero((t_us >= span[0]) & (t_us < span[1]))
     found = Arrivals(t_us[inside], begun.sub[inside], t_us[inside] // DAY_US, begun.k[inside])
     return _services(found, USSD_QUERY, _account_answers(world, found))

@@ -6,18 +6,19 @@ GPRS). Long texts in several parts are not drawn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.draws import LOGNORMAL_HALF, U32, scale, threshold_q32
+from sim.draws import U32, scale, threshold_q32
 from sim.scenario import DAY_US
 from sim.subscribers import usage_profiles as profiles
+from sim.subscribers import usage_trains as trains
 from sim.subscribers.habitat import Habitat
 from sim.subscribers.population import SERVICES
-from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_on, rows_within
+from sim.subscribers.usage_arrivals import Arrivals, Rows, Span, at_most_one, poisson, rows_on
 from sim.subscribers.usage_numbers import (
     MMS_LINE,
     RIVAL,
@@ -26,6 +27,7 @@ from sim.subscribers.usage_numbers import (
     friends,
     own_numbers,
 )
+from sim.subscribers.usage_trains import TRAIN_LONGEST_US, Said
 
 I64 = NDArray[np.int64]
 
@@ -33,7 +35,7 @@ I64 = NDArray[np.int64]
 TEXT_INSIDE, TEXT_OUT, TEXT_IN = 1, 2, 3
 STREAMS: Final = 8
 """Ordinals of the processes of one table interleave: ordinal = 8 k + process."""
-OWN, INCOMING, CHAT, MMS, FESTIVE = 0, 1, 2, 3, 4
+OWN, INCOMING, CHAT, MMS, FESTIVE, ANSWERS, CHAT_ANSWERS = 0, 1, 2, 3, 4, 6, 7
 """The processes; a festival's is 4 or 5 by its day, as it may reach into the next one's."""
 
 EVERYDAY: Final = (
@@ -67,14 +69,6 @@ _CHATS: Final = len(EVERYDAY)
 _WISHES: Final = _CHATS + len(SHORT_ONES)
 _NOTICES: Final = _WISHES + len(GREETINGS)
 
-CHAT_LEAST, CHAT_MOST = 2, 8
-CHAT_MEAN: Final = 5
-"""Texts that one sends in a burst: 2 to 8, as likely each."""
-_CHAT_GAP_MS: Final = 45_000  # median
-_CHAT_GAP_MOST_MS: Final = 240_000
-CHAT_LONGEST_US: Final = (CHAT_MOST - 1) * _CHAT_GAP_MOST_MS * 1000
-"""From the first text of a burst to its last, at most."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
@@ -94,32 +88,36 @@ class Texts:
     """Index into TEXTS."""
 
 
-def chat_shares(world: Habitat) -> I64:
-    """Share of the texts sent in bursts by segment, 1/65536."""
-    return np.array([int(leaning.chat_share * 65536.0) for leaning in profiles.LEANINGS], dtype=np.int64)
-
-
-def own_arrivals(world: Habitat, rows: Rows, span: Span) -> Arrivals:
-    """When people send single texts."""
+def own_said(world: Habitat, rows: Rows, span: Span) -> tuple[Said, Said]:
+    """Texts of trains other than chats: those sent, and answers that come in; rows as in `own_texts`."""
+    early = (span[0] - TRAIN_LONGEST_US, span[1])
     segment, like, rate = _rates(world, rows)
-    rate = rate - (rate * chat_shares(world)[segment] >> 16)
-    curve = profiles.TEXTS
-    return poisson(world.draws, "text_own", rows, rate, curve, profiles.rows_of(segment, like, curve), span)
+    curve, rate = profiles.TEXTS, trains.single_rate(rate, segment)
+    lines = profiles.rows_of(segment, like, curve)
+    begun = poisson(world.draws, "text_own", rows, rate, curve, lines, early)
+    sent, received = trains.spoken(world, begun, trains.SINGLE, span[0])
+    return sent.within(*span), received.within(*span)
 
 
 def own_texts(world: Habitat, rows: Rows, span: Span) -> Texts:
-    """Single texts to friends and to the competitor's network."""
-    found = own_arrivals(world, rows, span)
-    u = found.details(world.draws, "text_own_detail", 1, stride=1)
-    return _sent(world, found, STREAMS * found.k + OWN, u, _one_of(EVERYDAY, 0, u[2]))
+    """Texts to friends and to the competitor's network, and the answers to them.
+
+    `rows` begin with the day of TRAIN_LONGEST_US before the span. Answers within a family are texts of
+    whoever answers: to have all texts of somebody, give the rows of the whole family.
+    """
+    sent, received = own_said(world, rows, span)
+    return _both(world, sent, received, (OWN, ANSWERS), (EVERYDAY, 0))
 
 
 def incoming_texts(world: Habitat, rows: Rows, span: Span) -> Texts:
-    """Texts from other networks."""
+    """Texts from other networks that answer nothing."""
     like = profiles.kind_of_day(world.scenario, rows.day)
     segment = world.population.segment[rows.sub].astype(np.int64)
     rate = world.population.text_in_rate_q16[rows.sub].astype(np.int64)
     rate = rate * profiles.TEXT_WEEK[segment, like] >> 16
+    answers = [trains.answers(world.scenario, segment) for segment in range(len(profiles.LEANINGS))]
+    left = [1.0 - chats - others for _, chats, others in answers]
+    rate = rate * np.array([int(share * 65536.0 + 0.5) for share in left], dtype=np.int64)[segment] >> 16
     curve = profiles.TEXTS
     found = poisson(world.draws, "text_in", rows, rate, curve, profiles.rows_of(segment, like, curve), span)
     u = found.details(world.draws, "text_in_detail", 1, stride=1)
@@ -149,37 +147,29 @@ def festive_texts(world: Habitat, who: I64, span: Span) -> list[Texts]:
     tables = []
     for found, process in festive_arrivals(world, who, span):
         u = found.details(world.draws, "text_festive_detail", 1, stride=1)
+        share = world.scenario.usage.inside_share if world.population.n > 1 else 0.0
+        mine, peer = np.flatnonzero(u[0] < threshold_q32(share)), np.full(len(found), -1, dtype=np.int64)
+        peer[mine] = friends(world, found.sub[mine], u[1, mine])
         wording = _one_of(GREETINGS, _WISHES, u[2])
-        tables.append(_sent(world, found, STREAMS * found.k + process, u, wording))
+        tables.append(_sent(world, found, STREAMS * found.k + process, peer, u[1], wording))
     return tables
 
 
-def chat_arrivals(world: Habitat, rows: Rows, span: Span) -> tuple[Arrivals, U32]:
-    """Texts of the bursts that begin on these rows, and the draws of each: for whom, and its wording."""
-    early = (span[0] - CHAT_LONGEST_US, span[1])
+def chat_said(world: Habitat, rows: Rows, span: Span) -> tuple[Said, Said]:
+    """Texts of chats, likewise."""
+    early = (span[0] - TRAIN_LONGEST_US, span[1])
     segment, like, rate = _rates(world, rows)
-    rate = (rate * chat_shares(world)[segment] >> 16) // CHAT_MEAN
-    curve = profiles.CHAT
-    begun = poisson(
-        world.draws, "text_chat", rows, rate, curve, profiles.rows_of(segment, like, curve), early
-    )
-    # Blocks of a burst: one for whom and how many, two for the gaps, two for the wordings.
-    u = begun.details(world.draws, "text_chat_detail", 5, stride=8)
-    count = CHAT_LEAST + scale(u[2], CHAT_MOST - CHAT_LEAST + 1)
-    gap_ms = np.minimum(LOGNORMAL_HALF.quantile(u[4:12]) * _CHAT_GAP_MS >> 16, _CHAT_GAP_MOST_MS)
-    gap_ms[0] = 0
-    t_us = begun.t_us + np.cumsum(gap_ms, axis=0) * 1000
-    number = np.arange(CHAT_MOST, dtype=np.int64)[:, None]
-    k, burst = np.nonzero((number < count) & (t_us >= span[0]) & (t_us < span[1]))
-    one = begun[burst]
-    found = Arrivals(t_us[k, burst], one.sub, one.day, one.k * CHAT_MOST + k)
-    return found, np.concatenate((u[:4, burst], u[12:20][k, burst][np.newaxis]))
+    curve, rate = profiles.CHAT, trains.chat_rate(rate, segment)
+    lines = profiles.rows_of(segment, like, curve)
+    begun = poisson(world.draws, "text_chat", rows, rate, curve, lines, early)
+    sent, received = trains.spoken(world, begun, trains.CHAT, span[0])
+    return sent.within(*span), received.within(*span)
 
 
-def chat_texts(world: Habitat, who: I64, span: Span) -> Texts:
-    """Bursts of an idle evening: several texts to one person, a minute or so apart."""
-    found, u = chat_arrivals(world, rows_within(world, who, (span[0] - CHAT_LONGEST_US, span[1])), span)
-    return _sent(world, found, STREAMS * found.k + CHAT, u, _one_of(SHORT_ONES, _CHATS, u[4]))
+def chat_texts(world: Habitat, rows: Rows, span: Span) -> Texts:
+    """Chats of an idle evening: texts with one person, a minute or so apart. Rows as in `own_texts`."""
+    sent, received = chat_said(world, rows, span)
+    return _both(world, sent, received, (CHAT, CHAT_ANSWERS), (SHORT_ONES, _CHATS))
 
 
 def mms_notices(world: Habitat, rows: Rows, span: Span) -> Texts:
@@ -214,19 +204,38 @@ def _one_of(wordings: tuple[str, ...], first: int, u: U32) -> I64:
     return first + scale(u, len(wordings))
 
 
-def _sent(world: Habitat, found: Arrivals, ordinal: I64, u: U32, wording: I64) -> Texts:
-    """Texts to friends inside or outside: words 0 and 1 say to whom."""
-    share = world.scenario.usage.inside_share if world.population.n > 1 else 0.0
-    inside = u[0] < threshold_q32(share)
-    mine, other = np.flatnonzero(inside), np.flatnonzero(~inside)
-    peer = np.full(len(found), -1, dtype=np.int64)
-    peer[mine] = friends(world, found.sub[mine], u[1, mine])
+def _both(
+    world: Habitat, sent: Said, received: Said, processes: tuple[int, int], words: tuple[tuple[str, ...], int]
+) -> Texts:
+    """The texts of trains, those sent and those come in."""
+    wordings, first = words
+    out = _sent(
+        world, sent.found, STREAMS * sent.number + processes[0], sent.peer, sent.whom,
+        _one_of(wordings, first, sent.wording),
+    )  # fmt: skip
+    if not len(received.number):
+        return out
+    sub = received.found.sub
+    number = contact_numbers(
+        world, sub, np.full(len(sub), RIVAL, dtype=np.int64), received.whom, dialled=False
+    )
+    ordinal = STREAMS * received.number + processes[1]
+    back = _received(received.found, ordinal, number, _one_of(wordings, first, received.wording))
+    columns = {
+        field.name: np.append(getattr(out, field.name), getattr(back, field.name)) for field in fields(out)
+    }
+    return Texts(**columns)
+
+
+def _sent(world: Habitat, found: Arrivals, ordinal: I64, peer: I64, whom: U32, wording: I64) -> Texts:
+    """Texts to friends inside, or outside where there is no such peer."""
+    mine, other = np.flatnonzero(peer >= 0), np.flatnonzero(peer < 0)
     number = np.zeros(len(found), dtype="S20")
     number[mine] = own_numbers(world, peer[mine])
     number[other] = contact_numbers(
-        world, found.sub[other], np.full(len(other), RIVAL, dtype=np.int64), u[1, other], dialled=True
+        world, found.sub[other], np.full(len(other), RIVAL, dtype=np.int64), whom[other], dialled=True
     )
-    return _texts(found, ordinal, np.where(inside, TEXT_INSIDE, TEXT_OUT), peer, number, wording)
+    return _texts(found, ordinal, np.where(peer >= 0, TEXT_INSIDE, TEXT_OUT), peer, number, wording)
 
 
 def _received(found: Arrivals, ordinal: I64, number: Numbers, wording: I64) -> Texts:

@@ -31,6 +31,15 @@ def test_compile_a_hundred_campaigns(benchmark, made):
 
 
 @group("rules")
+def test_one_campaign_more(benchmark, made):
+    some, extract, places, view = made
+    rules = Rules.compile(some, extract, places, view=view)
+    more = [*some[:50], campaigns(101)[100], *some[50:]]
+    again = benchmark.pedantic(lambda: Rules.compile(more, extract, places, view=view, like=rules), rounds=5)
+    assert np.array_equal(again.members(60), rules.members(59))
+
+
+@group("rules")
 @pytest.mark.parametrize("size", [500, 2_000, 20_000])
 def test_match_behaviours_of_the_mix(benchmark, made, size):
     some, extract, places, view = made

@@ -42,9 +42,9 @@ def test_people_of_a_city_move_as_people_do(lives):
     assert np.quantile(m.gyration_km, 0.99) > 2 * np.median(m.gyration_km)
     assert m.zipf == pytest.approx(1.2, abs=0.3)
     assert m.growth == pytest.approx(0.6, abs=0.1)
-    for day in (1, 2, 3):
-        assert m.returns[24 * day] > 0.55
-        assert m.returns[24 * day] > m.returns[24 * day - 12] + 0.3
+    for day in (1, 2, 3):  # from noon, when people are where they always are less than at any other hour
+        assert m.returns[24 * day] > 0.35
+        assert m.returns[24 * day] > 2 * m.returns[24 * day - 12]
     assert m.burstiness > -0.1
     assert len(words(m).splitlines()) == 9
 

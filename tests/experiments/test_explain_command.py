@@ -127,11 +127,12 @@ def test_editors_get_a_meaning_for_every_key_and_the_names_of_behaviours():
 
 def test_the_page_on_campaigns_is_made_from_the_tables():
     page = SCENARIOS / "campaigns" / "README.md"
-    assert readme() == page.read_text(encoding="utf-8"), (
+    made = readme()
+    assert made == page.read_text(encoding="utf-8"), (
         "run: python -m experiments.campaign_readme > scenarios/campaigns/README.md"
     )
     for name in (*CODES, *CATALOGUE):
-        assert f"\n| `{name}` | " in readme()
+        assert f"\n| `{name}` | " in made
 
 
 def test_further_columns_of_an_extract_can_be_named_where_it_is_given(tmp_path):

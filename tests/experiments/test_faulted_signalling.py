@@ -74,6 +74,8 @@ def keys(rows):
 def test_one_in_a_hundred_lost_doubled_and_overtaken_makes_no_false_power_off():
     platform = lived(LINK)
     found, shown = platform.found, platform.shown
+    # Where all that a connection would have told is lost, it tells that somebody was there.
+    found = found[found["kind"] != Kind.SEEN]
     off, truth = (rows[rows["kind"] == Kind.POWER_OFF] for rows in (found, shown))
     assert len(truth) > 150
     true = {(row["imsi"], row["corr"]) for row in truth}
@@ -81,8 +83,8 @@ def test_one_in_a_hundred_lost_doubled_and_overtaken_makes_no_false_power_off():
     assert {row["corr"] for row in off} <= {corr for _, corr in true}
     assert [one for one in said if one not in true] == []  # 0 is left out: where the tap has missed who it is
     assert len(set(said)) > 0.95 * len(true)
-    # A copy of IMSI DETACH INDICATION opens a connection of its own: the same row once more, and rarely.
-    assert len(said) - len(set(said)) < 0.05 * len(true)
+    # A copy of IMSI DETACH INDICATION that comes when all is over opens a connection of its own: rarely.
+    assert len(said) - len(set(said)) < 0.02 * len(true)
     missing, extra = keys(shown) - keys(found), keys(found) - keys(shown)
     assert missing.total() < 0.05 * len(shown)
     assert extra.total() < 0.02 * len(shown)

@@ -65,6 +65,21 @@ def test_zipfs_exponent_is_found() -> None:
     assert mobility.zipf_exponent(alike, 50, 20).value < 0.2
 
 
+def test_zipfs_exponent_does_not_fall_because_others_have_fewer_places() -> None:
+    """Half of the people know six places, half twenty, all by the same law."""
+    sub, cell = [], []
+    for person in range(100):
+        places = np.arange(1, (7 if person % 2 else 21))
+        often = np.round(1000 * places**-1.2).astype(int)
+        cell.append(np.repeat(places - 1, often))
+        sub.append(np.full(often.sum(), person))
+    who, where = np.concatenate(sub), np.concatenate(cell).astype(np.int32)
+    stays = Stays(who, where, np.arange(len(who)), np.arange(len(who)) + 1)
+    assert mobility.zipf_exponent(stays, 100, 20).value == pytest.approx(1.2, abs=0.02)
+    few = Stays(who[where < 3], where[where < 3], who[where < 3], who[where < 3])
+    assert math.isnan(mobility.zipf_exponent(few, 100, 20).value)
+
+
 def test_a_new_place_every_day_is_an_exponent_of_one() -> None:
     days = 10
     sub, day = np.repeat(np.arange(50), days), np.tile(np.arange(days), 50)
@@ -75,27 +90,31 @@ def test_a_new_place_every_day_is_an_exponent_of_one() -> None:
     assert mobility.distinct_exponent(same, 50, days, days).value == pytest.approx(0.0)
 
 
-def waiting(hours, n=200):
-    """Stays one after another of so many hours; the first and the last are not seen whole."""
-    sub = np.repeat(np.arange(n), len(hours) // n)
-    ends = np.concatenate([np.cumsum(part) for part in np.split(hours, n)])
-    return Stays(sub, np.zeros(len(sub), np.int32), ((ends - hours) * HOUR_US).astype(np.int64) + 1,
-                 (ends * HOUR_US).astype(np.int64) + 1)  # fmt: skip
+def hour_by_hour(lengths, hours=2000):
+    """Somebody who stays so many hours in one cell after another, cut off after some hours."""
+    return np.repeat(np.arange(len(lengths)), lengths)[:hours].astype(np.int16)
+
+
+def test_waits_are_whole_runs_of_hours_in_one_cell() -> None:
+    hourly = np.array(
+        [[0, 0, 1, 1, 1, 0, 2, 2], [3, 3, 3, 3, 3, 3, 3, 3], [1, 2, 2, 2, 2, 2, 2, 1]], np.int16
+    )
+    hours, sub = mobility.waits_h(hourly)
+    assert list(zip(sub.tolist(), hours.tolist(), strict=True)) == [(0, 3), (0, 1), (2, 6)]
 
 
 def test_waiting_times_of_the_published_law_are_known_and_uniform_ones_are_not() -> None:
-    rng = np.random.default_rng(3)
-    # By rejection: t^-1.8 from an hour on, kept with exp(-t / 17 h).
-    drawn = (1 - rng.random(200_000)) ** (-1 / 0.8)
-    hours = drawn[(rng.random(len(drawn)) < np.exp(-drawn / 17)) & (drawn < 300)][:40_000]
-    end_us = 336 * HOUR_US
-    law = waiting(hours)
-    law = Stays(law.sub, law.cell, np.full(len(hours), 1), 1 + (hours * HOUR_US).astype(np.int64))
-    assert mobility.waiting_exponent(law, 200, end_us).value == pytest.approx(1.8, abs=0.03)
-    assert mobility.waiting_shape(law, 200, end_us).value < 0.02
-    even = rng.uniform(0, 4, 40_000)
-    flat = Stays(law.sub, law.cell, np.full(len(even), 1), 1 + (even * HOUR_US).astype(np.int64))
-    assert mobility.waiting_shape(flat, 200, end_us).value > 0.15
+    rng, k = np.random.default_rng(3), np.arange(1, 337)
+    law = k**-1.8 * np.exp(-k / 17)
+    people = [hour_by_hour(rng.choice(k, 2000, p=law / law.sum())) for _ in range(60)]
+    assert mobility.waiting_exponent(np.stack(people)).value == pytest.approx(1.8, abs=0.03)
+    assert mobility.waiting_shape(np.stack(people)).value < 0.02
+    even = np.stack([hour_by_hour(rng.integers(1, 9, 2000)) for _ in range(60)])
+    assert mobility.waiting_shape(even).value > 0.1
+    # Whoever sleeps eight hours and goes out once an evening is not of that law.
+    sleeper = np.stack([np.tile(hour_by_hour([8, 1, 8, 1, 6], 24), 30)] * 5)
+    assert mobility.waiting_exponent(sleeper).value < 1.0
+    assert math.isnan(mobility.waiting_shape(np.zeros((4, 48), np.int16)).value)
 
 
 def test_commuters_return_after_a_day_and_wanderers_do_not() -> None:
@@ -107,12 +126,14 @@ def test_commuters_return_after_a_day_and_wanderers_do_not() -> None:
     assert mobility.return_peak(wanderer).value == pytest.approx(1.0, abs=0.05)
 
 
-def test_regularity_is_the_share_of_the_commonest_place() -> None:
-    free = np.array([False, False, False, True, True])
-    hourly = np.zeros((1, 5, 24), np.int16)
-    hourly[0, 1] = 1  # one working day of three elsewhere
-    hourly[0, 3:] = 2
-    assert mobility.regularity(hourly.reshape(1, -1), free).value == pytest.approx(4 / 5)
+def test_regularity_is_the_share_of_the_commonest_place_of_an_hour_of_the_week() -> None:
+    hourly = np.zeros((1, 4, 7, 24), np.int16)
+    hourly[0, 1, 2] = 1  # one Wednesday of four elsewhere
+    hourly[0, 2:, 6] = 2  # half of the Sundays
+    hourly[0, :, 0, 9] = [1, 2, 3, 4]  # Mondays at nine anywhere
+    expected = (7 - 1 / 24 - 1 / 4 - 1 / 2 + 1 / 4 / 24) / 7
+    assert mobility.regularity(hourly.reshape(1, -1)).value == pytest.approx(expected)
+    assert math.isnan(mobility.regularity(np.zeros((3, 7 * 24), np.int16)).value)
 
 
 def test_daily_ranges_are_as_far_apart_as_they_are() -> None:

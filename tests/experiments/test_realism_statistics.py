@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.realism_statistics import (
     Estimate,
+    HourLaw,
     PowerLaw,
     burstiness,
     by_subscriber,
@@ -19,6 +22,7 @@ from experiments.realism_statistics import (
     lognormal_distance,
     mean_over_seeds,
     offered_of_carried,
+    pairs_blocked,
     predictability,
     slope,
     student_t,
@@ -57,6 +61,20 @@ def test_a_cut_power_law_has_the_mean_of_a_gamma_law() -> None:
     assert law.mean_log(np.array([-1.0]))[0] == pytest.approx(digamma(2) + math.log(10), abs=1e-3)
 
 
+@pytest.mark.parametrize("exponent", [0.5, 1.8, 2.6])
+def test_the_exponent_of_whole_hours_is_found_and_another_law_is_far_from_it(exponent) -> None:
+    law, k = HourLaw(200, 17.0), np.arange(1, 201)
+    shares = law.shares(exponent)
+    assert shares[1] / shares[0] == pytest.approx(2**-exponent * math.exp(-1 / 17))
+    hours = np.random.default_rng(12).choice(k, 40_000, p=shares)
+    found = law.estimate(hours, np.arange(40_000) % 2000, 2000)
+    assert found.low < exponent < found.high
+    assert found.value == pytest.approx(exponent, abs=0.03)
+    assert law.distance(hours, found.value).value < 0.01
+    assert law.distance(np.full(100, 8), found.value).value > 0.4
+    assert math.isnan(law.estimate(hours[:0], hours[:0], 3).value)
+
+
 def test_the_bootstrap_of_a_mean_is_that_of_the_normal_law() -> None:
     rows = RNG.normal(3.0, 2.0, (4000, 1))
     found = by_subscriber(rows, lambda m: float(m[0]))
@@ -71,6 +89,20 @@ def test_erlang_b_as_tabled() -> None:
     assert erlang_b(30, 21.932) == pytest.approx(0.02, abs=2e-4)
     assert channels_for(2.9, 0.02) == 7
     assert erlang_b(0, 3.0) == 1.0
+
+
+@given(st.integers(1, 40), st.floats(0.1, 30.0))
+def test_pairs_are_refused_between_erlang_b_of_single_calls_and_of_pairs(channels, offered) -> None:
+    """Without pairs the formula; with pairs alone that of half as many channels, where these are even."""
+    single = erlang_b(channels, offered)
+    assert pairs_blocked(channels, offered, 0.0) == pytest.approx(single, rel=1e-9)
+    if channels % 2 == 0:
+        full = erlang_b(channels // 2, offered / 2)
+        # The first request of a pair is refused, or none: the one channel left is for nobody.
+        assert pairs_blocked(channels, offered, 1.0) == pytest.approx(full / (2 - full), rel=1e-9)
+    if channels > 2 and single < 0.05:
+        assert pairs_blocked(channels, offered, 0.4) > single
+    assert pairs_blocked(0, offered, 0.5) == 1.0
 
 
 def test_offered_traffic_is_found_from_what_is_carried() -> None:

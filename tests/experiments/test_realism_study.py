@@ -28,7 +28,12 @@ HOUR = 3_600_000_000
 def run_dir(tmp_path_factory):
     """A small run; it is too small to pass, and says so."""
     out = tmp_path_factory.mktemp("runs")
-    settings = ["world_settings={subscribers: 250}", "seeds=2", "days=7"]
+    settings = [
+        "world_settings={subscribers: 250}",
+        "event_settings={subscribers: 400, events.0.visitors: 100}",
+        "seeds=2",
+        "days=7",
+    ]
     said = CliRunner().invoke(
         cli,
         [
@@ -68,9 +73,10 @@ def test_nulls_are_told_apart_even_in_a_small_town(run_dir) -> None:
     assert {"gyration_share", "waiting_shape", "zipf_exponent", "regularity", "range_distance"} <= set(
         told["waypoint"]
     )
-    assert {"calls_diurnal", "calls_weekly", "talk_shape", "burstiness", "reciprocity"} <= set(
-        told["uniform"]
-    )
+    assert "events_crowding" in told["waypoint"]
+    assert {
+        "calls_diurnal", "calls_weekly", "talk_shape", "burstiness", "degree_spread", "reciprocity",
+    } <= set(told["uniform"])  # fmt: skip
 
 
 def test_the_page_is_rebuilt_from_the_folder_alone(run_dir, tmp_path) -> None:
@@ -78,7 +84,7 @@ def test_the_page_is_rebuilt_from_the_folder_alone(run_dir, tmp_path) -> None:
     again = CliRunner().invoke(cli, ["report", str(run_dir), "--out", str(tmp_path / "page.html")])
     assert again.exit_code == 0, again.output
     assert (tmp_path / "page.html").read_text() == first
-    assert first.count("<svg") == 18
+    assert first.count("<svg") == 20
     words = html.unescape(first)
     for measure in MEASURES:
         assert measure.title in words
@@ -103,7 +109,12 @@ def test_a_folder_without_its_files_is_the_users_mistake(run_dir, tmp_path, name
 
 @pytest.mark.parametrize(
     ("setting", "said"),
-    [("seeds=1", "seeds"), ("arms=[control]", "arms"), ("world_settings={subscriber: 5}", "subscriber")],
+    [
+        ("seeds=1", "seeds"),
+        ("arms=[control]", "arms"),
+        ("world_settings={subscriber: 5}", "subscriber"),
+        ("event_settings={event: 5}", "event"),
+    ],
 )
 def test_mistakes_in_the_study_are_named(setting, said, tmp_path) -> None:
     command = ["run", STUDY, "--out", str(tmp_path), "--set", setting]

@@ -1,6 +1,7 @@
 """Measures of usage and network against made-up acts whose answer is known."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import networkx as nx
@@ -35,7 +36,9 @@ def lived(some: Acts, **columns):
     scenario = SimpleNamespace(is_weekend=lambda day: day % 7 >= 5)
     population = SimpleNamespace(segment=np.arange(N) % len(SEGMENTS))
     made = dict.fromkeys(Lived.__dataclass_fields__) | {
-        "world": SimpleNamespace(n=N, scenario=scenario, population=population), "days": DAYS, "acts": some,
+        "world": SimpleNamespace(n=N, scenario=scenario, population=population,
+                                 topology=SimpleNamespace(n=1)),
+        "days": DAYS, "acts": some,
     }  # fmt: skip
     return Lived(**made | columns)
 
@@ -107,9 +110,13 @@ def test_the_call_graph_its_reciprocity_and_degrees() -> None:
     assert usage.reciprocity(graph).value == pytest.approx((0.5 - 1 / 3) / (1 - 1 / 3))
     star = nx.DiGraph([(0, k) for k in range(1, 10)])
     degree = np.array([9] + [1] * 9)
-    assert usage.degree_spread(star).value == pytest.approx(degree.std() / degree.mean())
+    spread = usage.degree_spread(usage.degrees(star, mutual=False))
+    assert spread.value == pytest.approx(degree.std() / degree.mean())
+    assert not len(usage.degrees(star, mutual=True))
+    assert usage.degrees(graph, mutual=True).tolist() == [1, 1]
+    assert usage.degree_mean(degree.astype(float)).value == pytest.approx(1.8)
     ring = nx.DiGraph([(k, (k + 1) % 9) for k in range(9)])
-    assert usage.degree_spread(ring).value == 0.0
+    assert usage.degree_spread(usage.degrees(ring, mutual=False)).value == 0.0
     random = nx.gnp_random_graph(200, 0.05, seed=1, directed=True)
     assert usage.reciprocity(random).value == pytest.approx(0.0, abs=0.03)
 
@@ -123,14 +130,14 @@ def carried(channels, offered, hours=24):
 
 
 def test_blocking_by_erlang_b_is_a_ratio_of_one() -> None:
-    life = lived(acts([], [], 1), traffic=carried(7, 2.935))
+    life = lived(acts([], [], 1), traffic=carried(7, 2.935), hourly=np.zeros((N, DAYS * 24), np.int16))
     found = network.blocking_ratio(life, np.array([7]))
     assert found.value == pytest.approx(1.0, abs=0.01)
     assert found.low < 1 < found.high
     assert network.blocked_share(life) == pytest.approx(0.02, abs=1e-3)
     twice = carried(7, 2.935)
     twice = Traffic(twice.asked, 2 * twice.refused, twice.held_us)
-    assert network.blocking_ratio(lived(acts([], [], 1), traffic=twice), np.array([7])).value > 1.9
+    assert network.blocking_ratio(replace(life, traffic=twice), np.array([7])).value > 1.9
     assert network.planned_channels(life).tolist() == [7]
 
 
@@ -198,4 +205,5 @@ def test_area_changes_are_counted_from_the_first_cell_on() -> None:
 def test_what_is_not_there_is_not_measured() -> None:
     none = lived(acts([], [], 1), talk_s=np.zeros(0))
     assert math.isnan(usage.diurnal(none, none.acts, PROFILE).value)
-    assert math.isnan(usage.degree_spread(nx.DiGraph()).value)
+    assert math.isnan(usage.degree_spread(np.zeros(0)).value)
+    assert math.isnan(usage.degree_mean(np.zeros(0)).value)

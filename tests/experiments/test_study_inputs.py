@@ -141,6 +141,7 @@ def test_the_platform_accepts_what_is_written_for_it(town, tmp_path):
     from marketing.server import load_state
 
     study, scenario, world = town
+    study = study.model_copy(update={"segments": SCENARIOS / "audiences" / "segments.yaml"})
     extract = world_files(world, tmp_path / "inputs")
     drawn = draw_lists(Lists(do_not_disturb_share=0.2), world.draws, world.n)
     group = blanket_targets([("hang-up-sms", "1", 1)], np.arange(120), extract, world.draws)
@@ -152,6 +153,10 @@ def test_the_platform_accepts_what_is_written_for_it(town, tmp_path):
         )  # fmt: skip
         config = load_config(files.config)
         state, zone = load_state(config)
+        assert state.profiles.column("packages").is_known().all()
+        students = state.profiles.column("segment").has("students")
+        assert np.array_equal(state.profiles.column("packages").has("campus-fun"), students)
+        assert state.view.handsets(np.arange(len(state.profiles))).min() >= 0
         assert len(state.profiles) == sum(extract["customer"])
         assert len(state.campaigns) == 3
         assert [c.mode for c in state.campaigns] == ["trigger" if listed is None else "group"] * 3

@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 
 from experiments import dry_run
 from experiments.cli import cli
-from experiments.dry_run_world import erlang_b, expect
+from experiments.dry_run import Trial, extrapolated, plan_of
+from experiments.dry_run_world import erlang_b, expect, fewer
+from experiments.study import load_study
+from experiments.study_kinds import kinds
 from experiments.world_check import lived
 from sim.network import acts
 from sim.network.capacity import LOAD_2_PCT_CERL, traffic_channels
-from sim.run import build
+from sim.run import Run, build
 from sim.scenario import load_world
+from sim.sinks import Counter
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 TOWN = SCENARIOS / "worlds" / "town.yaml"
@@ -64,6 +68,62 @@ def test_a_sample_tells_of_the_whole():
     assert part.subscribers == whole.subscribers == 1600
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in (SCENARIOS / "worlds").glob("*.yaml")))
+def test_a_sample_tells_how_many_messages_a_world_has(name):
+    """A quarter of the people: within 12 per cent, and within thrice the interval of the sample."""
+    overrides = {"network.cells": 500} if name == "province" else {}
+    scenario = fewer(load_world(SCENARIOS / "worlds" / f"{name}.yaml", overrides), 1200)
+    said = expect(scenario, seed=5, sample=300, memory_sample=0).messages_per_day
+    run = Run(build(scenario, 5), sink=Counter(), tick_us=HOUR, end_us=24 * HOUR, messages=False)
+    while run.step() < 24 * HOUR:
+        pass
+    messages = run.network.numbered
+    assert messages > 60_000
+    assert said.value == pytest.approx(messages, rel=0.12)
+    assert abs(said.value - messages) <= 3 * said.plus_minus
+
+
+def test_memory_and_time_of_a_part_tell_of_the_whole():
+    """Memory within its range; time is only said, as machines that test are busy."""
+    scenario = load_world(TOWN, {"subscribers": 3000})
+    part, whole = (expect(scenario, seed=5, sample=100, memory_sample=n) for n in (1000, 3000))
+    low, high = part.memory_range_mib
+    assert low < whole.memory_mib < high
+    assert 20 < whole.memory_mib < 400
+    assert part.cpu_range_s[0] < part.cpu_s_per_day < part.cpu_range_s[1]
+
+
+def trial(days, lives, messages, cpu_s):
+    return Trial(days, lives, messages, cpu_s, 0.0, 0)
+
+
+def test_processor_time_is_read_off_where_it_was_seen_to_come_from():
+    def cpu_s(days, lives, messages):
+        return lives * (2.0 + 0.5 * days) + messages * 1e-5
+
+    trials = [trial(d, 3, n, cpu_s(d, 3, n)) for d, n in ((1, 10_000), (1, 90_000), (2, 20_000))]
+    assert extrapolated(trials, 30, 3, 5e6) == pytest.approx(cpu_s(30, 3, 5e6))
+    # Of one length alone, all that is no message's is the days'.
+    trials = [trial(7, 11, n, 11 * 7 * 0.2 + n * 1e-5) for n in (10_000, 90_000)]
+    assert extrapolated(trials, 14, 19, 5e6) == pytest.approx(19 * 14 * 0.2 + 50)
+
+
+def test_every_kind_of_study_tells_what_it_lives_through():
+    for path in sorted((SCENARIOS / "studies").glob("*.yaml")):
+        loaded = load_study(path)
+        plan = plan_of(loaded)
+        assert plan.days == loaded.study.days
+        assert plan.lives >= plan.trial_lives > 0
+        assert plan.trial_days[0] <= plan.days
+
+
+def test_a_kind_that_does_not_tell_is_named(monkeypatch):
+    monkeypatch.delattr(kinds()["realism"], "plan")
+    done = CliRunner().invoke(cli, ["dry-run", str(SCENARIOS / "studies" / "realism.yaml")])
+    assert done.exit_code == 2
+    assert "do not tell what they will come to" in done.output
+
+
 def test_the_command_prints_a_table_or_json(monkeypatch):
     monkeypatch.setattr(dry_run, "expect", partial(expect, memory_sample=500))
     command = ["dry-run", str(TOWN), "--set", "subscribers=100", "--set", "network.t3212_h=2"]
@@ -85,8 +145,10 @@ def test_a_study_is_tried_small(monkeypatch):
         ["run", str(SCENARIOS / "studies" / "demo.yaml"), "--dry-run", "--set", "days=2"],
     )
     assert done.exit_code == 0, done.output
-    assert "Study demo: arms control, precise, blanket, 2 days" in done.output
-    assert "with 20 and 60 people" in done.output
+    assert "Study demo, end-to-end: lives 3 times through 2 days" in done.output
+    assert "short runs of it: 20 people 1 d" in done.output
+    assert "60 people 1 d" in done.output
+    assert "20 people 2 d" in done.output
     assert "World town, day 1, seed 7" in done.output
 
 
@@ -95,7 +157,6 @@ def test_a_study_is_tried_small(monkeypatch):
     [
         (["worlds/twon.yaml"], "town.yaml"),
         (["policies/default.yaml"], "expected a world or a study"),
-        (["studies/realism.yaml"], "expected a study of kind end-to-end"),
         (["worlds/town.yaml", "--set", "subscriber=5"], "subscribers"),
         (["worlds/town.yaml", "--set", "subscribers"], "path=value"),
     ],

@@ -21,6 +21,7 @@ class HealthView(TypedDict):
     clock: str
     now_us: int
     association: str
+    links_silent: int
     smpp: str
     behaviours: int
     triggers: dict[str, int]

@@ -91,7 +91,9 @@ class Kind(IntEnum):
     AREA_ENTERED = 32
     """At the first behaviour in another location area than his last one; detail = the old one's LAC."""
     PAGING_NO_RESPONSE = 33
-    """A page that nobody answered in time, dated at its first PAGING; lac = where."""
+    """Nobody answered a page in time, at the end of that time; lac = where; nothing that he did."""
+    SEEN = 34
+    """At the release of a connection that told who, and nothing else; where messages are lost, mostly."""
 
 
 class Role(IntEnum):

@@ -65,6 +65,14 @@ class Valid(Strict):
     until: date | None = None
     """Last day, included; absent: for ever."""
 
+    @field_validator("start", "until")
+    @classmethod
+    def _near(cls, day: date | None) -> date | None:
+        # Time zones need some room at both ends of what dates can be.
+        if day is not None and not 1970 <= day.year <= 2200:
+            raise ValueError("expected a day of the years 1970 to 2200")
+        return day
+
     @model_validator(mode="after")
     def _some_day(self) -> Valid:
         if self.start is not None and self.until is not None and self.until < self.start:

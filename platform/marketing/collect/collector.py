@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, concatenate, empty
 from marketing.clock import Clock
 from marketing.collect.errors import Rejects
+from marketing.collect.links import LinkWatch
 from marketing.collect.listening import open_listener
-from marketing.collect.lockstep import BEAT, BEAT_ACK, BEAT_DATA, Arrived, Beats, Placed
+from marketing.collect.lockstep import BEAT, BEAT_ACK, BEAT_DATA, Arrived, Beats, Placed, merge
 from marketing.collect.tap_ticks import TapTicks
 from marketing.collect.taps import Taken, Taps
 from marketing.config import CollectorConfig
@@ -123,6 +124,7 @@ class Collector:
         )
         self.correlator = Correlator(hold_us=self._hold_us)
         self._counts = _Counts()
+        self._watch = LinkWatch()
         self._peers: list[_Peer] = []
         self._over: list[str] = []
         self._accepted = 0
@@ -183,7 +185,9 @@ class Collector:
     @property
     def due_s(self) -> float | None:
         """Real seconds after which `poll` should be called though nothing came; None = no need."""
-        return 0.05 if not self._lockstep and self.correlator.holding else None
+        if self._lockstep:
+            return None
+        return 0.05 if self.correlator.holding else (1.0 if self.correlator.pages else None)
 
     def close(self) -> None:
         """End all associations and listen no longer."""
@@ -234,8 +238,11 @@ class Collector:
             return []
         if self._taps is not None:
             found += self._read_taps(self._taps)
-        if self.correlator.holding:
-            late = self.correlator.expire(self._reached_us())
+        reached_us = self._reached_us()
+        if self._peers or (self._taps is not None and self._taps.reading):
+            self._look_at_links(reached_us)
+        if self.correlator.holding or self.correlator.pages:
+            late = self.correlator.expire(reached_us)
             if len(late):
                 late["decoded_ns"] = self._clock.stamp_ns()
                 found.append(late)
@@ -257,6 +264,19 @@ class Collector:
     def active(self) -> int:
         """Associations whose peer is ASP-ACTIVE."""
         return sum(peer.side.state is AspState.ACTIVE for peer in self._peers)
+
+    @property
+    def silent_links(self) -> int:
+        """Pairs of point codes that have fallen silent."""
+        return len(self._watch.silent)
+
+    def _look_at_links(self, now_us: int) -> None:
+        if not self._watch.due(now_us):
+            return
+        for said in self._watch.look(self.correlator.links, now_us):
+            log.log(logging.WARNING if said.silent else logging.INFO, "%s", said)
+            if said.silent:
+                self._over.append(str(said))
 
     @property
     def over(self) -> bool:
@@ -314,6 +334,7 @@ class Collector:
             ],
             "ended": list(self._over),
             "taps": self._taps.counters() if self._taps is not None else [],
+            "links": self._watch.report(self.correlator.links),
             "connections": self.correlator.connections,
             "identities": self.correlator.identities,
             "holding": self.correlator.holding,
@@ -549,8 +570,9 @@ class Collector:
                 world_us = barrier.world_us
         taken = [(peer, placed) for peer in active if (placed := peer.beats.take(world_us)) is not None]
         now_us = self._epoch_us + world_us
-        behaviours = [self._place(peer, placed) for peer, placed in _merge(taken)]
+        behaviours = [self._place(peer, placed) for peer, placed in merge(taken)]
         behaviours.append(self.correlator.expire(now_us))
+        self._look_at_links(now_us)
         found = concatenate([batch for batch in behaviours if len(batch)] or [empty()])
         self._pending = sum(len(part.data) for peer in self._peers for part in peer.beats.arrived)
         return Tick(now_us, found, world_us)
@@ -566,17 +588,3 @@ class Collector:
 def _is_data(rows: RowBatch) -> NDArray[np.bool_]:
     is_data: NDArray[np.bool_] = (rows["m3ua_class"] == _DATA_CLASS) & (rows["m3ua_type"] == _DATA_TYPE)
     return is_data
-
-
-def _merge(taken: list[tuple[_Peer, Placed]]) -> list[tuple[_Peer, Placed]]:
-    """Several associations: mark by mark, within a mark in the order of their numbers."""
-    if len(taken) < 2:
-        return taken
-    times = sorted({t for _, placed in taken for t in placed.world_us[placed.order].tolist()})
-    out: list[tuple[_Peer, Placed]] = []
-    for t in times:
-        for peer, placed in taken:
-            order = placed.order[placed.world_us[placed.order] == t]
-            if len(order):
-                out.append((peer, Placed(placed.part, placed.world_us, order)))
-    return out

@@ -7,15 +7,18 @@ tick is a barrier, any other one a mark. Streams overtake each other, so counts 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketing.decode import RowBatch
 
-__all__ = ["BEAT", "BEAT_ACK", "BEAT_DATA", "Arrived", "Beats", "Mark", "Placed", "select"]
+__all__ = ["BEAT", "BEAT_ACK", "BEAT_DATA", "Arrived", "Beats", "Mark", "Placed", "merge", "select"]
+
+P = TypeVar("P")
 
 BEAT_DATA: Final = struct.Struct("!QQ")
 """Heartbeat data: simulated microseconds since the world's epoch, DATA messages sent so far."""
@@ -152,3 +155,17 @@ def select(whole: Arrived, chosen: NDArray[np.int64]) -> Arrived:
     np.cumsum(ends - starts, out=offsets[1:])
     data = b"".join(whole.data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
     return Arrived(data, offsets, whole.rows[chosen])
+
+
+def merge(taken: Sequence[tuple[P, Placed]]) -> list[tuple[P, Placed]]:
+    """Several associations: mark by mark, within a mark in the order of their numbers."""
+    if len(taken) < 2:
+        return list(taken)
+    times = sorted({t for _, placed in taken for t in placed.world_us[placed.order].tolist()})
+    out: list[tuple[P, Placed]] = []
+    for t in times:
+        for peer, placed in taken:
+            order = placed.order[placed.world_us[placed.order] == t]
+            if len(order):
+                out.append((peer, Placed(placed.part, placed.world_us, order)))
+    return out

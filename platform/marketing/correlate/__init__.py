@@ -1,6 +1,6 @@
 """Connections, identities and procedures: decoded rows in, behaviours out."""
 
 from marketing.correlate.outcomes import OUTCOMES, Outcome, outcome, outcome_table
-from marketing.correlate.table import COUNTERS, Correlator
+from marketing.correlate.table import COUNTERS, LINK, Correlator
 
-__all__ = ["COUNTERS", "OUTCOMES", "Correlator", "Outcome", "outcome", "outcome_table"]
+__all__ = ["COUNTERS", "LINK", "OUTCOMES", "Correlator", "Outcome", "outcome", "outcome_table"]

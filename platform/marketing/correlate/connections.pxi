@@ -124,6 +124,7 @@ cdef inline void connection_request(Core *co, Row *r, uint64_t key, const uint8_
     if key == 0:
         co.counts[C_OVERFLOW] += 1
         return
+    heard(co, key, t)
     at = table_find(co, key)
     if at != NONE and same_request(co.pool + at, r, t):
         co.counts[C_COPIES] += 1
@@ -203,6 +204,14 @@ cdef inline bint not_ours(const Row *r) noexcept nogil:
     return r.m3ua_class != 1 or r.m3ua_type != 1 or 0 < r.error < FIRST_ERROR_ABOVE_SCCP
 
 
+cdef inline void releasing(Core *co, uint32_t at, const Row *r, int64_t t) noexcept nogil:
+    """RLSD. Of somebody certain whose connection has told nothing it tells that he was there."""
+    cdef Connection *c = co.pool + at
+    c.state = RELEASING
+    if c.has & CERTAIN and not c.messages & TOLD and c.handover == 0:
+        emit(co, at, K_SEEN, 0, t, r.corr)
+
+
 cdef inline bint act_often(
     Core *co, uint32_t at, int code, uint64_t key, const Row *r, int64_t t
 ) noexcept nogil:
@@ -229,7 +238,7 @@ cdef inline bint act_often(
             return False
         if not foreign(co, c, r, key):
             c.last_us = t
-            c.state = RELEASING
+            releasing(co, at, r, t)
     elif code == DO_COMPLETE:
         if not foreign(co, c, r, key):
             co.counts[C_RELEASED] += 1
@@ -258,7 +267,7 @@ cdef void act(
         if not foreign(co, c, r, key):
             c.last_us = t
             content(co, at, r, action_of(r), way, user, t, last)
-            c.state = RELEASING
+            releasing(co, at, r, t)
     elif code == DO_REFUSE:
         # CREF (Q.714 3.2): the connection never came to be.
         co.counts[C_REFUSED] += 1
@@ -470,6 +479,7 @@ cdef void connectionless(Core *co, Row *r, const uint8_t *user, int64_t t) noexc
     if base == 0:
         return
     link = link_of(base)
+    heard(co, base, t)
     if r.bssmap == 0x30:
         # Each is paid for by its own opening, so a flood of RESETs costs nothing.
         while co.links[link].first != NONE:

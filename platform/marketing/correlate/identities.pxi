@@ -186,6 +186,7 @@ cdef inline Behaviour *emit(Core *co, uint32_t at, int kind, int role, int64_t t
     """A new row with the connection's subscriber and cell; NULL without memory. Valid until the next one."""
     cdef Connection *c = co.pool + at
     cdef Behaviour *row = NULL
+    c.messages |= TOLD
     if c.imsi == 0:
         row = wait_for_subscriber(co, at, kind, t)
         if row == NULL:

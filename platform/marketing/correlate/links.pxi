@@ -32,6 +32,8 @@ cdef uint64_t new_side(Core *co, uint32_t opc, uint32_t dpc) noexcept nogil:
     side.base = base ^ (1 << 24)
     co.links[co.link_count].msc = NONE
     co.links[co.link_count].first = NONE
+    co.links[co.link_count].one = opc
+    co.links[co.link_count].other = dpc
     co.link_count += 1
     return base
 
@@ -46,6 +48,15 @@ cdef inline uint64_t base_of(Core *co, const Row *r, bint create) noexcept nogil
 
 cdef inline uint32_t link_of(uint64_t key) noexcept nogil:
     return <uint32_t>(key >> 25) - 1
+
+
+cdef inline void heard(Core *co, uint64_t key, int64_t t) noexcept nogil:
+    """CR or a connectionless message on a link, by any key of it: whether it lives is told by those alone."""
+    cdef Link *link = co.links + link_of(key)
+    if link.openings == 0:
+        link.first_us = t
+    link.openings += 1
+    link.last_us = t
 
 
 cdef inline uint64_t opposite(const Row *r, uint64_t key) noexcept nogil:

@@ -106,8 +106,9 @@ cdef void page_answered(Core *co, uint64_t imsi, int64_t t) noexcept nogil:
         page = page_of(co, <uint32_t>number)
         if not page.answered and t > page.until_us:
             unanswered(co, page)
-        page.live = 0
-        map_close_up(&co.paged, map_place(&co.paged, imsi + 1))
+        # A copy of the page may still come.
+        page.answered = 1
+        page.until_us = t
     elif co.hold_us:
         # It has overtaken its page.
         page = new_page(co, imsi + 1, t)

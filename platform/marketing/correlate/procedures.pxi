@@ -19,6 +19,7 @@ cdef enum:
     K_HANDSET_SEEN = 26
     K_HANDOVER = 30
     K_PAGING_NO_RESPONSE = 33
+    K_SEEN = 34
 
 cdef enum:
     CALLER = 1
@@ -264,6 +265,8 @@ cdef inline void mobility(Core *co, uint32_t at, const Row *r, int action, int64
     elif action == A_DETACH:
         named_by_handset(co, at, r, c.lac, True)
         emit(co, at, K_POWER_OFF, 0, t, r.corr)
+        # TS 24.008 4.3.4: nothing follows. Who is named on this reference from now on is not he.
+        c.has &= <uint8_t>~NAMED
     elif action == A_IDENTITY:
         if r.present & HAS_IMSI:
             told_imsi(co, at, r.imsi)

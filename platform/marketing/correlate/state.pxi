@@ -74,6 +74,10 @@ cdef enum:
     ANSWERS = 64    # it answers a page, and its subscriber is not known yet
     HANDSET = 128   # its IMEI has been told, or may be somebody else's
 
+# Connection.messages
+cdef enum:
+    TOLD = 128      # it has given a behaviour
+
 # Call.state
 cdef enum:
     STARTED = 1
@@ -117,7 +121,7 @@ cdef struct Connection:
     uint8_t handover
     uint8_t has
     uint8_t calls       # bit i: calls[i] is not over
-    uint8_t messages    # bit i: messages[i] waits for its answer
+    uint8_t messages    # bit i: messages[i] waits for its answer; TOLD
     uint8_t clear_cause
 
 # What calls, short messages and handovers need besides; not touched by others, cleared when first needed.
@@ -150,6 +154,10 @@ cdef struct Side:
 cdef struct Link:
     uint32_t msc
     uint32_t first      # its connections' list
+    uint32_t one, other # point codes
+    int64_t first_us
+    int64_t last_us
+    uint64_t openings   # CR and connectionless messages
 
 # The same fields in the same order as behaviours.batch.BEHAVIOUR, packed.
 cdef packed struct Behaviour:

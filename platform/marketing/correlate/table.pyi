@@ -9,6 +9,8 @@ from marketing.decode.schema import RowBatch
 
 COUNTERS: Final[tuple[str, ...]]
 
+LINK: Final[np.dtype[np.void]]
+
 class Correlator:
     def __init__(
         self,
@@ -38,6 +40,10 @@ class Correlator:
     def connections(self) -> int: ...
     @property
     def identities(self) -> int: ...
+    @property
+    def links(self) -> NDArray[np.void]: ...
+    @property
+    def pages(self) -> int: ...
     @property
     def holding(self) -> int: ...
     @property

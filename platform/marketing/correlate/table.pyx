@@ -67,6 +67,11 @@ COUNTERS = (
 )
 
 
+LINK = np.dtype([
+    ("one", np.uint32), ("other", np.uint32), ("openings", np.uint64), ("first_us", np.int64), ("last_us", np.int64),
+])
+"""A pair of point codes: how many connections and connectionless messages, the times of the first and the last."""
+
 ONE_THREAD = "a correlator is called by one thread at a time"
 
 
@@ -227,6 +232,23 @@ cdef class Correlator:
     def identities(self):
         """Pairs of location area and TMSI known now."""
         return int(self.co.names.count)
+
+    @property
+    def links(self):
+        """Every pair of point codes heard so far, as an array of LINK."""
+        cdef uint32_t i
+        found = np.empty(self.co.link_count, LINK)
+        for i in range(self.co.link_count):
+            found[i] = (
+                self.co.links[i].one, self.co.links[i].other, self.co.links[i].openings, self.co.links[i].first_us,
+                self.co.links[i].last_us,
+            )
+        return found
+
+    @property
+    def pages(self):
+        """Pages and answers that wait now."""
+        return int(self.co.paged.count)
 
     @property
     def holding(self):

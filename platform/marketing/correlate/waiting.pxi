@@ -79,7 +79,7 @@ cdef Behaviour *wait_for_subscriber(Core *co, uint32_t at, int kind, int64_t t) 
             cell_of(co, w.next).before = number
         chain[0] = number
     if kind == K_POWER_OFF:
-        # TS 24.008 4.3.4: nothing follows a detach, so who is named on its reference now is somebody else.
+        # It is told by its TMSI alone; see the detach.
         w.connection = NONE
         return &w.row
     b = back(co, at)

@@ -155,7 +155,7 @@ def compile_rules(
     zone = policy.file.timezone if policy is not None else "UTC"
     catalogue = catalogue_of(profiles)
     return Rules.compile(
-        campaigns, profiles, places, zone=zone, view=view, catalogue=catalogue, before=before
+        campaigns, profiles, places, zone=zone, view=view, catalogue=catalogue, like=before
     )
 
 

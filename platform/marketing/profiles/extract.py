@@ -1,4 +1,4 @@
-"""The BOSS extract as columns: IMSI -> row by binary search, everything else by row."""
+"""The BOSS extract as columns: IMSI -> row by an index, everything else by row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.profiles.columns import Column
-from marketing.profiles.finder import Finder
+from marketing.profiles.lookup import Index
 from marketing.profiles.schema import DECLARED, unknown_column
 from marketing.profiles.switching import RowMap
 from marketing.profiles.target_lists import TargetLists
@@ -34,10 +34,8 @@ class Profiles:
     """Target lists, by name."""
     _by_msisdn: NDArray[np.int32] = field(repr=False)
     """Rows in the order of MSISDNs."""
-    _direct: NDArray[np.int32] | None = field(default=None, repr=False)
-    """Row of each IMSI from the first on, where they lie close enough together; -1 between them."""
-    _finder: Finder | None = field(default=None, repr=False)
-    """Where they do not."""
+    _index: Index = field(repr=False)
+    """Finds rows of IMSIs."""
 
     def __len__(self) -> int:
         return len(self.imsi)
@@ -45,10 +43,9 @@ class Profiles:
     @property
     def nbytes(self) -> int:
         """Octets of all arrays."""
-        direct = 0 if self._direct is None else self._direct.nbytes
-        direct += 0 if self._finder is None else self._finder.nbytes
         columns = sum(column.nbytes for column in self.columns.values())
-        return self.imsi.nbytes + self.msisdn.nbytes + self._by_msisdn.nbytes + direct + columns
+        numbers = self.imsi.nbytes + self.msisdn.nbytes + self._by_msisdn.nbytes + self._index.nbytes
+        return numbers + columns
 
     def column(self, name: str) -> Column:
         """A column by name; of a declared one that this extract lacks nothing is known.
@@ -65,14 +62,7 @@ class Profiles:
 
     def rows(self, imsi: Numbers) -> NDArray[np.int64]:
         """Row of each IMSI; -1 where the extract does not know it."""
-        if self._finder is not None:
-            return self._finder.rows(imsi)
-        if self._direct is None:
-            return _find(self.imsi, None, imsi)
-        # Below the first the difference wraps round to something large.
-        place = np.minimum(imsi - self.imsi[0], np.uint64(len(self._direct) - 1)).astype(np.int64)
-        rows: NDArray[np.int64] = self._direct[place].astype(np.int64)
-        return rows
+        return self._index.find(imsi)
 
     def rows_by_msisdn(self, msisdn: Sequence[int] | Numbers) -> NDArray[np.int64]:
         """Row of each number; -1 where the extract does not know it."""
@@ -130,24 +120,13 @@ class Profiles:
     def made(cls, imsi: Numbers, msisdn: Numbers, columns: Mapping[str, Column]) -> Profiles:
         """From checked columns, IMSIs ascending."""
         by_msisdn = np.argsort(msisdn, kind="stable").astype(np.int32)
-        direct = _direct_table(imsi)
-        finder = Finder(imsi) if direct is None else None
-        return cls(imsi, msisdn, columns, TargetLists(), by_msisdn, direct, finder)
+        return cls(imsi, msisdn, columns, TargetLists(), by_msisdn, Index(imsi))
 
 
-def _direct_table(imsi: Numbers) -> NDArray[np.int32] | None:
-    """One load instead of a search, eight octets a subscriber at most; None where they lie too far apart."""
-    if not len(imsi) or int(imsi[-1] - imsi[0]) >= 2 * len(imsi):
-        return None
-    table = np.full(int(imsi[-1] - imsi[0]) + 2, -1, dtype=np.int32)  # the last entry stands for all beyond
-    table[(imsi - imsi[0]).astype(np.int64)] = np.arange(len(imsi))
-    return table
-
-
-def _find(values: Numbers, order: NDArray[np.integer[Any]] | None, wanted: Numbers) -> NDArray[np.int64]:
+def _find(values: Numbers, order: NDArray[np.integer[Any]], wanted: Numbers) -> NDArray[np.int64]:
     if not len(values):
         return np.full(len(wanted), -1)
     place = np.searchsorted(values, wanted, sorter=order)
     np.minimum(place, len(values) - 1, out=place)
-    rows = place if order is None else order[place]
+    rows = order[place]
     return np.where(values[rows] == wanted, rows, -1)

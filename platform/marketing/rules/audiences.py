@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from marketing.profiles import Profiles
 from marketing.rules.finish import static_audience
 from marketing.rules.sources import Sources
 
-__all__ = ["audience_bits", "audience_mask", "members"]
+__all__ = ["Known", "audience_bits", "audience_mask", "members"]
 
 SPARE: Final = 8
 """Octets after the last subscriber, so that eight can be loaded at once."""
@@ -49,43 +50,50 @@ def _targets(
     return mask
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Bits worked out before, of the same extract and lists."""
+
+    campaigns: Sequence[Campaign]
+    bits: NDArray[np.uint8]
+
+
 def audience_bits(
-    campaigns: Sequence[Campaign],
-    sources: Sources,
-    catalogue: Catalogue,
-    before: tuple[Sequence[Campaign], NDArray[np.uint8]] | None = None,
+    campaigns: Sequence[Campaign], sources: Sources, catalogue: Catalogue, known: Known | None = None
 ) -> NDArray[np.uint8]:
     """Bit c & 7 of octet c >> 3 of a subscriber's octets: whether the subscriber belongs to campaign c.
 
-    `before`: campaigns over the same extract and their bits; of those whose audience is the same they are taken.
+    What is `known` of the same audience is taken from there; target files are always read again.
     """
     stride, count = (len(campaigns) + 7) // 8, len(sources.profiles)
-    octets = np.zeros((count, stride), dtype=np.uint8)
-    old = {c.campaign: (i, c) for i, c in enumerate(before[0])} if before is not None else {}
+    octets = np.zeros((stride, count), dtype=np.uint8)
+    before, numbers = _columns(known, count)
     for number, campaign in enumerate(campaigns):
-        place, same = old.get(campaign.campaign, (0, None))
-        if before is not None and same is not None and _alike(same, campaign):
-            octets[:, number >> 3] |= _every(before[1], place, len(before[0]), count) << np.uint8(number & 7)
+        bit = np.uint8(number & 7)
+        old = numbers.get(_audience(campaign))
+        if old is not None:
+            octets[number >> 3] |= (before[old >> 3] >> np.uint8(old & 7) & np.uint8(1)) << bit
             continue
         mask = audience_mask(campaign, sources, catalogue)
-        bit = np.uint8(1 << (number & 7))
-        if mask is None:
-            octets[:, number >> 3] |= bit
-        else:
-            octets[mask, number >> 3] |= bit
-    return np.concatenate([octets.reshape(-1), np.zeros(SPARE, dtype=np.uint8)])
+        octets[number >> 3] |= np.uint8(1 << bit) if mask is None else mask.view(np.uint8) << bit
+    return np.concatenate([np.ascontiguousarray(octets.T).reshape(-1), np.zeros(SPARE, dtype=np.uint8)])
 
 
-def _alike(one: Campaign, other: Campaign) -> bool:
-    """The same people; a list in a file may have changed without its name."""
-    return one.expression == other.expression and one.targets is None and other.targets is None
+def _columns(known: Known | None, count: int) -> tuple[NDArray[np.uint8], dict[tuple[str, str | None], int]]:
+    """Known bits by octet, and where each audience is."""
+    if known is None:
+        return np.zeros((0, count), dtype=np.uint8), {}
+    stride = (len(known.campaigns) + 7) // 8
+    numbers = {
+        _audience(campaign): number
+        for number, campaign in enumerate(known.campaigns)
+        if campaign.targets is None or not campaign.targets.endswith(".csv")
+    }
+    return np.ascontiguousarray(known.bits[:-SPARE].reshape(count, stride).T), numbers
 
 
-def _every(bits: NDArray[np.uint8], campaign: int, campaigns: int, count: int) -> NDArray[np.uint8]:
-    """1 for every subscriber who belongs to a campaign, else 0."""
-    stride = (campaigns + 7) // 8
-    octets = bits[: count * stride].reshape(count, stride)[:, campaign >> 3]
-    return (octets >> np.uint8(campaign & 7)) & np.uint8(1)
+def _audience(campaign: Campaign) -> tuple[str, str | None]:
+    return campaign.expression, campaign.targets
 
 
 def members(

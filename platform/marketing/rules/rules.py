@@ -12,7 +12,7 @@ from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import PLACEHOLDERS, Campaign
 from marketing.expressions import CATALOGUE, AnyColumn, Catalogue, Numbers, View, Words
 from marketing.profiles import Places, Profiles
-from marketing.rules.audiences import audience_bits, members
+from marketing.rules.audiences import Known, audience_bits, members
 from marketing.rules.automata import Automata
 from marketing.rules.completions import Completions
 from marketing.rules.finish import Finish, static_audience
@@ -40,7 +40,7 @@ class Rules:
         view: View | None = None,
         catalogue: Catalogue = CATALOGUE,
         most_partial: int = 4_000_000,
-        before: Rules | None = None,
+        like: Rules | None = None,
     ) -> None:
         """As `compile`."""
         self.campaigns = tuple(campaigns)
@@ -54,7 +54,8 @@ class Rules:
         program = self._program
         self._selection = Selection(len(campaigns), program.steps, program.peers, program.prefixes)
         self._automata = Automata(program.stages, program.first, program.within_us, most_partial)
-        known = (before.campaigns, before._bits) if before is not None else None
+        same = like is not None and like._sources.profiles is profiles
+        known = Known(like.campaigns, like._bits) if like is not None and same else None
         self._bits: NDArray[np.uint8] = audience_bits(campaigns, self._sources, catalogue, known)
         self._conditioned = program.steps["condition"] >= 0
         self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
@@ -73,12 +74,13 @@ class Rules:
         view: View | None = None,
         catalogue: Catalogue = CATALOGUE,
         most_partial: int = 4_000_000,
-        before: Rules | None = None,
+        like: Rules | None = None,
     ) -> Rules:
         """Numbers campaigns by their position.
 
         `zone`: IANA name for days and hours. `view`: gives the dynamic features. `most_partial`: partial
-        matches of patterns at most; what finds no room is counted in `refused`.
+        matches of patterns at most; what finds no room is counted in `refused`. `like`: rules in force of
+        the same profiles: audiences that are the same are not worked out again.
 
         Raises:
             ValueError: a scene names a place that the cell table lacks, or reads what only a view could give.
@@ -91,7 +93,7 @@ class Rules:
             view=view,
             catalogue=catalogue,
             most_partial=most_partial,
-            before=before,
+            like=like,
         )
 
     # ----------------------------------------------------------------- what the engine asks

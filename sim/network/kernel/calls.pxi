@@ -127,7 +127,7 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
         if diverts(net, <uint32_t>wish.peer_sub, outcome, wish):
             return divert(net, start_us, sub, wish, outcome, cell)
         if outcome <= BOTH_SIDES:
-            if has_channel(net, net.stations[wish.peer_sub].cell):
+            if other_side_has_channel(net, net.stations[wish.peer_sub].cell, cell):
                 return both(net, start_us, sub, wish, outcome, cell)
             callee_congested(net, start_us, <uint32_t>wish.peer_sub, wish, sub)
             outcome = CONGESTED

@@ -30,6 +30,15 @@ cdef inline bint has_channel(Network net, int32_t cell) noexcept:
     return free
 
 
+cdef inline bint other_side_has_channel(Network net, int32_t cell, int32_t callers) noexcept:
+    """The same for the called side, when the caller's has its channel already, maybe in the same cell."""
+    cdef bint found
+    net.cell[callers].tch_held += 1
+    found = has_channel(net, cell)
+    net.cell[callers].tch_held -= 1
+    return found
+
+
 cdef inline int32_t channel_near(Network net, int32_t cell) noexcept:
     """A cell with a TCH to give: this one, else the first neighbour of the same BSC; -1 none."""
     cdef int32_t i, other

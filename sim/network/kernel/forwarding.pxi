@@ -91,7 +91,7 @@ cdef int divert(Network net, int64_t start_us, uint32_t sub, const Wish *wish, i
     cdef int there = ANSWERED if wish.intent == ANSWERED else NO_ANSWER
     cdef int64_t ring_us
     if rings:
-        if not has_channel(net, net.stations[peer].cell):
+        if not other_side_has_channel(net, net.stations[peer].cell, cell):
             callee_congested(net, start_us, peer, wish, sub)
             caller_side(net, &caller, start_us, sub, wish, CONGESTED, 0, cell)
             stretch(mo, M_ENDED, when(mo, M_STARTED) + wish.alert_us)

@@ -57,6 +57,14 @@ include "texts.pxi"
 include "diary.pxi"
 
 
+def block_of(int64_t n):
+    """Of so many people the intents of so many microseconds are in memory at a time."""
+    cdef int64_t block_us = DAY
+    while n * block_us > ROWS_OF_A_BLOCK * DAY and block_us > SHORTEST_BLOCK:
+        block_us //= 2
+    return block_us
+
+
 cdef class Network:
     """The network at the moment up to which it has been settled."""
 
@@ -161,11 +169,9 @@ cdef class Network:
         self.silent = silent
         self.t3212_us, self.epoch_unix_us = t3212_us, epoch_unix_us
         self.block_end_us = start_us
-        self.block_us = block_us if block_us else DAY
+        self.block_us = block_us if block_us else block_of(self.n)
         if self.block_us < 1 or DAY % self.block_us:
             raise ValueError(f"blocks of {block_us} us: a part of a day was expected")
-        while block_us == 0 and self.n * self.block_us > ROWS_OF_A_BLOCK * DAY and self.block_us > SHORTEST_BLOCK:
-            self.block_us //= 2
         self._short, self._short_digits, self._kept = {}, [""], []
         self.bodies, self.waiting, self.forwarding, self.paged, self.foreign = {}, {}, {}, {}, {}
         self.key0, self.key1 = draws.key

@@ -236,6 +236,9 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
     facts.identified = True
     facts.fresh_keys = shape.options & AUTH != 0
     facts.detail = SERVICE_DETAILS[wish.kind]
+    if CF_REGISTER <= SERVICE_LADDERS[wish.kind] <= CF_INTERROGATE and wish.body:
+        # TS 29.002 17.7.5: 0x21 unconditional; 0x29 on busy, 0x2A no reply, 0x2B not reachable.
+        facts.detail += (7 + wish.body) << 8
     facts.cause = SERVICE_CAUSES[wish.kind]
     facts.peer = wish.peer
     if shape.dialogue:

@@ -27,6 +27,7 @@ def test_columns_and_codes_do_not_move():
     assert CODES["sms_received"] == 21
     assert CODES["handover"] == 30
     assert CODES["paging_no_response"] == 33
+    assert CODES["seen"] == 34
     assert NAMES[CODES["call_vacant"]] == Kind.CALL_VACANT.name.lower()
     assert len(NAMES) == len(CODES) == len(Kind)
 

@@ -1,11 +1,13 @@
 """Campaign files of scenes in steps: what is refused, where it is said, and what the keys come to."""
 
+import contextlib
 from collections import Counter
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from marketing.campaigns import (
     PLACEHOLDERS,
@@ -325,3 +327,55 @@ def test_a_scene_in_words():
         "'vip' in lists: on the target list vip",
     ):
         assert words in said
+
+
+def keys_of(schema):
+    """Every key of a JSON Schema, wherever it is."""
+    return sorted({name for one in [schema, *schema["$defs"].values()] for name in one.get("properties", ())})
+
+
+WORDS = [
+    "sms_sent",
+    "call_ended",
+    "18:00-21:30",
+    "mon",
+    "trigger",
+    "group",
+    "mall",
+    "o",
+    "1008601",
+    "profile.age > 3",
+    "",
+]
+SCALARS = st.one_of(
+    st.sampled_from(WORDS),
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=8),
+    st.dates(),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(keys_of(Campaign.model_json_schema())), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Campaign.model_fields)), VALUES, max_size=6))
+def test_no_values_raise_anything_but_what_says_where(values):
+    base = campaign().model_dump(by_alias=True, exclude_defaults=True)
+    with contextlib.suppress(ValidationError):
+        made = Campaign.model_validate({**base, **values})
+        assert describe(made)
+        assert made.valid_us("Asia/Shanghai")
+
+
+def test_days_that_time_zones_cannot_reach_are_refused(tmp_path):
+    (found,) = problems(tmp_path, HEAD + SCENE + "valid: {from: 0001-01-01}\n")
+    assert (found.key, found.line) == ("valid.from", 8)
+    assert "1970 to 2200" in str(found)

@@ -36,8 +36,16 @@ TABLE: dict[str, list[tuple[Kind, str]]] = {
     "ussd_query": [(Kind.USSD_USED, "ss_ok")],
     "ussd_refused": [(Kind.USSD_USED, "ss_failed")],
     "ussd_menu": [(Kind.USSD_USED, "ss_ok")],
-    "ussd_notify": [],
-    "ussd_ask": [],
+    "ussd_notify": [(Kind.SEEN, "RLSD")],
+    "ussd_ask": [(Kind.SEEN, "RLSD")],
+    "mo_call_aborted": [(Kind.SEEN, "RLSD")],
+    "lu_radio_lost": [(Kind.SEEN, "RLSD")],
+    "sms_memory_available": [(Kind.SEEN, "RLSD")],
+    "mo_call_handover_no_channel": [
+        CALL,
+        (Kind.CALL_CONNECTED, "connected"),
+        (Kind.CALL_ENDED, "ended"),
+    ],
     "cf_register": [(Kind.SS_USED, "ss_ok")],
     "cf_register_refused": [(Kind.SS_USED, "ss_failed")],
     "cf_erase": [(Kind.SS_USED, "ss_ok")],
@@ -79,9 +87,10 @@ def expected(messages: list[Any], kind: str, options: dict[str, Any]) -> list[tu
     p = Params(**options)
     at = {m.mark: m.t_us for m in messages if m.mark and m.mark != "started"}
     if "call" in kind:
-        at["started"] = next(m.t_us for m in messages if m.name == "SETUP")
+        at["started"] = next((m.t_us for m in messages if m.name == "SETUP"), 0)
     caller = kind.startswith("mo_")
     rows = []
+    at["RLSD"] = max((m.t_us for m in messages if m.name == "RLSD"), default=0)
     at["unanswered"] = max((m.t_us for m in messages if m.name == "PAGING"), default=0) + 10_000_000
     handed = at.get("handover")
     wanted = list(TABLE[kind])
@@ -95,7 +104,7 @@ def expected(messages: list[Any], kind: str, options: dict[str, Any]) -> list[tu
         there = handed is not None and at[mark] >= handed
         role = Role.NONE
         peer = b""
-        if what not in (Kind.HANDOVER,) and ("call" in kind or "sms" in kind):
+        if what not in (Kind.HANDOVER, Kind.SEEN) and ("call" in kind or "sms" in kind):
             role = Role.CALLER if caller else Role.CALLEE
             peer = (p.called if caller else p.calling).encode()
         cause = CAUSES.get(what, 0)

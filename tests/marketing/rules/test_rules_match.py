@@ -11,6 +11,7 @@ from marketing.campaigns import Campaign
 from marketing.expressions import CATALOGUE, Numbers, Type, Words
 from marketing.profiles import DECLARED
 from marketing.rules import Rules
+from marketing.rules import audiences as worked_out
 
 PEERS = ("", "10086", "100861", "1", "0571888", "12593139", "1" * 20)
 KINDS = ("power_on", "call_ended", "sms_sent", "call_busy")
@@ -339,3 +340,32 @@ def test_the_catalogue_has_every_declared_column_of_the_extract_in_its_type():
     }
     told = {name: feature.type for name, feature in CATALOGUE.items() if name.startswith("profile.")}
     assert told == {f"profile.{name}": types[column.type] for name, column in DECLARED.items()}
+
+
+def test_audiences_that_stay_the_same_are_taken_over(town, tmp_path, monkeypatch):
+    listed = tmp_path / "t.csv"
+    listed.write_text(f"msisdn\n{town.msisdn(3)}\n")
+    people = town.profiles(often_off=[i < 5 for i in range(10)], brand=["gotone", "mzone"] * 5)
+    old = [
+        made(1, scene={"begin": ON}, audience={"often_off": True}),
+        made(2, scene={"begin": ON}, targets=str(listed)),
+        *(made(i, scene={"begin": ON}, audience={"brand": "gotone"} if i % 2 else {}) for i in range(3, 12)),
+    ]
+    rules = Rules.compile(old, people, town.places())
+    listed.write_text(f"msisdn\n{town.msisdn(4)}\n")
+    new = [made(0, scene={"begin": ON}, audience={"often_off": False}), *old[:0:-1], old[0]]
+    expected = Rules.compile(new, people, town.places())
+    asked = []
+    mask = worked_out.audience_mask
+
+    def counted(campaign, *rest):
+        asked.append(campaign.campaign)
+        return mask(campaign, *rest)
+
+    monkeypatch.setattr(worked_out, "audience_mask", counted)
+    found = Rules.compile(new, people, town.places(), like=rules)
+    assert np.array_equal(found._bits, expected._bits)
+    assert asked == ["c-0", "c-2"]
+    assert np.flatnonzero(found.members(10)).tolist() == [4]
+    Rules.compile(new, town.profiles(), town.places(), like=rules)
+    assert len(asked) == 2 + len(new)  # another extract: nothing is known of it

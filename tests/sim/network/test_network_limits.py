@@ -141,6 +141,72 @@ def test_a_handover_without_channel_is_refused_once_however_often_it_asks(
     assert net.traffic()[here]["tch_asked"] == 1
 
 
+def pairs_lost(channels: int, calls_erl: float, wait: float) -> float:
+    """Share of requests refused where both sides of each call ask in one cell, the second after the first.
+
+    A Markov chain of calls that hold two channels and of callers alone, whose other side was refused: these
+    are gone after `wait` of a conversation. Rates are in conversations; `calls_erl` calls begin in one.
+    """
+    states = [(p, s) for p in range(channels // 2 + 1) for s in range(channels - 2 * p + 1)]
+    at = {state: k for k, state in enumerate(states)}
+    flow = np.zeros((len(states), len(states)))
+    for (p, s), k in at.items():
+        free = channels - 2 * p - s
+        if free:
+            flow[k, at[(p + 1, s) if free > 1 else (p, s + 1)]] += calls_erl
+        if p:
+            flow[k, at[p - 1, s]] += p
+        if s:
+            flow[k, at[p, s - 1]] += s / wait
+    flow -= np.diag(flow.sum(axis=1))
+    balance = np.vstack((flow.T, np.ones(len(states))))
+    share = np.linalg.lstsq(balance, np.append(np.zeros(len(states)), 1.0), rcond=None)[0]
+    free = np.array([channels - 2 * p - s for p, s in states])
+    none, one = share[free == 0].sum(), share[free == 1].sum()
+    return float((none + one) / (none + 2 * (1 - none)))
+
+
+@pytest.mark.parametrize(("channels", "per_hour"), [(8, 70), (9, 80), (15, 160)])
+def test_calls_within_a_cell_are_refused_as_pairs_are(topology, library, channels, per_hour) -> None:
+    """Both sides of a call ask the same cell at once: more is refused than Erlang's formula has, by theory.
+
+    Bounds as above. Never are more channels held than there are.
+    """
+    n, hours, cell = 9000, 48, 0
+    calls = poisson_calls(n, 3, per_hour, hours, 120.0)
+    calls.kind = np.full_like(calls.kind, 1)
+    calls.peer_sub = (calls.sub + n // 2) % n
+    calls.peer_number = np.full(len(calls.sub), b"", "S20")
+    numbers = np.arange(n, dtype=np.uint64)
+    identities = Identities(numbers + np.uint64(1010000000000), numbers + np.uint64(8613900000000))
+
+    def live(tch: int):
+        limits = np.full(topology.n, 0, np.int32)
+        limits[cell] = tch
+        net = build_network(
+            Settings(t3212_us=10_000 * HOUR), Changed(topology, tch=limits, sdcch=np.full(topology.n, -1)),
+            identities, crowd(n, cell, calls), Draws(5), library, 0, hours * HOUR,
+        )  # fmt: skip
+        held = [0]
+        for step in range(1, 4 * 360 + 1):  # of ten seconds
+            net.settle(step * 10 * SECOND)
+            held.append(int(net.traffic()[cell]["tch_us"]))
+        net.settle(hours * HOUR)
+        return net.traffic()[cell], np.diff(held) / (10 * SECOND)
+
+    free, _ = live(10_000)
+    offered = free["tch_us"] / (hours * HOUR)
+    found, held = live(channels)
+    assert channels - 1 < held.max() <= channels
+    asked, refused = int(found["tch_asked"]), int(found["tch_refused"])
+    calls_erl = offered / 2
+    wait = 6.0 / (free["tch_us"] / free["tch_asked"] / SECOND)  # till the caller is told, seconds
+    expected = pairs_lost(channels, calls_erl, wait)
+    assert expected > 1.1 * erlang_b(channels, offered)
+    assert abs(refused / asked - expected) < 2 * 4.5 * (expected / asked) ** 0.5
+    assert abs(refused / asked - expected) < abs(refused / asked - erlang_b(channels, offered))
+
+
 def test_without_an_sdcch_nothing_reaches_the_a_interface(
     topology, library, network, script, cell_of
 ) -> None:

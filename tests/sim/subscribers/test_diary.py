@@ -200,4 +200,4 @@ def test_golden_hash(town):
         switched.graceful,
     ):
         digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest() == "d424257686bb9f9d562310e1300f1cd822b31843c7892dcbfb983b5a31220369"
+    assert digest.hexdigest() == "6da2827f56d3b3fe06edd8f101b8084b44c5d5767cb1d9640946e12d4ffa39a5"

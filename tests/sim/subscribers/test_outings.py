@@ -8,10 +8,10 @@ import pytest
 from sim.place_kinds import KIND_INDEX, PLACE_KINDS
 from sim.scenario import WorldScenario
 from sim.subscribers import exploration_make, exploration_tables
-from sim.subscribers.outings import WAITING, choose, destinations, favourite, known, ranks
+from sim.subscribers.outings import WAITING, choose, destinations, favourite, known, ranks, rounds, slot
 from sim.world import build_world
 
-RHO, GAMMA = exploration_make.RHO, exploration_make.GAMMA
+RHO, GAMMA, OUTINGS = exploration_make.RHO, exploration_make.GAMMA, exploration_make.OUTINGS
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +55,24 @@ def test_known_places_grow_by_the_law_of_exploration(city):
     assert (np.diff(counts, axis=0) <= 1).all()
     new = np.array([known(city.draws, who, day)[1] for day in range(1, 201)])
     assert np.array_equal(new, np.diff(counts, axis=0) == 1)
-    # dS/dt = rho S**-gamma, by size of S.
+    # dS/dt = rho S**-gamma an outing, by size of S.
     size = counts[:-1]
-    for least, most in ((20, 30), (40, 60), (80, 110)):
+    for least, most in ((35, 50), (60, 90), (150, 200)):
         some = (size >= least) & (size < most)
-        assert new[some].mean() == pytest.approx((RHO * size[some] ** -GAMMA).mean(), rel=0.1)
+        assert new[some].mean() == pytest.approx((OUTINGS * RHO * size[some] ** -GAMMA).mean(), rel=0.1)
 
 
 def test_returns_follow_the_ranks(city):
     """(r + 2)**-(1 + gamma): observed shares of the first ranks within five standard errors."""
     who, draws = np.arange(40_000), city.draws
     many, _ = known(draws, who, 3)
-    some = who[many == 30]
+    some = who[many == 60]
     table = np.array(exploration_tables.RETURN)
-    expected = np.diff(table)[:30] / table[30]
+    expected = np.diff(table)[:60] / table[60]
     assert expected[0] / expected[7] == pytest.approx((10 / 3) ** (1 + GAMMA), rel=1e-6)
     u = np.concatenate([draws.u32("outing", some, day) for day in range(40)])
-    drawn = ranks(u, np.full(len(u), 30))
-    shares = np.bincount(drawn, minlength=31)[1:] / len(u)
+    drawn = ranks(u, np.full(len(u), 60))
+    shares = np.bincount(drawn, minlength=61)[1:] / len(u)
     assert (np.abs(shares - expected) < 5 * np.sqrt(expected / len(u))).all()
 
 
@@ -117,3 +117,39 @@ def test_quantiles_of_destinations_are_places_of_their_kind(city):
         assert set(there.near[index].reshape(-1).tolist()) <= set(city.topology.cells_of_kind(kind).tolist())
     cells = np.arange(city.topology.n)
     assert not (there.near[-1] == cells[:, None]).any()  # about town is elsewhere
+
+
+def test_rounds_lead_to_a_few_sites_near_work_now_and_then_far_from_it(city):
+    who = np.arange(20_000)
+    found = [rounds(city, who, day, 4) for day in range(8)]
+    ground, work = city.topology, city.population.work_cell[who]
+    assert np.array_equal(rounds(city, who[::-3], 5, 4).cell, found[5].cell[::-3])
+    cells = np.stack([outing.cell for outing in found])
+    assert (ground.place[cells] < 0).all()
+    assert (cells != work).all()
+    km = np.hypot(
+        ground.spot_x_m[cells] - ground.spot_x_m[work], ground.spot_y_m[cells] - ground.spot_y_m[work]
+    )
+    assert np.quantile(km, 0.99) > 4 * np.median(km)
+    # Somebody comes back to a site more often than to one of somebody else's.
+    again = (cells[1:] == cells[:-1]).mean()
+    others = (cells[1:] == np.roll(cells[:-1], 1, axis=1)).mean()
+    assert again > 2 * others
+
+
+@pytest.mark.parametrize("outwards", [0.0, 0.5, 0.75, 0.9, 1.0])
+def test_jumps_keep_their_law_up_to_the_edge_of_a_map(outwards):
+    """Medians and upper quantiles are those of (r + 1.5 km)**-1.75 from half a spacing to the far side."""
+    network = {"cells": 400, "spacing_m": 800}
+    world = {"world": "plain", "about": "For tests.", "epoch": "2007-06-04", "subscribers": 1000}
+    ground = build_world(WorldScenario.model_validate({**world, "network": network}), 1).topology
+    town = np.flatnonzero((ground.kind == 0) & (ground.place < 0))
+    x, y = ground.spot_x_m / 1000, ground.spot_y_m / 1000
+    inside_out = np.argsort(np.hypot(x[town] - x[town].mean(), y[town] - y[town].mean()))
+    home = town[inside_out[int(outwards * (len(town) - 1))]]
+    cells = destinations(ground).near[-1, home, slot((np.arange(1, 4096) << 20).astype(np.uint32))]
+    q = np.array([0.5, 0.75, 0.9])
+    near = (0.4 + 1.5) ** -0.75
+    far = (np.hypot(x[town] - x[home], y[town] - y[home]).max() + 1.5) ** -0.75
+    law = (near - q * (near - far)) ** (-1 / 0.75) - 1.5
+    assert np.quantile(np.hypot(x[cells] - x[home], y[cells] - y[home]), q) == pytest.approx(law, rel=0.2)

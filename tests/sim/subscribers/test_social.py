@@ -3,11 +3,14 @@
 import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sim.draws import Draws
 from sim.scenario import DAY_US
+from sim.subscribers.acquaintances import CLOSE, QUARTER, Acquaintances, Shuffle
 from sim.subscribers.sample_graph import sample_graph
-from sim.subscribers.social import CIRCLES, COMMUNITY, FAR, QUARTER, Ties, circle_of, work_group
+from sim.subscribers.social import CIRCLES, COMMUNITY, Ties, circle_of, work_group
 from sim.subscribers.usage import CALL_INSIDE, calls
 
 
@@ -18,40 +21,79 @@ def graph(crowd):
 
 
 def test_friends_lie_in_their_circles(crowd):
-    people, everybody = crowd.population, np.arange(4 * QUARTER)
-    for k in range(40):
-        friend, circle = people.friend(everybody, k), CIRCLES[circle_of(k)]
-        assert (friend != everybody).all()
+    people, degree = crowd.population, crowd.population.degree.astype(int)
+    seen = dict.fromkeys(CIRCLES, 0)
+    for k in range(60):
+        have = np.flatnonzero(degree > k)
+        friend, circles = people.friend(have, k), np.array(CIRCLES)[circle_of(k, degree[have])]
+        assert (friend != have).all()
         assert ((friend >= 0) & (friend < crowd.n)).all()
-        same_quarter = friend // QUARTER == everybody // QUARTER
-        same_block = friend // COMMUNITY == everybody // COMMUNITY
-        if circle == "family":
-            assert (friend // 4 == everybody // 4).all()
-        elif circle == "home":
-            assert same_block.all()
-        elif circle == "work":
-            assert np.array_equal(work_group(crowd.draws, friend)[0], work_group(crowd.draws, everybody)[0])
-            assert not same_block.any()
-        elif circle == "quarter":
-            assert same_quarter.all()
-            assert not same_block.any()
-        else:
-            assert same_block.mean() < 0.02
-        # Mutual; where the world is cut off or a mirror meets itself there is one in a hundred who is not.
-        assert (people.friend(friend, k) == everybody).mean() > (0.95 if circle == "far" else 0.9999)
+        same_quarter, same_block = (
+            friend // QUARTER == have // QUARTER,
+            friend // COMMUNITY == have // COMMUNITY,
+        )
+        whole = have < 4 * QUARTER  # the last quarter is not
+        for circle in np.unique(circles):
+            mine = circles == circle
+            seen[circle] += np.count_nonzero(mine)
+            if circle == "family":
+                assert (friend // 4 == have // 4)[mine & whole].all()
+            elif circle == "home":
+                assert same_block[mine & whole].all()
+            elif circle == "work":
+                work = work_group(crowd.draws, friend)[0] == work_group(crowd.draws, have)[0]
+                assert work[mine & whole].all()
+                assert not same_block[mine & whole].any()
+            elif circle == "quarter":
+                assert same_quarter[mine].all()
+            elif np.count_nonzero(mine) > 500:
+                assert same_quarter[mine].mean() < 0.3  # a fifth by chance
+    assert all(count > 1000 for count in seen.values())
+
+
+@pytest.mark.parametrize("n", [20_000, 5_001, 4_096, 77, 3])
+def test_acquaintances_are_mutual(crowd, n):
+    """Everybody's acquaintances name them as often as they name those, whatever both degrees are."""
+    degree = crowd.population.degree[:n]
+    degree = degree if n > 3 else np.array([0, 200, 1], np.uint8)
+    ties = Acquaintances.of(crowd.draws, degree)
+    have = degree.astype(int) - CLOSE[degree]
+    who = np.repeat(np.arange(n), have)
+    rank = np.arange(len(who)) - np.repeat(np.cumsum(have) - have, have)
+    other = ties.of_rank(who, rank)
+    assert ((other >= 0) & (other < n)).all()
+    there, back = np.sort(who * n + other), np.sort(other * n + who)
+    assert np.array_equal(there, back)
+    if n > 1000:
+        assert (other == who).mean() < 0.01
+        assert len(np.unique(there)) > 0.93 * len(there)  # few ties are double ones, those of hubs
+
+
+@given(st.lists(st.integers(1, 70_000), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=40)
+def test_shuffles_are_permutations_and_undone(sizes, seed):
+    size = np.array(sizes, dtype=np.uint64)
+    key = np.random.default_rng(seed).integers(0, 2**32, (4, len(sizes)), dtype=np.uint32)
+    shuffle = Shuffle(size, key)
+    for x in (np.zeros(len(sizes), np.uint64), size // np.uint64(2), size - np.uint64(1)):
+        there = shuffle.forward(x)
+        assert (there < size).all()
+        assert np.array_equal(shuffle.backward(there), x)
+    few = int(min(size[0], 3000))
+    whole = Shuffle(np.full(few, few, np.uint64), np.repeat(key[:, :1], few, axis=1))
+    assert np.array_equal(np.sort(whole.forward(np.arange(few, dtype=np.uint64))), np.arange(few))
 
 
 def test_nobody_is_named_twice_at_home_or_at_work(crowd):
     everybody = np.arange(2 * QUARTER)
-    near = [k for k in range(24) if circle_of(k) != FAR and CIRCLES[circle_of(k)] != "quarter"]
-    names = np.sort(np.stack([crowd.population.friend(everybody, k) for k in near]), axis=0)
+    names = np.sort(np.stack([crowd.population.ties.friend(everybody, k) for k in range(18)]), axis=0)
     assert (np.diff(names, axis=0) > 0).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 63, 64, 65, 66, 4097])
 def test_odd_sizes_of_world(n):
     ties = Ties(Draws(3), n)
-    for k in range(30):
+    for k in range(18):
         friend = ties.friend(np.arange(n), k)
         assert ((friend != np.arange(n)) | (n == 1)).all()
         assert ((friend >= 0) & (friend < n)).all()
@@ -63,7 +105,7 @@ def test_shape_of_the_graph(graph):
     """Bands: calling networks are far more clustered than chance (a thousandth here) and mostly mutual.
 
     Ties of one side only come from unequal degrees. The bands are the simulation's own, wide of what it has
-    now (clustering 0.24, reciprocity 0.75): no source gives one for friendships rather than for calls.
+    now (clustering 0.32, reciprocity 0.77): no source gives one for friendships rather than for calls.
     """
     mutual = graph.to_undirected(reciprocal=True)
     assert 0.10 < nx.average_clustering(mutual) < 0.50
@@ -74,9 +116,9 @@ def test_shape_of_the_graph(graph):
     counts = dict.fromkeys(CIRCLES, 0)
     for *_, circle in graph.edges.data("circle"):
         counts[circle] += 1
-    assert counts["work"] > 0.2 * graph.number_of_edges()
+    assert counts["work"] > 0.15 * graph.number_of_edges()
     largest = max(nx.connected_components(mutual), key=len)
-    assert len(largest) > 0.98 * len(graph)
+    assert len(largest) > 0.9 * len(graph)
 
 
 def test_degrees_have_a_heavy_tail(crowd):
