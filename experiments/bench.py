@@ -193,6 +193,8 @@ def run_command(
     messages: int,
     world: Path,
     threads: int = 1,
+    subscribers: int | None = None,
+    campaigns: int = 100,
 ) -> None:
     """What `kairos bench` does with its options. Raises BadInput, and RunInvalid for a wrong result."""
     unknown = [stage for stage in stages if stage not in STAGES and stage not in EXTRA]
@@ -206,7 +208,14 @@ def run_command(
     click.echo(_HEAD)
     figures = []
     with tempfile.TemporaryDirectory(prefix="kairos-bench-") as folder:
-        sources = Sources(world=world, capture=capture, messages=messages, folder=Path(folder))
+        sources = Sources(
+            world=world,
+            capture=capture,
+            messages=messages,
+            folder=Path(folder),
+            subscribers=subscribers,
+            campaigns=campaigns,
+        )
         for found in _figures(stages, sources, seconds, rival, threads):
             figures.append(found)
             click.echo(_line(found))

@@ -22,6 +22,7 @@ import numpy as np
 from experiments.bench_stages import DECODED, STAGES, Job, WrongResult
 from experiments.bench_workload import CAPTURED_TIMES, Sources, Traffic
 from experiments.problems import BadInput
+from marketing.behaviours import BEHAVIOUR
 from marketing.decode import RowBatch, decode_flat, new_rows, tally
 
 __all__ = ["EXTRA", "Extra", "in_threads"]
@@ -132,6 +133,26 @@ def tshark(sources: Sources, seconds: float) -> Extra:
     )  # fmt: skip
 
 
+def engine(sources: Sources, seconds: float) -> Extra:
+    """The province's busy hour through the engine; the campaigns and subscribers that were asked for."""
+    from experiments.bench_engine import EngineBench  # the platform, which no other stage needs
+
+    found = EngineBench(sources.province, sources.subscribers, sources.campaigns).measure(seconds)
+    octets = sum(found.bytes_each.values())
+    made = ", ".join(f"{n} {what}" for what, n in found.decisions.items())
+    return Extra(
+        found.n, found.n * BEHAVIOUR.itemsize, found.seconds, found.workload, found.runs,
+        more={
+            "subscribers": found.subscribers,
+            "campaigns": found.campaigns,
+            "bytes_each": round(octets, 1),
+            **{f"bytes_{name}": size for name, size in found.bytes_each.items()},
+            **{f"decided_{name}": n for name, n in found.decisions.items()},
+        },
+        said=f"engine: {found.campaigns} campaigns, {found.subscribers} subscribers of {octets:.1f} bytes each; {made}",
+    )  # fmt: skip
+
+
 def _processor_s(job: Job[Any, Any], seconds: float) -> float:
     """Processor time of the best run."""
     best, end = float("inf"), time.monotonic() + seconds
@@ -223,5 +244,9 @@ def _parts(traffic: Traffic, rows: RowBatch, threads: int) -> list[tuple[RowBatc
     return [(rows[cuts[i] : cuts[i + 1]], ends[i], ends[i + 1]) for i in range(threads)]
 
 
-EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {"import": first_call, "tshark": tshark}
+EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
+    "import": first_call,
+    "tshark": tshark,
+    "engine": engine,
+}
 """In the order in which they run."""

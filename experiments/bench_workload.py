@@ -40,6 +40,8 @@ __all__ = [
 
 HOUR_US: Final = 3_600_000_000
 SEED: Final = 1
+PROVINCE: Final = Path("scenarios/worlds/province.yaml")
+"""World of which the engine's behaviours are."""
 BUSY_HOUR: Final = 18
 """Local hour of the first day, a Monday, that is simulated; the evening is the busiest time."""
 TICK_US: Final = 60_000_000
@@ -136,9 +138,21 @@ class Sources:
     """Where stages get their work from; made when first asked for, and once."""
 
     def __init__(
-        self, *, world: Path, capture: Path | None = None, messages: int = 1_000_000, folder: Path
+        self,
+        *,
+        world: Path,
+        capture: Path | None = None,
+        messages: int = 1_000_000,
+        folder: Path,
+        province: Path = PROVINCE,
+        subscribers: int | None = None,
+        campaigns: int = 100,
     ) -> None:
-        """`messages` is the least number in the large buffer; `folder` is a scratch folder."""
+        """`messages` is the least number in the large buffer; `folder` is a scratch folder.
+
+        `province`, `subscribers` (None: its own) and `campaigns` are for the engine.
+        """
+        self.province, self.subscribers, self.campaigns = province, subscribers, campaigns
         self.world_file = world
         self.capture = capture
         self.messages = messages

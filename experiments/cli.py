@@ -524,6 +524,14 @@ def decode(
     show_default=True,
     help="Also decode by so many threads and by one in turns, by the wall clock (decode, decode-brief).",
 )
+@click.option(
+    "--subscribers",
+    type=click.IntRange(1),
+    help="engine: people of the province; absent: a million.",
+)
+@click.option(
+    "--campaigns", type=click.IntRange(0), default=100, show_default=True, help="engine: active campaigns."
+)
 def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> None:
     """Measure how fast this machine decodes, correlates, encodes and reads captures.
 
@@ -540,6 +548,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
     Only when named:
       import        seconds from import to the decoder's first message
       tshark        `tshark -T fields` with the columns of decode-brief, and how many times as fast that is
+      engine        behaviours of a province's busy hour to decisions; the first time takes minutes to simulate it
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

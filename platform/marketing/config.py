@@ -439,11 +439,13 @@ class BossConfig(Strict):
 
 
 class HttpConfig(Strict):
-    """The platform's own HTTP door: /healthz and /metrics."""
+    """The platform's own HTTP door: /healthz, /metrics, campaigns and imports."""
 
     host: str = "127.0.0.1"
     port: Port = 8000
     """0 = a free one."""
+    token_file: ExistingFile | None = None
+    """Holds the token that POST /campaigns/reload must give; null: no reload by HTTP."""
 
 
 class ImportsConfig(Strict):
@@ -479,6 +481,28 @@ class RecordsConfig(Strict):
     """live: at most this long between writing to disk."""
 
 
+class SilenceConfig(Strict):
+    """When a subscriber who shows nothing is taken for switched off (implicit detach, TS 23.012)."""
+
+    t3212_h: float = Field(default=6.0, gt=0, le=25.5)
+    """Hours between periodic updates, as the network has it."""
+    periods: int = Field(default=3, ge=1, le=100)
+    """So many in a row must have been missed."""
+    margin_s: float = Field(default=900.0, ge=0)
+    """And so many seconds more."""
+
+
+class StateConfig(Strict):
+    """Where the engine's knowledge is kept for a restart."""
+
+    dir: NewPath
+    """Folder of snapshots and journals; made if absent, and this platform's own."""
+    every_s: float = Field(default=60.0, gt=0)
+    """Real seconds between snapshots; a restart replays at most what came in since the last."""
+    sync_s: float = Field(default=5.0, gt=0)
+    """Real seconds between two writings to the disk itself: what a power cut may lose."""
+
+
 class PlatformConfig(Strict):
     """Everything `python -m marketing` needs."""
 
@@ -504,6 +528,12 @@ class PlatformConfig(Strict):
     """null: nothing is imported while it runs."""
     campaigns: list[ExistingFile] = Field(default_factory=list)
     """Campaign files; none: watch only."""
+    campaigns_dir: NewPath | None = None
+    """Folder whose *.yaml are campaigns too, looked at while the platform runs; null: no folder."""
+    silence: SilenceConfig | None = None
+    """null: nobody is taken for switched off who has not said so."""
+    state: StateConfig | None = None
+    """null: what is learned of subscribers ends with the process."""
     policy: ExistingFile
     """Contact policy file."""
     ledger: LedgerConfig = LedgerConfig()

@@ -17,28 +17,47 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from marketing.api import HealthView, HttpDoor, make_app
+from marketing.api.campaigns import Reload
 from marketing.behaviours import BehaviourBatch
-from marketing.campaigns import read_targets
+from marketing.campaigns import Campaign, read_targets
 from marketing.channels import Inbound, SmsChannel
 from marketing.clock import Clock
-from marketing.config import ClockConfig, PlatformConfig
-from marketing.contact.ledger import Ledger, LedgerError, OrderWanted
-from marketing.contact.schema import contact, message, opt_out, order
+from marketing.config import PlatformConfig
+from marketing.contact.ledger import Ledger, LedgerError
+from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
-from marketing.effects import Boss, Conversations, Records, SentContact
+from marketing.effects import Boss, Conversations, Records
 from marketing.effects.dispatch import Dispatcher
-from marketing.engine import EngineState, next_due, on_batch, on_timers, schedule_group, switch_profiles
+from marketing.engine import (
+    Change,
+    Prepared,
+    StateFolder,
+    change_campaigns,
+    next_due,
+    on_batch,
+    on_timers,
+    schedule_group,
+    switch_profiles,
+)
 from marketing.metrics import Metrics
 from marketing.profiles.store import Told
 from marketing.profiles.telling import Imports, open_imports
-from marketing.starting import Remembered, Started, enter_lists, load_started, load_state, remembered
+from marketing.reloading import CampaignFolder
+from marketing.starting import (
+    Remembered,
+    Started,
+    enter_lists,
+    load_started,
+    load_state,
+    make_clock,
+    remembered,
+    restore,
+)
 
 __all__ = ["Doors", "Server", "SignallingSource", "StartError", "TickLike", "load_state", "restore"]
 
@@ -183,7 +202,9 @@ class Server:
         if self.imports is not None:
             closing.callback(self.imports.watch.stop)
         if self.http is not None:
-            self.http.start(lambda: make_app(self._health, self._metrics_text, self._uploads()))
+            token = self.config.http.token_file if self.config.http is not None else None
+            reload = Reload(self._reload, token.read_bytes().strip() if token is not None else b"")
+            self.http.start(lambda: make_app(self._health, self._metrics_text, self._uploads(), reload))
             closing.callback(self.http.stop)
         self.signalling = self.doors.signalling or _collector(config, self.clock)
         closing.callback(self.signalling.close)
@@ -209,6 +230,8 @@ class Server:
         except Exception as error:
             raise StartError(f"no session with the message centre: {error}") from error
         open_orders = restore(ledger, self.state, self.dispatcher.conversations)
+        self._resume(closing)
+        self._watch_campaigns(closing)
         if open_orders:
             self.dispatcher.reopen(open_orders)
         if self.http is not None and self.clock.mode != "lockstep":
@@ -255,9 +278,67 @@ class Server:
         self.records.finish(rows, self.signalling.report())
         log.info("ended: %s", self.reason or "asked to")
 
-    def _schedule_groups(self) -> None:
+    def _resume(self, closing: contextlib.AsyncExitStack) -> None:
+        """Goes on with what the last run has learned, and says what nobody has seen since."""
+        self.journal: StateFolder | None = None
+        keys = self.config.state
+        if keys is None:
+            return
+        try:
+            self.journal = StateFolder(keys.dir, every_s=keys.every_s, sync_s=keys.sync_s)
+        except OSError as error:
+            raise StartError(f"state folder {keys.dir}: {error.strerror}") from None
+        resumed = self.journal.resume(self.state)
+        if resumed.last_us:
+            unseen_s = max(0, self.clock.now_us() - resumed.last_us) / 1e6
+            log.warning(
+                "goes on with %d subscribers from %s and %d behaviours after it; nothing was seen in the "
+                "%.1f s since %d us; %d triggers of that time are not sent any more",
+                *(resumed.subscribers, resumed.snapshot or "nothing", resumed.replayed),
+                *(unseen_s, resumed.last_us, resumed.not_sent),
+            )
+        self.resumed = resumed
+        self.journal.begin(self.state)
+        closing.callback(lambda: self.journal.close(self.state) if self.journal is not None else None)
+
+    def _watch_campaigns(self, closing: contextlib.AsyncExitStack) -> None:
+        """In lockstep the files are looked at only when asked: a run hangs on its inputs alone."""
+        originators = self.state.policy.file.marketing_originators
+        self.campaign_folder = CampaignFolder(
+            self.state, self.config.campaigns, self.config.campaigns_dir, self._exchange_soon, originators
+        )
+        if self.config.campaigns_dir is not None and self.clock.mode != "lockstep":
+            self.campaign_folder.start()
+            closing.callback(self.campaign_folder.stop)
+
+    def _exchange_soon(self, prepared: Prepared) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._exchange, prepared)
+
+    def _exchange(self, prepared: Prepared) -> Change:
+        """Between two steps of the engine: other campaigns from now on."""
+        change = change_campaigns(self.state, prepared)
+        if change:
+            log.info(
+                "campaigns: added %s; changed %s; removed %s",
+                *(", ".join(names) or "none" for names in (change.added, change.changed, change.removed)),
+            )
+            fresh = {*change.added, *change.changed}
+            self._schedule_groups([c for c in self.state.campaigns if c.campaign in fresh])
+        return change
+
+    def _reload(self) -> tuple[dict[str, Any], list[str]]:
+        """Asked from the HTTP thread: looks at the files now, and waits until they run."""
+        prepared = self.campaign_folder.look(anyway=True)
+        if prepared is None:
+            return {}, list(self.campaign_folder.problems)
+        change: Change = self._ask(lambda: self._exchange(prepared))
+        names = ("added", "changed", "removed")
+        return {name: list(getattr(change, name)) for name in names}, []
+
+    def _schedule_groups(self, campaigns: Sequence[Campaign] | None = None) -> None:
         day_1_us = self.clock.epoch_us if self.config.clock.epoch is not None else self.clock.now_us()
-        for campaign in self.state.campaigns:
+        for campaign in self.state.campaigns if campaigns is None else campaigns:
             if campaign.group is not None:
                 unknown = schedule_group(self.state, campaign, read_targets(campaign.group), day_1_us)
                 if unknown:
@@ -309,8 +390,18 @@ class Server:
             return
         self.records.behaviours(batch)
         self.metrics.count("behaviours", len(batch))
+        if self.journal is not None:
+            self.journal.journal(batch)
         if self.clock.mode != "lockstep":
             self.dispatcher.take(on_batch(self.state, batch, self.clock.now_us(), self.clock.stamp_ns))
+            self._take_derived()
+
+    def _take_derived(self) -> None:
+        """Writes down what followed from behaviours; the engine has judged it already."""
+        derived = self.state.take_derived()
+        if len(derived):
+            self.records.behaviours(derived)
+            self.metrics.count("behaviours", len(derived))
 
     # ----------------------------------------------------------------- imports
 
@@ -373,9 +464,8 @@ class Server:
     def _step(self, rows: BehaviourBatch, from_us: int, until_us: int) -> None:
         if len(rows):
             self.dispatcher.take(on_batch(self.state, rows, from_us))
-        due_us = next_due(self.state)
-        if due_us is not None and due_us <= until_us:
-            self.dispatcher.take(on_timers(self.state, until_us, from_us))
+        self.dispatcher.take(on_timers(self.state, until_us, from_us))
+        self._take_derived()
 
     # ----------------------------------------------------------------- wall and live
 
@@ -391,6 +481,9 @@ class Server:
                 self.dispatcher.take_inbound(one)
             now_us = self.clock.now_us()
             self.dispatcher.take(on_timers(self.state, now_us, now_us, self.clock.stamp_ns))
+            self._take_derived()
+            if self.journal is not None:
+                self.journal.tend(self.state)
             if not self.dispatcher.idle:
                 self.dispatcher.start_flush()
             if time.monotonic() >= flush_at_s:
@@ -451,6 +544,7 @@ class Server:
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
             campaigns=[c.campaign for c in self.state.campaigns],
+            campaign_problems=list(self.campaign_folder.problems),
         )
 
     def _metrics_text(self) -> bytes:
@@ -477,21 +571,6 @@ def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:
     return (inbound.t_us, kind, *values)
 
 
-# --------------------------------------------------------------------------- starting
-
-
-def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
-    """The configured clock; an epoch without an offset is local to the policy's zone."""
-    epoch_us = 0
-    if config.epoch is not None:
-        epoch = config.epoch if config.epoch.tzinfo is not None else config.epoch.replace(tzinfo=zone)
-        since = epoch.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-        epoch_us = round(since.total_seconds() * 1e6)
-    shown_us = epoch_us + round(config.start_s * 1e6) if config.mode == "live" else epoch_us
-    origin_ns = time.monotonic_ns() if config.origin_ns is None else config.origin_ns
-    return Clock(config.mode, shown_us, config.factor, origin_ns)
-
-
 def _collector(config: PlatformConfig, clock: Clock) -> SignallingSource:
     from marketing.collect import (
         Collector,
@@ -503,32 +582,3 @@ def _collector(config: PlatformConfig, clock: Clock) -> SignallingSource:
         return Collector(config.collector, clock, epoch_us=clock.epoch_us, tick_s=config.clock.tick_s)
     except (ListenError, TapError, TransportUnavailable) as error:
         raise StartError(f"collector: {error}") from error
-
-
-def restore(ledger: Ledger, state: EngineState, conversations: Conversations) -> list[OrderWanted]:
-    """Book and conversations as the ledger remembers them; returns the orders left open."""
-    unknown = ledger.recover()
-    if unknown:
-        log.warning(
-            "%d contacts were reserved when the last run ended: unknown, counted, never sent again", unknown
-        )
-    messages: dict[str, list[str]] = {}
-    for row in ledger.rows(message, message.c.state == ""):
-        messages.setdefault(row["contact_id"], []).append(row["message_id"])
-    for row in sorted(ledger.rows(contact), key=lambda r: (r["decided_us"], r["contact_id"])):
-        at = state.profiles.row_of_msisdn(str(row["msisdn"]))
-        if at >= 0:
-            state.book.restore(at, row["campaign"], row["period"], row["day"], row["ordinal"], row["counted"])
-        if row["counted"]:
-            sent = SentContact(
-                row["contact_id"], row["campaign"], row["offer"], row["originator"], str(row["msisdn"])
-            )
-            conversations.sent(sent, tuple(sorted(messages.get(row["contact_id"], ()))))
-    for row in ledger.rows(opt_out):
-        at = state.profiles.row_of_msisdn(str(row["msisdn"]))
-        if at >= 0:
-            state.book.opt_out(at, row["since_us"])
-    return [
-        OrderWanted(row["order_id"], row["msisdn"], row["offer"], row["channel"], row["t_us"])
-        for row in ledger.rows(order, order.c.state == "open")
-    ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from marketing.api.campaigns import Reload
     from fastapi import FastAPI
 
     from marketing.api.uploads import Uploads
@@ -25,12 +26,17 @@ class HealthView(TypedDict):
     behaviours: int
     triggers: dict[str, int]
     campaigns: list[str]
+    campaign_problems: list[str]
+    """What is wrong with the campaign files as they are; those that run are not touched by it."""
 
 
 def make_app(
-    health: Callable[[], HealthView], metrics: Callable[[], bytes], uploads: Uploads | None = None
+    health: Callable[[], HealthView],
+    metrics: Callable[[], bytes],
+    uploads: Uploads | None = None,
+    reload: Reload | None = None,
 ) -> FastAPI:
-    """Both callables are asked on the HTTP thread and must only read. `uploads`: imports by HTTP."""
+    """Health and metrics are asked on the HTTP thread and only read. `uploads`: imports by HTTP."""
     from fastapi import FastAPI, Response
     from fastapi.responses import JSONResponse
 
@@ -45,6 +51,10 @@ def make_app(
     def _metrics() -> Response:
         return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    if reload is not None:
+        from marketing.api.campaigns import campaign_router
+
+        app.include_router(campaign_router(reload))
     if uploads is not None:
         from marketing.api.uploads import router
 

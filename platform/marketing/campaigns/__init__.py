@@ -6,7 +6,15 @@ from marketing.campaigns.condition import using
 from marketing.campaigns.content import PLACEHOLDERS, Placeholder, template
 from marketing.campaigns.elements import AtLeast, BehaviourElement, Dwell, DwellElement, FirstElement, Step
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
-from marketing.campaigns.files import Target, load, load_all, read_all, read_numbers, read_targets
+from marketing.campaigns.files import (
+    Target,
+    load,
+    load_all,
+    read_campaign,
+    read_all,
+    read_numbers,
+    read_targets,
+)
 from marketing.campaigns.scene import DAYS, Scene, When, Where
 from marketing.campaigns.words import describe
 
@@ -37,6 +45,7 @@ __all__ = [
     "describe",
     "load",
     "load_all",
+    "read_campaign",
     "read_all",
     "read_numbers",
     "read_targets",

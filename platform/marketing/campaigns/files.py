@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,10 +89,11 @@ def load(path: Path | str) -> Campaign:
     Raises:
         ConfigError: with every problem of the file and of its target list.
     """
-    return _read(Path(path))[0]
+    return read_campaign(Path(path))[0]
 
 
-def _read(path: Path) -> tuple[Campaign, Document]:
+def read_campaign(path: Path) -> tuple[Campaign, Document]:
+    """One file with its document, for what has to be checked between files. Raises ConfigError."""
     campaign, document = read_model(path, Campaign)
     if campaign.group is not None:
         read_targets(campaign.group)
@@ -170,18 +171,22 @@ def load_all(
     places: Sequence[str] = (),
     alone: bool = False,
     catalogue: Catalogue = CATALOGUE,
+    read: Callable[[Path], tuple[Campaign, Document]] | None = None,
 ) -> list[Campaign]:
     """Several campaigns that run together, in the order of their names.
 
     `originators`: prefixes the policy calls marketing; `places`: names in the cell table; empty: unchecked.
     `alone`: files looked at one by one, so that follow-ups may name campaigns that are not here. `catalogue`:
     what expressions may name; with further columns of an extract: `marketing.rules.catalogue_of(profiles)`.
+    `read`: instead of `read_campaign`, for who remembers files that have not changed.
 
     Raises:
         ConfigError: every problem of every file, and what does not fit between them.
     """
-    read = read_all(paths, originators=originators, places=places, alone=alone, catalogue=catalogue)
-    return [campaign for campaign, _ in read]
+    found = read_all(
+        paths, originators=originators, places=places, alone=alone, catalogue=catalogue, read=read
+    )
+    return [campaign for campaign, _ in found]
 
 
 def read_all(
@@ -191,13 +196,14 @@ def read_all(
     places: Sequence[str] = (),
     alone: bool = False,
     catalogue: Catalogue = CATALOGUE,
+    read: Callable[[Path], tuple[Campaign, Document]] | None = None,
 ) -> list[tuple[Campaign, Document]]:
     """The same, each with its document, for what has to be checked against other things."""
     together = _Together(originators, places)
     for path in map(Path, paths):
         try:
             with using(catalogue):
-                together.add(*_read(path))
+                together.add(*(read or read_campaign)(path))
         except ConfigError as error:
             together.problems.extend(error.problems)
     if not alone and not together.problems:

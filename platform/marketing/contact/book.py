@@ -149,8 +149,16 @@ class Book:
     def __deepcopy__(self, _memo: dict[int, Any]) -> Book:
         pairs = Pairs()
         pairs.load(*self.pairs.entries())
-        columns = (self.do_not_disturb_us, self.control_us, self.contact_s, self.month, self.count)
-        return Book(*(c.copy() for c in columns), dict(self.names), pairs, set(self.waiting))
+        return Book(
+            self.do_not_disturb_us.copy(),
+            self.control_us.copy(),
+            self.contact_s.copy(),
+            self.month.copy(),
+            self.count.copy(),
+            dict(self.names),
+            pairs,
+            set(self.waiting),
+        )
 
     def _number(self, campaign: str) -> int:
         return self.names.setdefault(campaign, len(self.names))

@@ -40,6 +40,7 @@ REASONS: Final[dict[str, str]] = {
 }
 """Why a trigger is suppressed. The order is the order of the checks: the first that applies is the reason."""
 
+
 class Tighter(Protocol):
     """A campaign's own limits; see `marketing.campaigns.CampaignCaps`."""
 
@@ -151,7 +152,9 @@ def _control(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int, 
     return bool(book.control_us[row] <= at_us)
 
 
-def _do_not_disturb(_policy: Policy, book: Book, row: int, _campaign: str, at_us: int, _caps: Tighter) -> bool:
+def _do_not_disturb(
+    _policy: Policy, book: Book, row: int, _campaign: str, at_us: int, _caps: Tighter
+) -> bool:
     return bool(book.do_not_disturb_us[row] <= at_us)
 
 

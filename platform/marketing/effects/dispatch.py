@@ -27,7 +27,7 @@ from marketing.contact.ledger import (
 from marketing.effects.orders import BossError
 from marketing.effects.records import Records, TriggerRecord
 from marketing.effects.replies import Conversations, SentContact
-from marketing.engine import Contact, Decision, EngineState, on_opt_out, on_unsent
+from marketing.engine import Contact, Decision, EngineState, on_opt_out, on_reply, on_unsent
 from marketing.metrics import Metrics
 
 __all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
@@ -106,6 +106,8 @@ class Dispatcher:
             return
         contact = self.conversations.answered(inbound.source, inbound.destination)
         meaning = self._meaning(inbound)
+        if contact is not None:
+            on_reply(self.state, inbound.source, contact.campaign)
         if meaning == "stop":
             on_opt_out(self.state, inbound.source, inbound.t_us)
             if inbound.source.isdigit():

@@ -5,8 +5,9 @@ decisions anywhere, however the stream is cut into batches and subscribers are d
 server makes them true: it reserves in the ledger, submits, and tells the outcome.
 """
 
-from marketing.engine.campaigns import Change, change_campaigns, switch_profiles
+from marketing.engine.campaigns import Change, Prepared, change_campaigns, prepare_campaigns, switch_profiles
 from marketing.engine.judging import contact_id_of
+from marketing.engine.snapshot import Resumed, StateFolder
 from marketing.engine.state import EngineState, new_state, schedule_group
 from marketing.engine.steps import next_due, on_batch, on_timers
 from marketing.engine.told import on_opt_out, on_reply, on_unsent
@@ -17,6 +18,9 @@ __all__ = [
     "Contact",
     "Decision",
     "EngineState",
+    "Prepared",
+    "Resumed",
+    "StateFolder",
     "Trigger",
     "change_campaigns",
     "contact_id_of",
@@ -27,6 +31,7 @@ __all__ = [
     "on_reply",
     "on_timers",
     "on_unsent",
+    "prepare_campaigns",
     "schedule_group",
     "switch_profiles",
 ]

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from marketing.campaigns import Campaign
 from marketing.engine.state import EngineState, compile_rules, lines_of
+from marketing.engine.texts import Texts
 from marketing.engine.timers import stays_again
 from marketing.features import Dues, Habits, Presence, Timers, Waves
 from marketing.profiles import Profiles, RowMap
+from marketing.rules import Rules
 
-__all__ = ["Change", "change_campaigns", "restore_rules", "switch_profiles"]
+__all__ = ["Change", "Prepared", "change_campaigns", "prepare_campaigns", "restore_rules", "switch_profiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,28 @@ class Change:
         return bool(self.added or self.removed or self.changed)
 
 
-def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Change:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Campaigns compiled beside the running ones; nothing has changed yet."""
+
+    campaigns: tuple[Campaign, ...]
+    rules: Rules
+    profiles: Profiles
+    """The extract that they were compiled over."""
+
+
+def prepare_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Prepared:
+    """Compiles campaigns; may be called on another thread while the engine goes on.
+
+    Raises:
+        ValueError: they cannot be compiled.
+    """
+    profiles = state.profiles
+    rules = compile_rules(campaigns, profiles, state.places, state.policy, state.view, state.rules)
+    return Prepared(tuple(campaigns), rules, profiles)
+
+
+def change_campaigns(state: EngineState, prepared: Prepared | Sequence[Campaign]) -> Change:
     """Runs these campaigns from now on. Everything is compiled before anything changes.
 
     Partial matches of campaigns whose scene stays as it is go on, holds of those that still run too. What a
@@ -42,6 +65,10 @@ def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Chang
     Raises:
         ValueError: they cannot be compiled; nothing has changed then.
     """
+    if not isinstance(prepared, Prepared) or prepared.profiles is not state.profiles:
+        wanted = prepared.campaigns if isinstance(prepared, Prepared) else prepared
+        prepared = prepare_campaigns(state, wanted)
+    campaigns, rules = prepared.campaigns, prepared.rules
     old = {c.campaign: c for c in state.campaigns}
     new = {c.campaign: c for c in campaigns}
     change = Change(
@@ -53,19 +80,19 @@ def change_campaigns(state: EngineState, campaigns: Sequence[Campaign]) -> Chang
     )
     if not change:
         return change
-    rules = compile_rules(campaigns, state.profiles, state.places, state.policy, state.view)
     rules.restore(state.rules.snapshot())
     lines = lines_of(rules)
     if lines != list(state.habits.lines):
         state.view.habits = state.habits.keep_lines(lines)
-    state.rules = rules
-    state.campaigns = tuple(campaigns)
+    state.rules, state.reads = rules, rules.reads
+    state.campaigns = campaigns
     state.numbers = {c.campaign: i for i, c in enumerate(campaigns)}
+    state.texts = Texts.of_campaigns(state.campaigns, state.profiles)
     for key in [key for key in state.held if key[1] not in new]:
         del state.held[key]
         state.book.waiting.discard(key)
-    for key in [key for key in state.groups if key[0] not in new]:
-        del state.groups[key]
+    for group in [group for group in state.groups if group[0] not in new]:
+        del state.groups[group]
     stays_again(state, state.reached_us)
     return change
 
@@ -96,6 +123,7 @@ def switch_profiles(state: EngineState, new: Profiles) -> int:
     state.profiles = new
     live = state.rules.snapshot()
     view.switch(new, presence, habits, state.book)
+    state.texts = Texts.of_campaigns(state.campaigns, new)
     state.rules = compile_rules(state.campaigns, new, state.places, state.policy, view)
     restore_rules(state, live, rows)
     state.dues, state.waves, state.stay_corr = Dues(n), Waves(n), corr

@@ -44,7 +44,7 @@ class Finds:
                 continue
             act = wave[index]
             stamps = int(act["received_ns"]), int(act["decoded_ns"]), matched_ns
-            event = wave[index : index + 1].copy() if campaign.placeholders else None
+            event = wave[index : index + 1].copy() if campaign.campaign in state.texts.telling else None
             trigger = make_trigger(state, campaign, row, t_us, int(act["corr"]), "behaviour", *stamps, event)
             self.wishes.append(wish_of(campaign, trigger, max(t_us, self.now_us), t_us, turn))
 
@@ -104,7 +104,7 @@ def _decide(state: EngineState, wish: Wish, stamp: Stamp) -> Decision:
     campaign = state.campaigns[state.numbers[trigger.campaign]]
     released_us = wish.at_us if wish.released else 0
     book, key = state.book, (trigger.row, trigger.campaign)
-    arm = campaign.arm(trigger.imsi)
+    arm = campaign.arm(trigger.imsi) if campaign.experiment is not None else ""
     if arm and not campaign.contacts(arm):
         return Decision(trigger, "suppress", "experiment", wish.at_us, stamp(), released_us, None, arm)
     verdict = state.policy.decide(
@@ -132,7 +132,7 @@ def _contact(
     assert span is not None  # a verdict to send has one
     ordinal = state.book.add(row, trigger.campaign, span, at_us)
     values = None
-    if campaign.placeholders:
+    if campaign.campaign in state.texts.telling:
         values = state.rules.values(state.numbers[trigger.campaign], row, trigger.t_us, trigger.event)
     for follow_up in campaign.follow_ups:
         if follow_up.campaign in state.numbers:
@@ -143,7 +143,7 @@ def _contact(
         contact_id_of(trigger.campaign, trigger.imsi, span.period, ordinal),
         campaign,
         trigger.msisdn,
-        campaign.render(state.profiles.word("language", row), values),
+        state.texts.of(campaign, row, values),
         span,
         ordinal,
         verdict.submit_before_us,
@@ -177,7 +177,15 @@ def wish_of(
 ) -> Wish:
     """In the order of judgement."""
     return Wish(
-        at_us, when_us, turn, -campaign.priority, campaign.campaign, trigger.imsi, trigger.t_us, trigger, released
+        at_us,
+        when_us,
+        turn,
+        -campaign.priority,
+        campaign.campaign,
+        trigger.imsi,
+        trigger.t_us,
+        trigger,
+        released,
     )
 
 

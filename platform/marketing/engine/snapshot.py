@@ -32,7 +32,7 @@ from marketing.engine.state import EngineState, new_state
 from marketing.engine.steps import on_batch
 from marketing.engine.timers import stays_again
 from marketing.engine.types import Decision, Trigger
-from marketing.features import Presence, Timer
+from marketing.features import Habits, Presence, Timer
 from marketing.profiles import RowMap
 
 __all__ = ["Resumed", "StateFolder", "capture", "restore", "twin"]
@@ -76,7 +76,9 @@ def capture(state: EngineState) -> Captured:
         "lately": [state.lately[0], sorted(state.lately[1])],
         "held": [_plain(trigger) for _, trigger in sorted(state.held.items())],
         "timers": [asdict(timer) for timer in state.timers.all() if timer.kind != "group"],
-        "following": [[row, [list(one) for one in waiting]] for row, waiting in sorted(state.following.items())],
+        "following": [
+            [row, [list(one) for one in waiting]] for row, waiting in sorted(state.following.items())
+        ],
     }
     rules = state.rules.snapshot()
     return {
@@ -105,9 +107,9 @@ def restore(state: EngineState, captured: Captured) -> int:
     rows = RowMap.between(captured["imsi"], state.profiles.imsi)
     habits = state.habits
     records = rows.permute(captured["habits"], np.zeros((), habits.records.dtype))
-    crowd = captured["crowd"]
+    crowd: NDArray[Any] | None = captured["crowd"]
     if not np.array_equal(captured["cells"], habits.cells):
-        records, crowd = habits.renumbered(records, captured["cells"]), None
+        records, crowd = _renumbered(records, captured["cells"], habits), None
     habits.records[:] = records
     for at, line in enumerate(plain["lines"]):
         if line in habits.lines:
@@ -124,9 +126,22 @@ def restore(state: EngineState, captured: Captured) -> int:
     state.unknown_imsi = plain["unknown_imsi"]
     state.lately = plain["lately"][0], frozenset(plain["lately"][1])
     _restore_waiting(state, plain, rows)
-    restore_rules(state, {k.removeprefix("rules."): v for k, v in captured.items() if k.startswith("rules.")}, rows)
+    restore_rules(
+        state, {k.removeprefix("rules."): v for k, v in captured.items() if k.startswith("rules.")}, rows
+    )
     stays_again(state, state.reached_us)
     return rows.kept
+
+
+def _renumbered(records: NDArray[np.void], cells: NDArray[Any], habits: Habits) -> NDArray[np.void]:
+    """Habits over another table of cells: a cell that is gone is none."""
+    numbers = np.concatenate((np.zeros(1, np.uint16), habits.numbers_of(cells)))
+    made = records.copy()
+    for name in ("cell", "prev", "night_cell", "day_cell"):
+        made[name] = numbers[records[name]]
+    for span in ("night", "day"):
+        made[f"{span}_min"] = np.where(made[f"{span}_cell"] != 0, made[f"{span}_min"], 0)
+    return made
 
 
 def twin(state: EngineState) -> EngineState:
@@ -200,7 +215,8 @@ class StateFolder:
         name, subscribers, first = "", 0, 0
         for number, path in sorted(self._snapshots(), reverse=True):
             try:
-                with np.load(path, allow_pickle=False) as file:
+                # numpy leaves a file open that turns out to be none of its own.
+                with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                     subscribers = restore(state, dict(file))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 log.error("%s is of no use: %s", path.name, error)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, empty
 from marketing.campaigns import Campaign, Target
 from marketing.contact import Book, Policy
+from marketing.engine.texts import Texts
 from marketing.engine.types import Trigger
 from marketing.engine.view import EngineView
 from marketing.features import Dues, Habits, Presence, Timer, Timers, Waves
 from marketing.profiles import Places, Profiles, Terminals
-from marketing.rules import Rules
+from marketing.rules import Rules, catalogue_of
 
 __all__ = ["EngineState", "compile_rules", "lines_of", "new_state", "schedule_group"]
 
@@ -36,6 +37,9 @@ class EngineState:
     waves: Waves
     stay_corr: NDArray[np.uint32]
     """Correlation id of the message that showed the present stay; empty where no campaign waits for stays."""
+    texts: Texts
+    reads: frozenset[str]
+    """Names that any condition reads."""
     timers: Timers = field(default_factory=Timers)
     """Groups, releases, follow-ups."""
     held: dict[tuple[int, str], Trigger] = field(default_factory=dict)
@@ -70,12 +74,12 @@ class EngineState:
     @property
     def judges_at_once(self) -> bool:
         """Some condition asks for the last contact: no row may be matched before those before it are judged."""
-        return "last.contact" in self.rules.reads
+        return "last.contact" in self.reads
 
     @property
     def tells_crowds(self) -> bool:
         """Some condition asks for crowds: time may go on by a minute only."""
-        return "now.crowd" in self.rules.reads
+        return "now.crowd" in self.reads
 
     def take_derived(self) -> BehaviourBatch:
         """The derived behaviours since the last call, in the order of time."""
@@ -133,16 +137,26 @@ def new_state(
         Dues(n),
         Waves(n),
         np.zeros(n if rules.dwells else 0, dtype=np.uint32),
+        Texts.of_campaigns(tuple(campaigns), profiles),
+        rules.reads,
         numbers={c.campaign: i for i, c in enumerate(campaigns)},
     )
 
 
 def compile_rules(
-    campaigns: Sequence[Campaign], profiles: Profiles, places: Places, policy: Policy, view: EngineView
+    campaigns: Sequence[Campaign],
+    profiles: Profiles,
+    places: Places,
+    policy: Policy,
+    view: EngineView,
+    before: Rules | None = None,
 ) -> Rules:
-    """Rules that read their features from this view."""
+    """Rules that read their features from this view; `before`: see `Rules.compile`."""
     zone = policy.file.timezone if policy is not None else "UTC"
-    return Rules.compile(campaigns, profiles, places, zone=zone, view=view)
+    catalogue = catalogue_of(profiles)
+    return Rules.compile(
+        campaigns, profiles, places, zone=zone, view=view, catalogue=catalogue, like=before
+    )
 
 
 def lines_of(rules: Rules) -> list[str]:

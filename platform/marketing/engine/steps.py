@@ -21,6 +21,7 @@ from marketing.engine.judging import Finds, judge
 from marketing.engine.state import EngineState
 from marketing.engine.timers import fire_timers, stays_begun, stays_due, stays_due_until
 from marketing.engine.types import Decision, Stamp, no_stamp
+from marketing.features import Crowded
 
 __all__ = ["MINUTE_US", "next_due", "on_batch", "on_timers"]
 
@@ -54,7 +55,9 @@ def on_batch(
     while start < len(batch):
         first_us = int(t_us[start])
         decisions += on_timers(state, first_us - 1, now_us, stamp)
-        stop = start + int(np.searchsorted(t_us[start : start + MOST_ROWS], _until(state, first_us), side="right"))
+        stop = start + int(
+            np.searchsorted(t_us[start : start + MOST_ROWS], _until(state, first_us), side="right")
+        )
         decisions += _stretch(state, batch[start:stop], rows[start:stop], t_us[start:stop], now_us, stamp)
         start = stop
     return decisions
@@ -144,12 +147,19 @@ def _waves(
     found: Finds,
     *,
     is_derived: bool = False,
+    first_turn: int = 0,
 ) -> None:
-    """`is_derived`: rows that presence knows of already."""
+    """`is_derived`: rows that presence knows of already. `first_turn`: number of the first wave."""
     offset_s, month = state.view.calendar(int(t_us[0]))
-    order, ends = state.waves.divide(rows)
+    try:
+        order, ends = state.waves.divide(rows)
+    except Crowded:
+        half = len(rows) // 2
+        for part, turn in ((slice(0, half), first_turn), (slice(half, len(rows)), first_turn + MOST_ROWS)):
+            _waves(state, batch[part], rows[part], t_us[part], found, is_derived=is_derived, first_turn=turn)
+        return
     start = 0
-    for turn, end in enumerate(ends.tolist()):
+    for turn, end in enumerate(ends.tolist(), first_turn):
         index = order[start:end]
         start = end
         whole = len(index) == len(batch)
@@ -197,4 +207,3 @@ def _come_due(
     late = state.dues.before(rows, t_us)
     if len(late):
         stays_due(state, rows[late], t_us[late] - 1, found)
-

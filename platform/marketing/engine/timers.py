@@ -32,9 +32,7 @@ def stays_begun(state: EngineState, wave: BehaviourBatch) -> None:
         state.dues.put(row, act["t_us"] + shortest_us)
 
 
-def stays_due(
-    state: EngineState, rows: NDArray[np.int64], until_us: NDArray[np.int64], found: Finds
-) -> None:
+def stays_due(state: EngineState, rows: NDArray[np.int64], until_us: NDArray[np.int64], found: Finds) -> None:
     """Fires what these stays have lasted long enough for, each up to its own instant."""
     features, rules, dues = state.features, state.rules, state.dues
     matched_ns = found.stamp()

@@ -312,7 +312,8 @@ def _at(view: EngineView, rows: Rows, span: str) -> NDArray[np.bool_]:
     now = view.habits.records["cell"][rows]
     place = view.place_of_cell(cell)
     same_place = (place >= 0) & (place == view.place_of_cell(now))
-    return known & (now != 0) & ((cell == now) | same_place)
+    there: NDArray[np.bool_] = known & (now != 0) & ((cell == now) | same_place)
+    return there
 
 
 def _at_learned(span: str) -> Maker:
@@ -395,8 +396,6 @@ def _seconds(field_name: str) -> Maker:
 
 def _last_contact(view: EngineView, rows: Rows, at_us: Instants) -> AnyColumn:
     return _since(view.book.contact_s[rows], at_us)
-
-
 
 
 COLUMNS: Final[dict[str, Maker]] = {

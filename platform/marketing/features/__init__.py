@@ -1,9 +1,20 @@
 """What is known of each subscriber over time, as columns updated in place, and the timers that follow."""
 
-from marketing.features.agenda import NEVER, Dues, Waves
+from marketing.features.agenda import NEVER, Crowded, Dues, Waves
 from marketing.features.columns import Stays
 from marketing.features.habits import Habits
 from marketing.features.presence import Presence, silence_of
 from marketing.features.timers import Timer, Timers
 
-__all__ = ["NEVER", "Dues", "Habits", "Presence", "Stays", "Timer", "Timers", "Waves", "silence_of"]
+__all__ = [
+    "NEVER",
+    "Crowded",
+    "Dues",
+    "Habits",
+    "Presence",
+    "Stays",
+    "Timer",
+    "Timers",
+    "Waves",
+    "silence_of",
+]

@@ -5,7 +5,7 @@
 costs a store, finding all that are due costs a look at the blocks and at those rows only that may be due.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import numpy as np
 
@@ -134,18 +134,22 @@ cdef class Dues:
                 raise IndexError(f"row {rows[i]} of {n}")
 
 
+class Crowded(ValueError):
+    """Too many rows of one subscriber."""
+
+
 cdef class Waves:
     """Divides a batch so that each part holds a subscriber once: the k-th part its k-th row."""
 
-    cdef uint16_t[::1] count
+    cdef uint8_t[::1] count
 
     def __init__(self, int64_t subscribers):
-        self.count = np.zeros(subscribers, dtype=np.uint16)
+        self.count = np.zeros(subscribers, dtype=np.uint8)
 
     @property
     def nbytes(self):
         """Octets held."""
-        return 2 * self.count.shape[0]
+        return self.count.shape[0]
 
     def __deepcopy__(self, _memo):
         return Waves(self.count.shape[0])
@@ -153,7 +157,7 @@ cdef class Waves:
     def divide(self, const int64_t[::1] rows not None):
         """Positions by wave, in the order of the batch within each, and where each wave ends.
 
-        Raises ValueError where a subscriber has more than 65,000 rows; cut the batch.
+        Raises Crowded where a subscriber has more than 250 rows: halve the batch.
         """
         cdef int64_t i, n = rows.shape[0], most = 0, wave
         of_row = np.empty(n, dtype=np.int32)
@@ -165,7 +169,7 @@ cdef class Waves:
                     self.count[rows[wave]] = 0
                 raise IndexError(f"row {rows[i]} of {self.count.shape[0]}")
             of[i] = self.count[rows[i]]
-            if of[i] >= 65_000:
+            if of[i] >= 250:
                 full = True
                 continue
             self.count[rows[i]] += 1
@@ -174,7 +178,7 @@ cdef class Waves:
         for i in range(n):
             self.count[rows[i]] = 0
         if full:
-            raise ValueError("one subscriber has more than 65000 rows in a batch")
+            raise Crowded("one subscriber has more than 250 rows in a batch")
         ends_array = np.zeros(most, dtype=np.int64)
         order_array = np.empty(n, dtype=np.int64)
         cdef int64_t[::1] ends = ends_array, order = order_array

@@ -144,7 +144,9 @@ def test_last_contact_with_each_line(town):
 
 
 def test_lines_that_stay_keep_what_is_known(town):
-    state = seen(town, {"t": f"{MONDAY} 09:00", "kind": "sms_sent", "peer": b"10086"}, lines=("10086", "1860"))
+    state = seen(
+        town, {"t": f"{MONDAY} 09:00", "kind": "sms_sent", "peer": b"10086"}, lines=("10086", "1860")
+    )
     state.view.habits = state.habits.keep_lines(["12580", "10086"])
     assert value(town, state, "last[10086]", f"{MONDAY} 10:00") == HOUR
     assert value(town, state, "last[12580]", f"{MONDAY} 10:00") is None
@@ -168,7 +170,9 @@ def test_minutes_of_this_month_against_the_bundle(town):
 
 def test_long_distance_share(town):
     peers = (b"0755123", b"008613", b"13900", b"10086", b"")
-    rows = [{"t": f"{MONDAY} 1{i}:00", "kind": "call_started", "role": 1, "peer": p} for i, p in enumerate(peers)]
+    rows = [
+        {"t": f"{MONDAY} 1{i}:00", "kind": "call_started", "role": 1, "peer": p} for i, p in enumerate(peers)
+    ]
     state = seen(town, *rows, {"t": f"{MONDAY} 16:00", "kind": "call_started", "role": 2, "peer": b"0755"})
     assert value(town, state, "habit.long_distance_share", f"{MONDAY} 17:00") == 2 / 5
 
@@ -181,7 +185,9 @@ def test_rejects(town):
             rows.append({"t": f"{MONDAY} 1{i}:01", "kind": "call_rejected", "role": 2})
     state = seen(town, *rows[:4])
     assert value(town, state, "habit.rejects_share", f"{MONDAY} 20:00") == 1.0
-    assert value(town, state, "habit.often_rejects", f"{MONDAY} 20:00") is None  # of two calls nothing is known
+    assert (
+        value(town, state, "habit.often_rejects", f"{MONDAY} 20:00") is None
+    )  # of two calls nothing is known
     state = seen(town, *rows)
     assert value(town, state, "habit.rejects_share", f"{MONDAY} 20:00") == 0.5
     assert value(town, state, "habit.often_rejects", f"{MONDAY} 20:00") is True
@@ -342,7 +348,12 @@ def test_new_in_a_region(town):
     state = seen(town, {"t": f"{MONDAY} 09:00", "cell": town.HOME})
     at = f"{MONDAY} 12:00"
     assert value(town, state, "habit.new_here", at) is False  # where he is first seen says nothing
-    for t, cell, new in (("10:00", MALL, True), ("10:10", MALL, True), ("10:20", town.HOME, False), ("10:30", MALL, False)):
+    for t, cell, new in (
+        ("10:00", MALL, True),
+        ("10:10", MALL, True),
+        ("10:20", town.HOME, False),
+        ("10:30", MALL, False),
+    ):
         on_batch(state, town.batch({"t": f"{MONDAY} {t}", "cell": cell, "kind": "location_update"}), 0)
         assert value(town, state, "habit.new_here", at) is new, t
 
@@ -362,7 +373,9 @@ def test_last_contact_is_of_the_book(town):
 def test_a_page_that_nobody_answers_is_no_sight_of_him(town):
     state = seen(town, {"t": f"{MONDAY} 09:00"})
     before = state.habits.records.tobytes()
-    on_batch(state, town.batch({"t": f"{MONDAY} 10:00", "kind": "paging_no_response", "cell": (0x2222, 0)}), 0)
+    on_batch(
+        state, town.batch({"t": f"{MONDAY} 10:00", "kind": "paging_no_response", "cell": (0x2222, 0)}), 0
+    )
     assert state.habits.records.tobytes() == before
 
 

@@ -55,7 +55,9 @@ def column(state, name):
     return found.values, np.ones(len(rows), bool) if found.known is None else found.known
 
 
-@pytest.mark.parametrize(("span", "where", "known", "right"), [("night", "home", 0.95, 0.98), ("day", "work", 0.95, 0.93)])
+@pytest.mark.parametrize(
+    ("span", "where", "known", "right"), [("night", "home", 0.95, 0.98), ("day", "work", 0.95, 0.93)]
+)
 def test_home_and_work(week, span, where, known, right):
     """As measured: home known of 97 % and right of 99.7 % of them; work of 97 % and 95 %."""
     world, state, sub, _ = week
