@@ -154,9 +154,7 @@ def compile_rules(
     """Rules that read their features from this view; `before`: see `Rules.compile`."""
     zone = policy.file.timezone if policy is not None else "UTC"
     catalogue = catalogue_of(profiles)
-    return Rules.compile(
-        campaigns, profiles, places, zone=zone, view=view, catalogue=catalogue, like=before
-    )
+    return Rules.compile(campaigns, profiles, places, zone=zone, view=view, catalogue=catalogue, like=before)
 
 
 def lines_of(rules: Rules) -> list[str]:

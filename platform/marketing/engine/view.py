@@ -293,7 +293,7 @@ def _learned(view: EngineView, rows: Rows, span: str) -> tuple[NDArray[np.uint16
 
 
 def learned_cells(view: EngineView, rows: Rows, span: str) -> NDArray[np.uint32]:
-    """lac * 65536 + ci learned as home (span night) or work (span day); 0 = not known yet."""
+    """Lac * 65536 + ci learned as home (span night) or work (span day); 0 = not known yet."""
     cell, known = _learned(view, rows, span)
     table = np.concatenate((np.zeros(1, np.uint32), view.habits.cells))
     return np.where(known, table[cell], np.uint32(0))
