@@ -83,9 +83,7 @@ def load_started(config: PlatformConfig) -> Started:
     names = places.names if places else ()
     files = campaign_files(config.campaigns, config.campaigns_dir)
     catalogue = catalogue_of(told.profiles) if told is not None else CATALOGUE
-    campaigns = attempt(
-        lambda: load_all(files, originators=originators, places=names, catalogue=catalogue)
-    )
+    campaigns = attempt(lambda: load_all(files, originators=originators, places=names, catalogue=catalogue))
     named = (file.do_not_disturb.file, file.control_group.file) if file else ()
     lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
     if problems:

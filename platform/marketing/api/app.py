@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from marketing.api.campaigns import Reload
     from fastapi import FastAPI
 
+    from marketing.api.campaigns import Reload
     from marketing.api.uploads import Uploads
 
 __all__ = ["HealthView", "make_app"]

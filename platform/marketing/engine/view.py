@@ -183,7 +183,7 @@ class EngineView:
         return _typed(f"terminal.{name}", replace(found, known=known))
 
     def handsets(self, rows: Rows) -> NDArray[np.int16]:
-        """Row of each handset in the terminal table: that of the wire, else that of the extract; -1 = not known."""
+        """Row of each handset, by the wire or else the extract, in the terminal table; -1 = none."""
         if self._named is None or len(self._named) != len(self.profiles):
             self._named = self.terminals.of_profiles(self.profiles)
         seen = self.terminals.rows(tac_of_imei(self.presence.imei[rows]))
@@ -293,7 +293,7 @@ def _learned(view: EngineView, rows: Rows, span: str) -> tuple[NDArray[np.uint16
 
 
 def learned_cells(view: EngineView, rows: Rows, span: str) -> NDArray[np.uint32]:
-    """lac * 65536 + ci learned as home (span night) or work (span day); 0 = not known yet."""
+    """Lac * 65536 + ci learned as home (span night) or work (span day); 0 = not known yet."""
     cell, known = _learned(view, rows, span)
     table = np.concatenate((np.zeros(1, np.uint32), view.habits.cells))
     return np.where(known, table[cell], np.uint32(0))

@@ -28,7 +28,9 @@ class Shown(Nothing):
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory):
-    """World, state after seven days of its visible acts, and the world's subscriber of each row, and those acts."""
+    """World, state after seven days of its visible acts, and the world's subscriber of each row, and
+    those acts.
+    """
     world, shown = build(load_world(TOWN), 1), Shown()
     run = Run(world, sink=shown, tick_us=600_000_000, end_us=7 * DAY_US, messages=False)
     while run.step() < 7 * DAY_US:
