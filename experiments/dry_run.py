@@ -147,10 +147,10 @@ def expect_study(loaded: LoadedStudy) -> ExpectedStudy:
     trials += [_trial(loaded, plan, few, days) for days in plan.trial_days[1:]]
     small = fewer(scenario, most)
     plain = span_messages(small, plan.seed, trials[1].days).value * trials[1].lives
-    each = span_messages(scenario, plan.seed, plan.days)
+    whole = span_messages(scenario, plan.seed, plan.days)
     # What the platform and other populations add to the world's own messages.
     times = plan.lives * (trials[1].messages / plain if plain else 1.0)
-    messages = Estimate(each.value * times, each.plus_minus * times)
+    messages = Estimate(whole.value * times, whole.plus_minus * times)
     cpu_s = extrapolated(trials, plan.days, plan.lives, messages.value)
     cpus = min(plan.side_by_side, os.cpu_count() or 1)
     low, high = about(cpu_s, TIME_RANGE)
@@ -159,8 +159,9 @@ def expect_study(loaded: LoadedStudy) -> ExpectedStudy:
         hours = _hour(loaded.study.capture.to) - _hour(loaded.study.capture.from_)
     peak = None
     if trials[0].peak_mib:
-        more = max(trials[1].peak_mib - trials[0].peak_mib, 0.0) / max(most - few, 1)
-        peak = about(trials[1].peak_mib + more * (scenario.subscribers - most), MEMORY_RANGE)
+        each = max(trials[1].peak_mib - trials[0].peak_mib, 0.0) / max(most - few, 1)
+        longer = plan.days / trials[0].days if plan.keeps_days else 1.0
+        peak = about(trials[0].peak_mib + each * (scenario.subscribers * longer - few), MEMORY_RANGE)
     return ExpectedStudy(
         study=str(loaded.study.study),  # type: ignore[attr-defined]  # every kind has a name
         kind=str(loaded.study.kind),  # type: ignore[attr-defined]

@@ -91,4 +91,5 @@ def plan(loaded: LoadedStudy) -> Plan:
         trial_lives=lives_of(2),
         people="world_settings.subscribers",
         messages=("messages",),
+        keeps_days=True,
     )

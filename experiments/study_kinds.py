@@ -45,6 +45,8 @@ class Plan:
     """Setting of how many people there are; empty: by a world file of its own."""
     messages: tuple[str, ...]
     """Where its `summary.json` has the number of messages."""
+    keeps_days: bool = False
+    """Whether its memory grows with the days that it has lived through."""
     side_by_side: int = 1
     """Processes that are busy at a time."""
     live_s: float = 0.0

@@ -65,8 +65,8 @@ def test_with_loss_copies_and_overtaking_nothing_harmful_is_false(reuse):
     assert kinds["seen"].platform > 0
     for kind in kinds.values():
         if kind.truth >= 300:
-            assert kind.recall > (0.93 if not reuse else 0.8), markdown(seen)
-            assert kind.precision > (0.95 if not reuse else 0.9), markdown(seen)
+            assert kind.recall > (0.92 if not reuse else 0.8), markdown(seen)
+            assert kind.precision > (0.9 if not reuse else 0.85), markdown(seen)
     assert seen.counters["copies"] > 0
 
 

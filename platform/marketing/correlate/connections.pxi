@@ -91,7 +91,10 @@ cdef void sweep(Core *co, int64_t now_us) noexcept nogil:
 cdef inline uint32_t open_connection(Core *co, uint64_t key, int64_t t) noexcept nogil:
     """A new connection with the opener's reference in the table; an old one with it is dead (Q.714 3.1)."""
     cdef uint32_t at = table_find(co, key)
+    cdef bint doubtful = False
     if at != NONE:
+        # Both may still talk on it: of the messages to the opener nobody can tell whose they are.
+        doubtful = co.pool[at].state == OPEN and t - co.pool[at].last_us < 600000000
         co.counts[C_REUSED] += 1
         drop(co, at)
     at = new_connection(co)
@@ -105,6 +108,8 @@ cdef inline uint32_t open_connection(Core *co, uint64_t key, int64_t t) noexcept
     enlist(co, at, link_of(key))
     co.pool[at].key_a = key
     co.pool[at].last_us = t
+    if doubtful:
+        co.pool[at].has |= HANDSET
     co.counts[C_OPENED] += 1
     return at
 
@@ -221,6 +226,9 @@ cdef inline bint act_often(
         c.last_us = t
         # A LOCATION UPDATING ACCEPT will forget his last TMSI but one.
         fetch_previous(co, r.imsi)
+        if c.imsi != r.imsi and c.has & CERTAIN:
+            # Two subscribers on one reference: no handset is certain any more.
+            c.has |= HANDSET
         c.has |= CERTAIN
         if c.imsi != r.imsi:
             learn_imsi(co, at, r.imsi)

@@ -14,6 +14,7 @@ from sim.draws import Draws
 from sim.network import faults
 from sim.network.fault_links import HOUR_US
 from sim.network.faults import Faults
+from sim.network.visible import PAGE_US
 from sim.network.wire import WireBatch
 from sim.run import Run, build
 from sim.scenario import FaultScenario, WorldScenario
@@ -88,7 +89,10 @@ def test_every_visible_row_joins_its_message_by_number(wrapped) -> None:
     at = np.searchsorted(batch.corr, seen["corr"])
     assert np.array_equal(batch.corr[at], seen["corr"])
     assert np.array_equal(batch.act[at], seen["act"])
-    assert np.array_equal(batch.t_us[at] + SCENARIO.epoch_unix_us, seen["t_us"])
+    # A page shows by the answer that does not come, so long after it.
+    later = seen["t_us"] - batch.t_us[at] - SCENARIO.epoch_unix_us
+    assert set(seen["rule"][later != 0].tolist()) <= {b"page_unanswered"}
+    assert set(later.tolist()) <= {0, PAGE_US}
 
 
 def test_faults_over_the_wrap_do_not_depend_on_windows_and_overtaken_messages_stay_near(wrapped) -> None:
