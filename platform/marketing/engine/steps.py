@@ -136,6 +136,7 @@ def _stretch(
     last_us = int(t_us[-1]) - 1
     found.add(state.rules.due(last_us), None)
     stays_due_until(state, last_us, found)
+    state.reached_us = max(state.reached_us, last_us)
     return judge(state, found)
 
 
