@@ -1,8 +1,8 @@
 """`kairos bench engine`: behaviours of a simulated busy hour through the engine, with many campaigns active.
 
-The behaviours are the world's visible acts, what an ideal tap shows; simulated once and kept in a cache folder
-under their world's hash. Every run begins with a fresh engine to which nobody is known, and is checked: all
-behaviours are taken in, and two runs decide the same.
+The behaviours are the world's visible acts, what an ideal tap shows; simulated once and kept in a cache
+folder under their world's hash. Every run begins with an engine to which nobody is known, and is checked:
+all behaviours are taken in, and two runs decide the same.
 """
 
 from __future__ import annotations

@@ -149,7 +149,8 @@ def engine(sources: Sources, seconds: float) -> Extra:
             **{f"bytes_{name}": size for name, size in found.bytes_each.items()},
             **{f"decided_{name}": n for name, n in found.decisions.items()},
         },
-        said=f"engine: {found.campaigns} campaigns, {found.subscribers} subscribers of {octets:.1f} bytes each; {made}",
+        said=f"engine: {found.campaigns} campaigns, {found.subscribers} people, {octets:.1f} bytes each"
+        f"; {made}",
     )  # fmt: skip
 
 

@@ -548,7 +548,8 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
     Only when named:
       import        seconds from import to the decoder's first message
       tshark        `tshark -T fields` with the columns of decode-brief, and how many times as fast that is
-      engine        behaviours of a province's busy hour to decisions; the first time takes minutes to simulate it
+      engine        behaviours of a province's busy hour to decisions; the first time takes minutes to
+      simulate it
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

@@ -1,7 +1,7 @@
 """Campaign files that come, change and go while the platform runs.
 
-A thread looks at the folder, reads what has changed, and compiles it beside what runs; only the exchange itself
-is done between two steps of the engine. Files that are wrong change nothing, and `problems` says what is wrong.
+A thread looks at the folder, reads what has changed, and compiles it beside what runs; only the exchange
+itself is done between two steps of the engine. Wrong files change nothing, and `problems` says why.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class CampaignFolder:
             self._thread.join(5.0)
 
     def look(self, *, anyway: bool = False) -> Prepared | None:
-        """What is ready to run, where the files have changed (or `anyway`); None: nothing, or nothing right."""
+        """What is ready to run, where files have changed (or `anyway`); None: nothing, or it is wrong."""
         with self._turn:
             marks = self._look()
             if marks == self._marks and not anyway:

@@ -1,7 +1,7 @@
 """Campaigns by HTTP: `curl -X POST -H "Authorization: Bearer $TOKEN" http://HOST:PORT/campaigns/reload`.
 
-200 says what was added, changed and removed; 401 no or a wrong token; 403 no token is configured; 422 the files
-are wrong, and why: those that run go on.
+200 says what was added, changed and removed; 401 no or a wrong token; 403 no token is configured; 422 the
+files are wrong, and why: those that run go on.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""What the policy must remember of each subscriber: lists by date, contacts by month and campaign, in columns."""
+"""What the policy must remember of each subscriber: lists by date, contacts by month and campaign."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Book:
         self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
 
     def prune(self, day: int, period: int) -> None:
-        """Forgets pairs that no rule asks for any more: contacts before a local day, ordinals before a month."""
+        """Forgets contacts before a local day and ordinals before a month, which no rule asks for."""
         self.pairs.prune(day, _month(period))
 
     def moved(self, to: Moving) -> Book:

@@ -11,7 +11,7 @@ from marketing.engine.snapshot import Resumed, StateFolder
 from marketing.engine.state import EngineState, new_state, schedule_group
 from marketing.engine.steps import next_due, on_batch, on_timers
 from marketing.engine.told import on_opt_out, on_reply, on_unsent
-from marketing.engine.types import Contact, Decision, Trigger
+from marketing.engine.triggers import Contact, Decision, Trigger
 
 __all__ = [
     "Change",

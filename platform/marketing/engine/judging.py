@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import Campaign
 from marketing.contact import Verdict
-from marketing.engine.types import BY_TIME, Contact, Decision, Origin, Stamp, Trigger, Wish
+from marketing.engine.triggers import BY_TIME, Contact, Decision, Origin, Stamp, Trigger, Wish
 from marketing.features import Timer
 from marketing.rules import Completions
 

@@ -3,9 +3,9 @@
     snapshot-000007.npz     the state at one moment; whole or not there
     tail-000007.rows        behaviours taken in since that moment, in order
 
-A row is handed to the operating system before anything is decided on it, so a killed process loses none that it
-took in; a power cut loses what the system had not written, `sync_s` of it at most. What nobody can recover is what
-the network said while nobody listened: `Resumed` says from when to when.
+A row is handed to the operating system before anything is decided on it, so a killed process loses none that
+it took in; a power cut loses what the system had not written, `sync_s` of it at most. What nobody can recover
+is what the network said while nobody listened: `Resumed` says from when to when.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from marketing.engine.campaigns import restore_rules
 from marketing.engine.state import EngineState, new_state
 from marketing.engine.steps import on_batch
 from marketing.engine.timers import stays_again
-from marketing.engine.types import Decision, Trigger
+from marketing.engine.triggers import Decision, Trigger
 from marketing.features import Habits, Presence, Timer
 from marketing.profiles import RowMap
 

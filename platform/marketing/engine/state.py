@@ -12,7 +12,7 @@ from marketing.behaviours import BehaviourBatch, empty
 from marketing.campaigns import Campaign, Target
 from marketing.contact import Book, Policy
 from marketing.engine.texts import Texts
-from marketing.engine.types import Trigger
+from marketing.engine.triggers import Trigger
 from marketing.engine.view import EngineView
 from marketing.features import Dues, Habits, Presence, Timer, Timers, Waves
 from marketing.profiles import Places, Profiles, Terminals
@@ -47,7 +47,9 @@ class EngineState:
     groups: dict[tuple[str, int], NDArray[np.int64]] = field(default_factory=dict)
     """(campaign, due) -> rows to contact then."""
     following: dict[int, list[tuple[int, str, str]]] = field(default_factory=dict)
-    """Row -> follow-ups that wait for an answer not to come: (due, campaign, campaign of the first contact)."""
+    """Row -> follow-ups that wait for an answer not to come: (due, campaign, campaign of the first
+    contact).
+    """
     unknown_imsi: int = 0
     """Behaviours of subscribers that the extract does not know."""
     numbers: dict[str, int] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class EngineState:
 
     @property
     def judges_at_once(self) -> bool:
-        """Some condition asks for the last contact: no row may be matched before those before it are judged."""
+        """Some condition asks for the last contact: each wave is judged before the next is matched."""
         return "last.contact" in self.reads
 
     @property

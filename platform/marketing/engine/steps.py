@@ -20,8 +20,8 @@ from marketing.behaviours import BehaviourBatch
 from marketing.engine.judging import Finds, judge
 from marketing.engine.state import EngineState
 from marketing.engine.timers import fire_timers, stays_begun, stays_due, stays_due_until
-from marketing.engine.types import Decision, Stamp, no_stamp
-from marketing.features import Crowded
+from marketing.engine.triggers import Decision, Stamp, no_stamp
+from marketing.features import CrowdedError
 
 __all__ = ["MINUTE_US", "next_due", "on_batch", "on_timers"]
 
@@ -89,7 +89,7 @@ def next_due(state: EngineState) -> int | None:
 
 
 def _until(state: EngineState, first_us: int) -> int:
-    """The last instant up to which rows may be taken in together: the first at which anything else changes."""
+    """The last instant up to which rows may be taken in together: the first with another change."""
     minute_us = -(-first_us // MINUTE_US) * MINUTE_US
     due_us = state.timers.next_due_us()
     until_us = min(minute_us, state.policy.next_change_us(first_us))
@@ -136,6 +136,7 @@ def _stretch(
     last_us = int(t_us[-1]) - 1
     found.add(state.rules.due(last_us), None)
     stays_due_until(state, last_us, found)
+    state.reached_us = max(state.reached_us, last_us)
     return judge(state, found)
 
 
@@ -153,7 +154,7 @@ def _waves(
     offset_s, month = state.view.calendar(int(t_us[0]))
     try:
         order, ends = state.waves.divide(rows)
-    except Crowded:
+    except CrowdedError:
         half = len(rows) // 2
         for part, turn in ((slice(0, half), first_turn), (slice(half, len(rows)), first_turn + MOST_ROWS)):
             _waves(state, batch[part], rows[part], t_us[part], found, is_derived=is_derived, first_turn=turn)
@@ -187,7 +188,7 @@ def _implied(
     offset_s: int,
     month: int,
 ) -> None:
-    """What a wave implies: of its time and turn, one after another where there are several of one subscriber."""
+    """What a wave implies: of its time and turn, one after another where one subscriber has several."""
     state.derived.append(derived)
     order, ends = state.waves.divide(rows)
     start = 0

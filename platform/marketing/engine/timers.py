@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch
 from marketing.engine.judging import Finds, judge, wish_of
 from marketing.engine.state import EngineState
-from marketing.engine.types import BY_TIME, Decision
+from marketing.engine.triggers import BY_TIME, Decision
 from marketing.features import NEVER, Timer
 
 __all__ = ["fire_timers", "stays_again", "stays_begun", "stays_due", "stays_due_until"]

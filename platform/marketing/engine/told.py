@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from marketing.engine.state import EngineState
-from marketing.engine.types import Contact, Trigger
+from marketing.engine.triggers import Contact, Trigger
 
 __all__ = ["on_opt_out", "on_reply", "on_unsent"]
 
 
 def on_unsent(state: EngineState, trigger: Trigger, contact: Contact) -> None:
-    """The channel or the ledger proved that a contact never left: it counts no more, and nothing follows it."""
+    """A contact that is proven never to have left: it counts no more, and nothing follows it."""
     state.book.release(trigger.row, trigger.campaign, contact.span.period, contact.span.day)
     _end_follow_ups(state, trigger.row, trigger.campaign)
 

@@ -183,7 +183,7 @@ class EngineView:
         return _typed(f"terminal.{name}", replace(found, known=known))
 
     def handsets(self, rows: Rows) -> NDArray[np.int16]:
-        """Row of each handset in the terminal table: that of the wire, else that of the extract; -1 = not known."""
+        """Row of each handset, by the wire or else the extract, in the terminal table; -1 = none."""
         if self._named is None or len(self._named) != len(self.profiles):
             self._named = self.terminals.of_profiles(self.profiles)
         seen = self.terminals.rows(tac_of_imei(self.presence.imei[rows]))

@@ -1,6 +1,6 @@
 """What is known of each subscriber over time, as columns updated in place, and the timers that follow."""
 
-from marketing.features.agenda import NEVER, Crowded, Dues, Waves
+from marketing.features.agenda import NEVER, CrowdedError, Dues, Waves
 from marketing.features.columns import Stays
 from marketing.features.habits import Habits
 from marketing.features.presence import Presence, silence_of
@@ -8,7 +8,7 @@ from marketing.features.timers import Timer, Timers
 
 __all__ = [
     "NEVER",
-    "Crowded",
+    "CrowdedError",
     "Dues",
     "Habits",
     "Presence",

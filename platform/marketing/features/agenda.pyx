@@ -134,7 +134,7 @@ cdef class Dues:
                 raise IndexError(f"row {rows[i]} of {n}")
 
 
-class Crowded(ValueError):
+class CrowdedError(ValueError):
     """Too many rows of one subscriber."""
 
 
@@ -157,7 +157,7 @@ cdef class Waves:
     def divide(self, const int64_t[::1] rows not None):
         """Positions by wave, in the order of the batch within each, and where each wave ends.
 
-        Raises Crowded where a subscriber has more than 250 rows: halve the batch.
+        Raises CrowdedError where a subscriber has more than 250 rows: halve the batch.
         """
         cdef int64_t i, n = rows.shape[0], most = 0, wave
         of_row = np.empty(n, dtype=np.int32)
@@ -178,7 +178,7 @@ cdef class Waves:
         for i in range(n):
             self.count[rows[i]] = 0
         if full:
-            raise Crowded("one subscriber has more than 250 rows in a batch")
+            raise CrowdedError("one subscriber has more than 250 rows in a batch")
         ends_array = np.zeros(most, dtype=np.int64)
         order_array = np.empty(n, dtype=np.int64)
         cdef int64_t[::1] ends = ends_array, order = order_array

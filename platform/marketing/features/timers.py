@@ -23,7 +23,7 @@ class Timer:
 
 @dataclass(slots=True)
 class Timers:
-    """A heap; cancelled timers stay in it and are recognised when due. What falls due for crowds is in `Dues`."""
+    """A heap; cancelled timers stay in it and are recognised when due. For crowds see `Dues`."""
 
     _heap: list[tuple[int, Timer]] = field(default_factory=list)
 

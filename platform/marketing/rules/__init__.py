@@ -25,7 +25,8 @@ goes on, or the conditions do not hold). `rules.next_due_us()` is the next timer
 `rules.passing(i, rows, at_us)` also asks the moving audience and valid days of subscribers chosen otherwise
 (groups, follow-ups). `rules.switch(profiles)` looks at audiences anew after an import.
 `rules.values(i, row, at_us, event)` gives what `campaign.render` needs. `rules.snapshot()` and
-`rules.restore(saved, rows)` carry the live partial matches over a restart, a reload with other campaigns (made
+`rules.restore(saved, rows)` carry the live partial matches over a restart, a reload with other campaigns
+(made
 with `like=` the rules in force: a tenth of a second for a million subscribers), or another numbering of rows.
 """
 

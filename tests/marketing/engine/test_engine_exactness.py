@@ -1,4 +1,6 @@
-"""However a stream is cut into batches, and however subscribers are divided over engines: the same decisions."""
+"""However a stream is cut into batches, and however subscribers are divided over engines: the same
+decisions.
+"""
 
 import copy
 from collections import defaultdict
