@@ -153,9 +153,9 @@ def compare(
         *_rows("only in the truth", a, np.flatnonzero(~hit_a & ~unsure_a), examples),
         *_rows("only at the platform", b, np.flatnonzero(~hit_b & ~unsure_b), examples),
     ]
-    unknown = (int((~known).sum()) for known in (known_left, known_right))
+    unknown_left, unknown_right = (int((~known).sum()) for known in (known_left, known_right))
     undecidable = int(unsure_a.sum() + unsure_b.sum())
-    return Check(tuple(kinds), *unknown, undecidable, tuple(lacking))
+    return Check(tuple(kinds), unknown_left, unknown_right, undecidable, tuple(lacking))
 
 
 def _unsure(
