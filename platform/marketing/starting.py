@@ -23,6 +23,7 @@ from marketing.effects import Conversations, SentContact
 from marketing.engine import EngineState, new_state
 from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
+from marketing.outputs import Origins, load_origins
 from marketing.profiles import DatedList, Profiles, load_cells, load_terminals, read_dated_list
 from marketing.profiles.store import Told
 from marketing.profiles.telling import told_by
@@ -52,6 +53,8 @@ class Started:
     told: Told
     lists: tuple[DatedList, DatedList]
     """The policy's do-not-disturb list and control group."""
+    origins: Origins
+    """Where visitors come from."""
 
 
 def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
@@ -79,6 +82,7 @@ def load_started(config: PlatformConfig) -> Started:
     places = attempt(lambda: load_cells(config.cells))
     told = attempt(lambda: told_by(config, file.timezone if file else "UTC"))
     terminals = attempt(partial(load_terminals, config.terminals)) if config.terminals is not None else None
+    origins = attempt(partial(load_origins, config.origins))
     originators = file.marketing_originators if file else ()
     names = places.names if places else ()
     files = campaign_files(config.campaigns, config.campaigns_dir)
@@ -96,7 +100,7 @@ def load_started(config: PlatformConfig) -> Started:
         told.profiles, places, campaigns, policy, book, terminals=terminals, silence_us=silence_us
     )
     enter_lists(state, (lists[0], lists[1]), told)
-    return Started(state, ZoneInfo(file.timezone), told, (lists[0], lists[1]))
+    return Started(state, ZoneInfo(file.timezone), told, (lists[0], lists[1]), origins)
 
 
 def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: Told) -> None:

@@ -97,8 +97,8 @@ def read_campaign(path: Path) -> tuple[Campaign, Document]:
     campaign, document = read_model(path, Campaign)
     if campaign.group is not None:
         read_targets(campaign.group)
-    if campaign.targets is not None and campaign.targets.endswith(".csv"):
-        read_numbers(Path(campaign.targets))
+    for listed in campaign.number_files:
+        read_numbers(listed)
     return campaign, document
 
 

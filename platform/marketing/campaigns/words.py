@@ -171,6 +171,8 @@ def _element(element: BehaviourElement) -> str:
     numbers = [*element.peer, *(f"{prefix}..." for prefix in element.peer_prefix)]
     if numbers:
         said += f" with {_either(numbers)}"
+    if element.peer_list is not None:
+        said += f" with a number on the list {element.peer_list}"
     if element.place is not None:
         said += f" at {element.place}"
     if element.area is not None:

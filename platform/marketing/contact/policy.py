@@ -128,6 +128,12 @@ class Policy:
             return Verdict("suppress", reason)
         return Verdict("hold", reason, release_us)
 
+    def refuses(self, book: Book, row: int, at_us: int) -> Reason:
+        """Why this subscriber is not to be approached in whatever way; empty: no reason."""
+        if book.control_us[row] <= at_us:
+            return "control_group"
+        return "do_not_disturb" if book.do_not_disturb_us[row] <= at_us else ""
+
     def next_change_us(self, t_us: int) -> int:
         """The next instant at which an answer may change by the passing of time alone."""
         end_us = self.hours.span(t_us).end_us

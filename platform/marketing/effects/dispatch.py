@@ -80,6 +80,8 @@ class Dispatcher:
     conversations: Conversations
     on_fault: Callable[[str], None]
     """Told of what makes a lockstep run worthless."""
+    on_output: Callable[[Decision], None] = lambda decision: None
+    """Told of who goes into a file instead of being contacted."""
     _sends: list[Decision] = field(default_factory=list)
     _notes: list[Operation] = field(default_factory=list)
     _stops: list[str] = field(default_factory=list)
@@ -93,9 +95,12 @@ class Dispatcher:
     def take(self, decisions: Iterable[Decision]) -> None:
         """Decisions of the engine, each written down; those to send wait for `flush`."""
         for decision in decisions:
-            self.records.trigger(_record(decision))
             campaign = decision.trigger.campaign
             self.metrics.count("triggers", campaign=campaign, outcome=decision.action, reason=decision.reason)
+            if decision.action == "output":
+                self.on_output(decision)
+                continue
+            self.records.trigger(_record(decision))
             if decision.action == "send":
                 self._sends.append(decision)
 

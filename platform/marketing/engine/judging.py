@@ -39,6 +39,8 @@ class Finds:
         columns = [c.tolist() for c in (found.t_us, found.row, found.campaign, found.index)]
         for t_us, row, number, index in zip(*columns, strict=True):
             campaign = state.campaigns[number]
+            if campaign.output == "statistics":
+                continue  # counted from all behaviours, also of those whom no extract knows (marketing.outputs)
             if index < 0 or wave is None:
                 self.late(campaign, row, t_us, "absence", 0, matched_ns, turn)
                 continue
@@ -59,6 +61,8 @@ class Finds:
         turn: int = BY_TIME,
     ) -> None:
         """Something that time has brought."""
+        if campaign.output == "statistics":
+            return
         trigger = make_trigger(self.state, campaign, row, due_us, corr, origin, 0, 0, matched_ns)
         self.wishes.append(wish_of(campaign, trigger, max(due_us, self.now_us), due_us, turn))
 
@@ -107,6 +111,10 @@ def _decide(state: EngineState, wish: Wish, stamp: Stamp) -> Decision:
     arm = campaign.arm(trigger.imsi) if campaign.experiment is not None else ""
     if arm and not campaign.contacts(arm):
         return Decision(trigger, "suppress", "experiment", wish.at_us, stamp(), released_us, None, arm)
+    if campaign.output == "file":
+        # A list for people who telephone: who does not want to hear of us is not on it; nothing is counted.
+        reason = state.policy.refuses(book, trigger.row, wish.at_us)
+        return Decision(trigger, "suppress" if reason else "output", reason, wish.at_us, stamp())
     verdict = state.policy.decide(
         book,
         trigger.row,

@@ -13,8 +13,8 @@ from marketing.contact import Reason, Span
 __all__ = ["BY_TIME", "Contact", "Decision", "Origin", "Stamp", "Trigger", "Wish", "no_stamp"]
 
 Stamp = Callable[[], int]
-Origin = Literal["behaviour", "absence", "dwell", "group", "follow_up"]
-"""absence: a pattern that ends by something not happening in time."""
+Origin = Literal["behaviour", "absence", "dwell", "group", "follow_up", "manual"]
+"""absence: a pattern that ends by something not happening in time. manual: an operator's selection."""
 BY_TIME: Final = 1 << 30
 """Order of what the passing of time brings: after everything that was done at the same instant."""
 
@@ -65,7 +65,8 @@ class Decision:
     """What the policy said of one trigger; a held one is decided again at its release."""
 
     trigger: Trigger
-    action: Literal["send", "hold", "suppress"]
+    action: Literal["send", "hold", "suppress", "output"]
+    """output: for a file; nobody is contacted."""
     reason: Reason
     t_us: int
     """The instant it was decided for, Unix us; never before the trigger's."""

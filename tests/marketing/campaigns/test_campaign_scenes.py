@@ -295,7 +295,8 @@ def test_every_place_of_a_scene_is_looked_up(tmp_path):
 
 
 def test_contacts_need_what_statistics_do_not():
-    made = Campaign(campaign="c", title="t", output="statistics", scene={"begin": {"behaviour": "roamed_in"}})
+    scene = {"begin": {"dwell": {"place": "mall", "at_least_s": 600}}}
+    made = Campaign(campaign="c", title="t", output="statistics", scene=scene)
     assert (made.offer, made.content, made.originator) == ("", {}, "")
     assert describe(made)[3] == ("Then", ["it is counted; nobody is contacted"])
 
