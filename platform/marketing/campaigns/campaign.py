@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from marketing.campaigns.audience import Short, as_expression, check_short
-from marketing.campaigns.condition import Condition
+from marketing.campaigns.condition import BossCondition, Condition
 from marketing.campaigns.content import template
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
 from marketing.campaigns.scene import Scene
@@ -171,6 +171,10 @@ class Campaign(Strict):
     hold: Literal["release", "drop"] = "drop"
     """In hours that the policy holds: release when they end, or drop because the moment has gone."""
     caps: CampaignCaps = CampaignCaps()
+    boss: BossCondition | None = None
+    """An expression over `boss.X`, asked of BOSS at the decision, of whom the policy lets through."""
+    boss_unknown: Literal["drop", "send"] = "drop"
+    """Where BOSS does not say in time, or not all that the expression takes."""
     experiment: Experiment | None = None
     follow_ups: list[FollowUp] = Field(default_factory=list, max_length=10)
     """Campaigns that come after a contact of this one."""
@@ -206,13 +210,22 @@ class Campaign(Strict):
         if self.output != "contact":
             senseless = [
                 key
-                for key in ("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold")
+                for key in (
+                    *("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold"),
+                    *("boss", "boss_unknown"),
+                )
                 if key in self.model_fields_set
             ]
             if senseless:
                 raise ValueError(f"output {self.output} sends nothing: the key {senseless[0]} has no sense")
             if self.mode == "follow_up":
                 raise ValueError("mode follow_up is for contacts")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_boss(self) -> Campaign:
+        if self.boss is None and "boss_unknown" in self.model_fields_set:
+            raise ValueError("boss_unknown has no sense without the key boss")
         return self
 
     @model_validator(mode="after")
