@@ -30,7 +30,7 @@ from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
 from marketing.doors import Doors, SignallingSource, TickLike
-from marketing.effects import Boss, Conversations, Records
+from marketing.effects import Accounts, Boss, Conversations, Records
 from marketing.effects.dispatch import Dispatcher
 from marketing.engine import (
     Change,
@@ -56,6 +56,7 @@ from marketing.starting import (
     load_started,
     load_state,
     make_clock,
+    open_query,
     remembered,
     restore,
 )
@@ -161,6 +162,8 @@ class Server:
         closing.callback(self.signalling.close)
         self.boss = Boss(config.boss, self.doors.boss_transport)
         closing.push_async_callback(self.boss.close)
+        self.account_query = open_query(config.boss, self.clock, self.doors.boss_transport, self._on_fault)
+        closing.push_async_callback(self.account_query.close)
         self.channel = SmsChannel(
             config.smpp, self.clock.now_us, self._on_inbound, self._on_bound, self.doors.smpp_socket
         )
@@ -176,6 +179,7 @@ class Server:
             self.metrics,
             Conversations(),
             self._on_fault,
+            Accounts(self.account_query),
             self.outputs.decided,
         )
         self.selector = Selector(self.state, self.clock, self.dispatcher, config.records.dir)
@@ -536,8 +540,16 @@ class Server:
         self.metrics.show("messages_decoded", report.get("decoded", 0))
         self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
         self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
+        self._show_boss()
         self.metrics.show("timers_waiting", len(self.state.timers))
         self.metrics.show("held_waiting", len(self.state.held))
+
+
+    def _show_boss(self) -> None:
+        query = self.account_query
+        self.metrics.show("boss_asked", query.counts["asked"])
+        self.metrics.show("boss_unanswered", query.counts["requests"] - query.counts["answered"])
+        self.metrics.show("boss_resting", int(query.breaker.state != "closed"))
 
 
 def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:

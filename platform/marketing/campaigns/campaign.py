@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from marketing.campaigns.audience import Short, as_expression, check_short
-from marketing.campaigns.condition import Condition
+from marketing.campaigns.condition import BossCondition, Condition
 from marketing.campaigns.content import template
 from marketing.campaigns.elements import DwellElement, NumberList
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
@@ -159,6 +159,10 @@ class Campaign(Strict):
     hold: Literal["release", "drop"] = "drop"
     """In hours that the policy holds: release when they end, or drop because the moment has gone."""
     caps: CampaignCaps = CampaignCaps()
+    boss: BossCondition | None = None
+    """An expression over `boss.X`, asked of BOSS at the decision, of whom the policy lets through."""
+    boss_unknown: Literal["drop", "send"] = "drop"
+    """Where BOSS does not say in time, or not all that the expression takes."""
     experiment: Experiment | None = None
     follow_ups: list[FollowUp] = Field(default_factory=list, max_length=10)
     """Campaigns that come after a contact of this one."""
@@ -194,7 +198,10 @@ class Campaign(Strict):
         if self.output != "contact":
             senseless = [
                 key
-                for key in ("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold")
+                for key in (
+                    *("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold"),
+                    *("boss", "boss_unknown"),
+                )
                 if key in self.model_fields_set
             ]
             if senseless:
@@ -221,6 +228,12 @@ class Campaign(Strict):
         for key, value in said.items():
             if value:
                 raise ValueError(f"output statistics counts strangers too: the key {key} has no sense")
+
+    @model_validator(mode="after")
+    def _asks_boss(self) -> Campaign:
+        if self.boss is None and "boss_unknown" in self.model_fields_set:
+            raise ValueError("boss_unknown has no sense without the key boss")
+        return self
 
     @model_validator(mode="after")
     def _valid_days(self) -> Campaign:

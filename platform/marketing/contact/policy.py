@@ -25,6 +25,9 @@ Reason = Literal[
     "quiet_hours",
     "holiday",
     "delivery_margin",
+    "boss",
+    "boss_unknown",
+    "gone",
     "late",
 ]
 REASONS: Final[dict[str, str]] = {
@@ -36,6 +39,9 @@ REASONS: Final[dict[str, str]] = {
     "quiet_hours": "a quiet hour, and the campaign or the policy does not wait for its end",
     "holiday": "a holiday, and the campaign or the policy does not wait for its end",
     "delivery_margin": "too shortly before a quiet hour, holiday or the month's end to be delivered in time",
+    "boss": "by the account as BOSS has it now, the campaign's condition does not hold",
+    "boss_unknown": "BOSS did not say in time what the campaign's condition takes",
+    "gone": "the subscriber left the extract between decision and submission",
     "late": "the allowed time ran out between decision and submission",
 }
 """Why a trigger is suppressed. The order is the order of the checks: the first that applies is the reason."""

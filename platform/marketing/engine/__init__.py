@@ -11,7 +11,7 @@ from marketing.engine.snapshot import Resumed, StateFolder
 from marketing.engine.state import EngineState, new_state, schedule_group
 from marketing.engine.steps import next_due, on_batch, on_timers
 from marketing.engine.timers import on_selection
-from marketing.engine.told import on_opt_out, on_reply, on_unsent
+from marketing.engine.told import on_opt_out, on_reply, on_unsent, row_now
 from marketing.engine.triggers import Contact, Decision, Trigger
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "on_timers",
     "on_unsent",
     "prepare_campaigns",
+    "row_now",
     "schedule_group",
     "switch_profiles",
 ]
