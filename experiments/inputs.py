@@ -219,11 +219,15 @@ def _campaign_files(
     for source in campaigns:
         values = dict(read_yaml(source).values)
         if group is not None:
+            if values.get("output", "contact") != "contact":
+                continue
             # The same offer, text and sender; who and when come from the list alone.
             targets = [t for t in group if t.campaign == values["campaign"]]
             listed = folder / f"{values['campaign']}.csv"
             _write_csv(listed, ("msisdn", "day"), ((t.msisdn, t.day) for t in targets))
-            values = {key: value for key, value in values.items() if key not in ("scene", "audience")}
+            values = {
+                key: value for key, value in values.items() if key not in ("scene", "audience", "targets")
+            }
             values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
         path = folder / f"{values['campaign']}.yaml"
         _write_yaml(path, values)

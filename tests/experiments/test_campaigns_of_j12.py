@@ -533,11 +533,8 @@ def test_the_outbound_list_is_what_was_ready_today_with_the_handsets_state(town)
         assert row["on"] == (own[-1].kind != "power_off")
         assert row["seen_s"] == (last_us - own[-1].t) // 1_000_000
         assert row["area"] == next(a.lac for a in reversed(own) if a.lac)
-        assert (
-            row["idle_s"] == people.idle_us(who, people.end_us) // 1_000_000
-            if row["idle_s"] is not None
-            else True
-        )
+        idle_us = people.idle_us(who, last_us)
+        assert row["idle_s"] == (None if idle_us is None else idle_us // 1_000_000)
 
 
 def test_what_contacts_nobody_never_comes_near_a_channel(town):
