@@ -154,6 +154,7 @@ STANDARD_OFFERS: Final[dict[str, Offer]] = {
         _offer("mailbox", moments=_at("office", 60, 1.2), segments={"office_staff": 0.4}),
         _offer("ring-back-tone", segments={"students": 0.4, "urban_women": 0.3, "elderly": -0.6}),
         _offer("mms-pack", segments={"students": 0.3, "urban_women": 0.3, "farmers": -0.4}),
+        _offer("campus-fun", segments={"students": 0.5}, moments=_at("campus", 30, 1.0)),
         _offer("messenger", segments={"students": 0.6, "elderly": -1.0}),
         _offer("long-distance-12593", segments={"migrant_workers": 0.5, "students": 0.2}),
         _offer("family-number", segments={"home_makers": 0.3, "migrant_workers": 0.2}),

@@ -398,6 +398,14 @@ def evening_messenger(people):
     return found
 
 
+def students_campus_fun(people):
+    def fits(who, t):
+        weekday = people.local(t).weekday() < 5
+        return people.hours(t, 690, 840) and weekday and people.of(who, "segment") == "students"
+
+    return people.dwells("campus", 3600, fits)
+
+
 TRUTH = {
     "fine-tone": (fine_tone, 5),
     "waiting-wap": (waiting_wap, 3),
@@ -418,6 +426,7 @@ TRUTH = {
     "wrong-number": (wrong_number, 3),
     "airport-travel": (airport_travel, 20),
     "evening-messenger": (evening_messenger, 3),
+    "students-campus-fun": (students_campus_fun, 10),
 }
 """Campaign -> what should have triggered it, and how often it must have at the least for the test to say anything."""
 
