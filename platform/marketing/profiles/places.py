@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.config import ConfigError, Problem
+from marketing.profiles.plain_csv import plain_csv
 
 __all__ = ["Places", "load_cells"]
 
@@ -63,8 +63,7 @@ def load_cells(path: Path) -> Places:
     """
     rows: list[tuple[int, int, str]] = []
     problems: list[Problem] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    with plain_csv(path) as reader:
         header = reader.fieldnames or []
         if not {"lac", "ci", "place"} <= set(header):
             raise ConfigError(
