@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def load_cells(path: Path) -> Places:
             rows.append((lac, ci, (row["place"] or "").strip()))
     cells = [(lac, ci) for lac, ci, _ in rows]
     if len(set(cells)) != len(cells):
-        twice = sorted({c for c in cells if cells.count(c) > 1})[0]
+        twice = min(cell for cell, count in Counter(cells).items() if count > 1)
         problems.append(Problem(str(path), 0, "lac,ci", str(twice), "expected every cell once"))
     if problems:
         raise ConfigError(problems[:100])

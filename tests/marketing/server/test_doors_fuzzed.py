@@ -178,7 +178,7 @@ def reload_door():
 header = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
 
 
-@EXAMPLES
+@settings(EXAMPLES, max_examples=50)
 @given(
     st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     header | header.map("Bearer ".__add__) | st.just("bearer the-token") | st.just("Bearer the-token "),
