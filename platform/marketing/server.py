@@ -544,7 +544,6 @@ class Server:
         self.metrics.show("timers_waiting", len(self.state.timers))
         self.metrics.show("held_waiting", len(self.state.held))
 
-
     def _show_boss(self) -> None:
         query = self.account_query
         self.metrics.show("boss_asked", query.counts["asked"])

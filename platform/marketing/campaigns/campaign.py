@@ -35,6 +35,8 @@ __all__ = ["Campaign", "CampaignCaps", "FollowUp", "Group", "Reply", "Valid"]
 Code = Annotated[str, Field(min_length=1, max_length=20)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 """Lower-case words joined by hyphens."""
+LAST_DAY: Final = 36_500
+"""Of the world, for a group: a hundred years."""
 
 
 def _text(text: str) -> str:
@@ -73,7 +75,7 @@ class Group(Strict):
 
     at: time
     """Local time of day, such as "10:00"."""
-    day: int = Field(default=1, ge=1)
+    day: int = Field(default=1, ge=1, le=LAST_DAY)
     """Day of the world (1 = the clock's epoch day) for targets that name none."""
     targets: ExistingFile
     """CSV with the header msisdn,day; day may be empty."""

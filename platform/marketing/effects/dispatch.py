@@ -392,6 +392,7 @@ def _record(decision: Decision) -> TriggerRecord:
         reason=decision.reason,
         held_until_us=decision.held_until_us,
         decided_us=decision.t_us,
+        arm=decision.arm,
         t_received_ns=trigger.received_ns,
         t_decoded_ns=trigger.decoded_ns,
         t_matched_ns=trigger.matched_ns,

@@ -129,19 +129,19 @@ def _decide(state: EngineState, wish: Wish, stamp: Stamp) -> Decision:
         state.held[key] = trigger
         state.timers.add(Timer(verdict.release_us, "release", trigger.campaign, trigger.row))
         return Decision(trigger, "hold", verdict.reason, wish.at_us, stamp(), verdict.release_us, None, arm)
-    contact = _contact(state, campaign, trigger, verdict, wish.at_us) if verdict.action == "send" else None
+    contact = _contact(state, campaign, wish, verdict) if verdict.action == "send" else None
     return Decision(trigger, verdict.action, verdict.reason, wish.at_us, stamp(), released_us, contact, arm)
 
 
-def _contact(
-    state: EngineState, campaign: Campaign, trigger: Trigger, verdict: Verdict, at_us: int
-) -> Contact:
+def _contact(state: EngineState, campaign: Campaign, wish: Wish, verdict: Verdict) -> Contact:
+    trigger, at_us = wish.trigger, wish.at_us
     span, row = verdict.span, trigger.row
     assert span is not None  # a verdict to send has one
     ordinal = state.book.add(row, trigger.campaign, span, at_us)
-    values = None
-    if campaign.campaign in state.texts.telling:
-        values = state.rules.values(state.numbers[trigger.campaign], row, trigger.t_us, trigger.event)
+    values = trigger.values
+    if wish.released and campaign.campaign in state.texts.telling:
+        # What was true before the night is not what is told after it.
+        values = state.rules.values(state.numbers[trigger.campaign], row, at_us, trigger.event)
     for follow_up in campaign.follow_ups:
         if follow_up.campaign in state.numbers:
             due_us = at_us + follow_up.after_s * 1_000_000
@@ -171,13 +171,18 @@ def make_trigger(
     matched_ns: int,
     event: BehaviourBatch | None = None,
 ) -> Trigger:
-    """A trigger; its id is a hash of campaign, subscriber and instant."""
+    """A trigger; its id is a hash of campaign, subscriber and instant.
+
+    What its text tells is looked up now: when it is judged the subscriber may have gone on.
+    """
     imsi, msisdn = imsi_text(int(state.profiles.imsi[row])), str(state.profiles.msisdn[row])
     name = campaign.campaign
     trigger_id = _digest(name, imsi, str(t_us))
-    return Trigger(
-        trigger_id, name, row, imsi, msisdn, t_us, corr, origin, received_ns, decoded_ns, matched_ns, event
-    )
+    values = None
+    if name in state.texts.telling:
+        values = state.rules.values(state.numbers[name], row, t_us, event)
+    stamps = received_ns, decoded_ns, matched_ns
+    return Trigger(trigger_id, name, row, imsi, msisdn, t_us, corr, origin, *stamps, event, values)
 
 
 def wish_of(

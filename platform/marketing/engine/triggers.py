@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign
@@ -44,6 +44,8 @@ class Trigger:
     matched_ns: int = 0
     event: BehaviourBatch | None = field(default=None, compare=False, repr=False)
     """The behaviour that completed it, one row, where the text tells of it."""
+    values: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """Placeholder -> value as of then, where the text has placeholders; not kept over a restart."""
 
 
 @dataclass(frozen=True, slots=True)
