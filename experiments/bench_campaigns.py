@@ -18,6 +18,8 @@ SEGMENTS: Final = (
     "home_makers", "elderly", "civil_servants",
 )  # fmt: skip
 LINES: Final = ("10086", "12580", "1860")
+BRANDS: Final = ("easyown", "mzone", "gotone")
+CITIES: Final = ("capital", "harbour", "mill-town", "market-town", "mine-town")
 AUDIENCES: Final = (
     'profile.segment == "{segment}" && profile.age < {age} && profile.arpu > {arpu}.0',
     'profile.segment == "{segment}" && "mms" in profile.services',
@@ -29,6 +31,19 @@ AUDIENCES: Final = (
     "profile.often_rejects",
 )
 """From some in a thousand to one in ten of all subscribers; the shipped ones have their own."""
+BROAD: Final = (
+    'profile.segment == "{segment}"',
+    'profile.brand == "{brand}"',
+    "profile.age < {age}",
+    '"mms" in profile.services && profile.age > {age}',
+    'profile.segment in ["{segment}", "{other}"]',
+    "profile.arpu > {arpu}.0",
+    'profile.segment == "{segment}" && "mms" in profile.services',
+    "profile.often_off",
+    'profile.brand == "{brand}" && profile.arpu > {arpu}.0',
+    'profile.city == "{city}"',
+)
+"""Whole segments, brands, cities, age groups: from one in a hundred to half of all subscribers."""
 _STAYS: Final = 2700, 1800, 600
 
 
@@ -77,7 +92,11 @@ def _scene(number: int, places: Sequence[str], areas: Sequence[int]) -> dict[str
 
 
 def campaigns_of(
-    count: int, places: Sequence[str], areas: Sequence[int], shipped: Sequence[Campaign] = ()
+    count: int,
+    places: Sequence[str],
+    areas: Sequence[int],
+    shipped: Sequence[Campaign] = (),
+    audiences: Sequence[str] = BROAD,
 ) -> list[Campaign]:
     """`count` campaigns, the shipped ones first, in the order of their names."""
     made = list(shipped[:count])
@@ -89,6 +108,8 @@ def campaigns_of(
             "age": 20 + number % 5 * 8,
             "arpu": 60 + number % 7 * 25,
             "rich": 150 + number % 4 * 50,
+            "brand": BRANDS[number // 7 % len(BRANDS)],
+            "city": CITIES[number % len(CITIES)],
         }
         name = f"bench-{number:03d}"
         assert name not in taken
@@ -97,7 +118,7 @@ def campaigns_of(
                 {
                     "campaign": name,
                     "title": f"Campaign {number} of the bench",
-                    "audience": AUDIENCES[(number // 3) % len(AUDIENCES)].format(**words),
+                    "audience": audiences[(number // 3) % len(audiences)].format(**words),
                     "scene": _scene(number, places, areas),
                     "offer": name,
                     "content": {"zh": "您好", "en": "Hello"},

@@ -208,4 +208,4 @@ def test_killed_by_the_system(town, tmp_path, after):
     # A row more may have been taken in than the child could tell of.
     assert int(state.habits.records["act_s"].max()) in (expected, expected + 1)
     assert resumed.last_us // 1_000_000 in (expected, expected + 1)
-    assert np.count_nonzero(state.habits.records["act_s"]) == min(10, taken)
+    assert np.count_nonzero(state.habits.records["act_s"]) in (min(10, taken), min(10, taken + 1))
