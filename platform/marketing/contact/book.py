@@ -125,7 +125,10 @@ class Book:
         self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
 
     def prune(self, day: int, period: int) -> None:
-        """Forgets contacts before a local day and ordinals before a month, which no rule asks for."""
+        """Forgets contacts before a local day and ordinals before a month, which no rule asks for.
+
+        A campaign that comes later and asks for a longer time without one knows of none before that day.
+        """
         self.pairs.prune(day, month_of(period))
 
     def moved(self, to: Moving) -> Book:

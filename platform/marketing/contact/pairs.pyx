@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""A table of (subscriber, campaign) -> latest contact, in open addressing: 16 octets a slot.
+"""A table of (subscriber, campaign) -> latest contact, in open addressing: 16 octets a slot, and at most
+two in five slots free.
 
 Millions of pairs as Python objects would be 200 octets each, more than all else that is known of a subscriber.
 """
@@ -66,10 +67,13 @@ cdef class Pairs:
         return self.slots.nbytes
 
     cdef inline int64_t _find(self, uint64_t key) noexcept nogil:
-        cdef uint64_t mask = self.pairs.shape[0] - 1
-        cdef uint64_t at = (key * <uint64_t>0x9E3779B97F4A7C15 >> 20) & mask
+        cdef uint64_t size = self.pairs.shape[0]
+        # The upper half of the product, as a fraction of the size: any size will do.
+        cdef uint64_t at = (key * <uint64_t>0x9E3779B97F4A7C15 >> 32) * size >> 32
         while self.pairs[at].key and self.pairs[at].key != key:
-            at = (at + 1) & mask
+            at += 1
+            if at == size:
+                at = 0
         return at
 
     def get(self, int64_t row, int campaign):
@@ -155,8 +159,8 @@ cdef class Pairs:
         """Where a pair is, or is put."""
         cdef int64_t at = self._find(key)
         if not self.pairs[at].key:
-            if 3 * (self.used + 1) > 2 * self.pairs.shape[0]:
-                self._rehash(self.slots[self.slots["key"] != 0], 2 * self.pairs.shape[0])
+            if 4 * (self.used + 1) > 3 * self.pairs.shape[0]:
+                self._rehash(self.slots[self.slots["key"] != 0], self.pairs.shape[0] * 5 // 4)
                 at = self._find(key)
             self.pairs[at].key = key
             self.used += 1
@@ -173,10 +177,7 @@ cdef class Pairs:
         fresh = records.copy()
         fresh["key"] = np.asarray(rows).astype(np.uint64) * np.uint64(65536) + np.asarray(campaigns).astype(np.uint64)
         fresh["key"] += np.uint64(1)
-        size = 64
-        while 2 * size < 3 * (len(fresh) + 1):
-            size *= 2
-        self._rehash(fresh, size)
+        self._rehash(fresh, max(64, len(fresh) * 3 // 2))
 
     def prune(self, int64_t day, int month):
         """Forgets pairs whose latest contact was before a day and whose ordinals are of an earlier month."""

@@ -1,4 +1,4 @@
-"""The policy's answers to many triggers at once: the same as `Policy.decide` one by one, each written down."""
+"""The policy's answers to many triggers at once: as `Policy.decide` one by one, each written down."""
 
 from __future__ import annotations
 

@@ -69,22 +69,22 @@ class Judged:
 
     def action(self, at: int) -> Action:
         """send, hold or suppress."""
-        return _ACTIONS[self.verdicts.action[at]]
+        return _ACTIONS[int(self.verdicts.action[at])]
 
     def reason(self, at: int) -> Reason:
         """Why."""
-        return REASON_OF[self.verdicts.reason[at]]
+        return REASON_OF[int(self.verdicts.reason[at])]
 
     def held_until_us(self, at: int) -> int:
         """When it will be decided again, or was released."""
         if self.action(at) == "hold":
-            return self.verdicts.windows[self.verdicts.window[at]].release_us
+            return self.verdicts.windows[int(self.verdicts.window[at])].release_us
         return int(self.at_us[at]) if self.wishes["released"][at] else 0
 
     def arm(self, at: int) -> str:
         """Of the campaign's experiment."""
         wish = self.wishes[at]
-        campaign = self.campaigns[wish["campaign"]]
+        campaign = self.campaigns[int(wish["campaign"])]
         if campaign.experiment is None:
             return ""
         return campaign.arm(imsi_text(int(self.profiles.imsi[wish["row"]])))
@@ -124,8 +124,8 @@ class Judged:
     def contact(self, at: int, trigger: Trigger) -> Contact:
         """What to send, of one that is to be sent."""
         assert self.verdicts.action[at] == SEND
-        campaign = self.campaigns[self.wishes["campaign"][at]]
-        window, ordinal = self.verdicts.windows[self.verdicts.window[at]], int(self.verdicts.ordinal[at])
+        campaign = self.campaigns[int(self.wishes["campaign"][at])]
+        window, ordinal = self.verdicts.windows[int(self.verdicts.window[at])], int(self.verdicts.ordinal[at])
         text = self.said.get(at)
         return Contact(
             contact_id_of(trigger.campaign, trigger.imsi, window.span.period, ordinal),

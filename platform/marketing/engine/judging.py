@@ -46,6 +46,11 @@ class Roster:
     follows: NDArray[np.bool_]
     """Something follows a contact of theirs."""
 
+    @property
+    def longest_days(self) -> int:
+        """No campaign asks for contacts of its own before so many local days."""
+        return int(self.limits.days.max(initial=0))
+
     @classmethod
     def of(cls, campaigns: tuple[Campaign, ...], policy: Policy, book: Book) -> Roster:
         """Of a set of campaigns."""
@@ -114,8 +119,8 @@ class Finds:
 
     def again(self, number: int, trigger: Trigger, due_us: int) -> None:
         """The end of a hold."""
-        one = (np.array([v]) for v in (due_us, trigger.row, number))
-        wishes = self._wishes(*one, BY_TIME)
+        due, row, campaign = (np.array([v]) for v in (due_us, trigger.row, number))
+        wishes = self._wishes(due, row, campaign, BY_TIME)
         wishes["t_us"], wishes["origin"] = trigger.t_us, ORIGINS.index(trigger.origin)
         wishes["released"], wishes["kept"] = True, len(self.kept)
         self.kept.append(trigger)
@@ -159,8 +164,11 @@ def _judged(
     wishes = wishes[_first_of_each(state, wishes)]
     if not len(wishes):
         return []
+    row, position, at_us = (np.ascontiguousarray(wishes[name]) for name in ("row", "campaign", "at_us"))
     asked = Asked(
-        *(np.ascontiguousarray(wishes[name]) for name in ("row", "campaign", "at_us")),
+        row,
+        position,
+        at_us,
         _kept_out(state, roster, wishes),
         np.ascontiguousarray(wishes["released"]),
     )
@@ -180,7 +188,7 @@ def _judged(
 
 
 def _first_of_each(state: EngineState, wishes: NDArray[np.void]) -> NDArray[np.bool_]:
-    """The same scene of the same subscriber at the same instant is one trigger, whichever rows completed it."""
+    """The same scene of a subscriber at the same instant is one trigger, whichever rows completed it."""
     order = np.lexsort((wishes["released"], wishes["t_us"], wishes["campaign"], wishes["row"]))
     stays = np.ones(len(wishes), dtype=np.bool_)
     if len(wishes) > 1:

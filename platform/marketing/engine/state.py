@@ -61,6 +61,8 @@ class EngineState:
     """The whole minute whose crowds are told."""
     lately: tuple[int, frozenset[str]] = (0, frozenset())
     """The latest instant of a behaviour that triggered, and the triggers of that instant."""
+    pruned: int = 0
+    """The month, year x 100 + month, at whose begin the book forgot what no rule asks for any more."""
     rostered: Roster | None = None
     """See `roster`."""
     derived: list[BehaviourBatch] = field(default_factory=list)

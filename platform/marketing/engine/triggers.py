@@ -93,7 +93,7 @@ class Decision:
 
     @property
     def reason(self) -> Reason:
-        """suppress: why. hold: what it waits for."""
+        """Why it is suppressed, or what a held one waits for."""
         return self._of.reason(self._at)
 
     @property
@@ -108,12 +108,12 @@ class Decision:
 
     @property
     def held_until_us(self) -> int:
-        """hold: when it will be decided again. Otherwise when it was released; 0 = never held."""
+        """When a held one will be decided again. Otherwise when it was released; 0 = never held."""
         return self._of.held_until_us(self._at)
 
     @property
     def contact(self) -> Contact | None:
-        """send only."""
+        """What to send; None where nothing is sent."""
         if self._contact is None and self.action == "send":
             self._contact = self._of.contact(self._at, self.trigger)
         return self._contact
