@@ -154,6 +154,32 @@ def engine(sources: Sources, seconds: float) -> Extra:
     )  # fmt: skip
 
 
+def collector(sources: Sources, seconds: float) -> Extra:
+    """Messages over libusrsctp into the collector; in turns with receiving alone."""
+    from experiments.bench_collector import CollectorBench  # the platform, which no other stage needs
+
+    found = CollectorBench(sources).measure(seconds)
+    rate, raw = found.best.per_s, found.raw.per_s
+    alone = found.best.n / found.best.processor_s
+    where = "its own processor" if found.pinned else "the same processor: there is only one"
+    return Extra(
+        found.n, found.octets, found.n / rate, f"{sources.traffic.name}, wall clock, one association",
+        found.runs,
+        more={
+            "raw_per_s": round(raw),
+            "ratio_to_raw": round(rate / raw, 3),
+            "per_processor_s": round(alone),
+            "behaviours": found.behaviours,
+            "main_share": round(found.best.main_s / found.best.seconds, 3),
+            "processor_share": round(found.best.processor_s / found.best.seconds, 3),
+            "sender_share": round(found.best.sender_s / found.best.seconds, 3),
+        },
+        said=f"collector: {rate:,.0f} messages/s into behaviours, {rate / raw:.2f} of receiving alone "
+        f"({raw:,.0f}/s); {alone:,.0f} per second of this process's processor time; the sender on {where}; "
+        f"{found.limit}",
+    )  # fmt: skip
+
+
 def _processor_s(job: Job[Any, Any], seconds: float) -> float:
     """Processor time of the best run."""
     best, end = float("inf"), time.monotonic() + seconds
@@ -249,5 +275,6 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "import": first_call,
     "tshark": tshark,
     "engine": engine,
+    "collector": collector,
 }
 """In the order in which they run."""
