@@ -134,24 +134,44 @@ def tshark(sources: Sources, seconds: float) -> Extra:
 
 
 def engine(sources: Sources, seconds: float) -> Extra:
-    """The province's busy hour through the engine; the campaigns and subscribers that were asked for."""
-    from experiments.bench_engine import EngineBench  # the platform, which no other stage needs
+    """The province's busy hour through the engine; broad audiences, and narrow ones beside them."""
+    from experiments.bench_engine import EngineBench, Measured  # the platform, which no other stage needs
 
-    found = EngineBench(sources.province, sources.subscribers, sources.campaigns).measure(seconds)
+    def measured(audiences: str) -> Measured:
+        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, audiences)
+        return bench.measure(seconds / 2)
+
+    found, narrow = measured("broad"), measured("narrow")
     octets = sum(found.bytes_each.values())
-    made = ", ".join(f"{n} {what}" for what, n in found.decisions.items())
     return Extra(
         found.n, found.n * BEHAVIOUR.itemsize, found.seconds, found.workload, found.runs,
         more={
             "subscribers": found.subscribers,
             "campaigns": found.campaigns,
+            "triggering": round(found.triggering, 4),
+            "median_audience": round(found.median_audience, 4),
+            "per_s_with_objects": round(found.n / found.objects_s),
             "bytes_each": round(octets, 1),
             **{f"bytes_{name}": size for name, size in found.bytes_each.items()},
             **{f"decided_{name}": n for name, n in found.decisions.items()},
+            "narrow_per_s": round(narrow.n / narrow.seconds),
+            "narrow_per_s_with_objects": round(narrow.n / narrow.objects_s),
+            "narrow_triggering": round(narrow.triggering, 4),
+            "narrow_median_audience": round(narrow.median_audience, 4),
+            "narrow_bytes_each": round(sum(narrow.bytes_each.values()), 1),
         },
-        said=f"engine: {found.campaigns} campaigns, {found.subscribers} people, {octets:.1f} bytes each"
-        f"; {made}",
+        said="\n".join(_engine_said(*one) for one in (("broad", found), ("narrow", narrow))),
     )  # fmt: skip
+
+
+def _engine_said(audiences: str, found: Any) -> str:
+    made = ", ".join(f"{n} {what}" for what, n in found.decisions.items())
+    return (
+        f"engine, {audiences} audiences: {found.n / found.seconds:,.0f} behaviours/s, "
+        f"{found.n / found.objects_s:,.0f} with every decision made into an object; {found.campaigns} campaigns, "
+        f"median audience {found.median_audience:.1%} of {found.subscribers} people, "
+        f"{found.triggering:.1%} of behaviours trigger; {sum(found.bytes_each.values()):.1f} bytes each; {made}"
+    )
 
 
 def collector(sources: Sources, seconds: float) -> Extra:
