@@ -1,10 +1,10 @@
 """Active campaigns for `kairos bench engine`: over all kinds of scene and sizes of audience.
 
 Nine in ten begin with a behaviour, one in ten with a stay; a fifth have steps in time, half ask for features
-that move. Which of them there are hangs on their number alone. The broad set's audiences are what an operator's
-segments are: a brand, a city, an age; its campaigns contact a fifth of all subscribers within one busy hour,
-which is as much as a policy of two contacts a month could ever bring in days. The narrow set is closer to
-targeted campaigns.
+that move. Which of them there are hangs on their number alone. The broad set's audiences are what operators
+segment by: a brand, a city, an age; its campaigns contact a fifth of all subscribers within one busy hour,
+more than a policy of two contacts a month lets through in two days. The narrow set's are those of targeted
+campaigns.
 """
 
 from __future__ import annotations

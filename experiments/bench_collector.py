@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -172,22 +172,24 @@ class CollectorBench:
         return turn, kinds
 
     def _thrown_away(self, flat: Path) -> Turn:
-        with listen("usrsctp", encap_port=0) as listener:
-            with self._sender(listener.port, listener.encap_port, flat) as sender:
-                association = listener.accept(10.0)
-                if association is None:
-                    raise WrongResult("the sender's association did not come up")
-                with association:
-                    received, clocks = 0, _Clocks()
-                    side = SgpSide(answer_beats=True)
-                    while received < self.traffic.n:
-                        if received:
-                            clocks.begin(received)
-                        if not association.wait(PATIENCE_S):
-                            raise WrongResult(f"{received} messages of {self.traffic.n} came")
-                        while (batch := association.receive()) is not None:
-                            received += batch.n if received else _handshake(association, side, batch)
-                    return clocks.turn(self.traffic.n, sender)
+        with (
+            listen("usrsctp", encap_port=0) as listener,
+            self._sender(listener.port, listener.encap_port, flat) as sender,
+        ):
+            association = listener.accept(10.0)
+            if association is None:
+                raise WrongResult("the sender's association did not come up")
+            with closing(association):
+                received, clocks = 0, _Clocks()
+                side = SgpSide(answer_beats=True)
+                while received < self.traffic.n:
+                    if received:
+                        clocks.begin(received)
+                    if not association.wait(PATIENCE_S):
+                        raise WrongResult(f"{received} messages of {self.traffic.n} came")
+                    while (batch := association.receive()) is not None:
+                        received += batch.n if received else _handshake(association, side, batch)
+                return clocks.turn(self.traffic.n, sender)
 
     @contextmanager
     def _sender(self, port: int, encap_port: int, flat: Path) -> Iterator[subprocess.Popen[str]]:

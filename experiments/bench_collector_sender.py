@@ -38,7 +38,8 @@ def main(port: str, encap_port: str, messages: str, processors: str) -> None:
     association.flush(60.0)
     took = time.process_time() - began
     sys.stdin.read()
-    print(took, flush=True)
+    sys.stdout.write(f"{took}\n")
+    sys.stdout.flush()
     link.close()
 
 

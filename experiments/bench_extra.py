@@ -168,10 +168,39 @@ def _engine_said(audiences: str, found: Any) -> str:
     made = ", ".join(f"{n} {what}" for what, n in found.decisions.items())
     return (
         f"engine, {audiences} audiences: {found.n / found.seconds:,.0f} behaviours/s, "
-        f"{found.n / found.objects_s:,.0f} with every decision made into an object; {found.campaigns} campaigns, "
-        f"median audience {found.median_audience:.1%} of {found.subscribers} people, "
-        f"{found.triggering:.1%} of behaviours trigger; {sum(found.bytes_each.values()):.1f} bytes each; {made}"
+        f"{found.n / found.objects_s:,.0f} with every decision made into an object; "
+        f"{found.campaigns} campaigns, median audience {found.median_audience:.1%} of "
+        f"{found.subscribers} people, {found.triggering:.1%} of behaviours trigger; "
+        f"{sum(found.bytes_each.values()):.1f} bytes each; {made}"
     )
+
+
+def change(sources: Sources, _: float) -> Extra:
+    """Campaigns and an extract exchanged while the engine runs."""
+    from experiments.bench_change import ChangeBench
+    from experiments.bench_engine import EngineBench
+
+    bench = EngineBench(sources.province, sources.subscribers, sources.campaigns)
+    began = time.process_time()
+    found = ChangeBench(bench).measure()
+    took = time.process_time() - began
+    told = "; ".join(
+        f"{what}: in force after {found.effect_s[what]:.2f} s, the engine stood still for "
+        f"{found.pause_s[what] * 1000:.0f} ms, {found.taken_in[what]} behaviours taken in meanwhile"
+        for what in found.effect_s
+    )
+    return Extra(
+        found.n, found.n * BEHAVIOUR.itemsize, took, "the busy hour in steps, changes between them", 1,
+        more={
+            "subscribers": found.subscribers,
+            "campaigns": found.campaigns,
+            **{f"{what}_effect_s": round(s, 3) for what, s in found.effect_s.items()},
+            **{f"{what}_pause_s": round(s, 4) for what, s in found.pause_s.items()},
+            "triggers_kept": found.triggers,
+        },
+        said=f"change: {found.campaigns} campaigns, {found.subscribers} people; {told}; "
+        f"{found.triggers} triggers of the campaigns that stayed, as without any change",
+    )  # fmt: skip
 
 
 def collector(sources: Sources, seconds: float) -> Extra:
@@ -295,6 +324,7 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "import": first_call,
     "tshark": tshark,
     "engine": engine,
+    "change": change,
     "collector": collector,
 }
 """In the order in which they run."""

@@ -113,7 +113,7 @@ def restore_rules(state: EngineState, saved: Mapping[str, NDArray[Any]], rows: R
 
 @dataclass(frozen=True, slots=True)
 class PreparedSwitch:
-    """A new extract with the running campaigns compiled over it; nothing has changed yet."""
+    """A new extract with the running campaigns compiled over it, for one switch; nothing has changed yet."""
 
     profiles: Profiles
     before: Profiles
@@ -121,13 +121,22 @@ class PreparedSwitch:
     """From the one before."""
     rules: Rules
     campaigns: tuple[Campaign, ...]
+    habits: Habits
+    """Of nobody yet, their memory touched already."""
+    presence: NDArray[np.void]
+    """Likewise: room for the records."""
 
 
 def prepare_switch(state: EngineState, new: Profiles) -> PreparedSwitch:
     """Does what takes long; may be called on another thread while the engine goes on."""
     before, campaigns = state.profiles, state.campaigns
     rules = compile_rules(campaigns, new, state.places, state.policy, state.view)
-    return PreparedSwitch(new, before, new.mapping(before), rules, campaigns)
+    habits = Habits(len(new), state.habits.cells, state.habits.lines)
+    habits.records.view(np.uint8)[:] = 0
+    habits.line_s[:] = 0
+    presence = np.zeros(len(new), dtype=state.features.records.dtype)
+    presence.view(np.uint8)[:] = 0
+    return PreparedSwitch(new, before, new.mapping(before), rules, campaigns, habits, presence)
 
 
 def switch_profiles(state: EngineState, new: PreparedSwitch | Profiles) -> int:
@@ -146,20 +155,22 @@ def switch_profiles(state: EngineState, new: PreparedSwitch | Profiles) -> int:
     if rows.same:
         state.view.switch(profiles, state.view.presence, state.view.habits, state.book)
     else:
-        _move(state, rows)
+        _move(state, rows, made)
     stays_again(state, state.reached_us)
     return rows.kept
 
 
-def _move(state: EngineState, rows: RowMap) -> None:
+def _move(state: EngineState, rows: RowMap, made: PreparedSwitch) -> None:
     """Everything that goes by row to the rows of another extract."""
     profiles, n = state.profiles, len(state.profiles)
     presence = Presence(n, silence_us=state.features.silence_us)
-    presence.load(rows.permute(state.features.records, Presence(1).records[0]))
+    presence.load(rows.permute(state.features.records, Presence(1).records[0], made.presence), own=True)
     presence.sweep(state.features.swept_us, profiles.imsi)
-    habits = Habits(n, state.habits.cells, state.habits.lines)
-    habits.records[:] = rows.permute(state.habits.records, np.zeros((), state.habits.records.dtype))
-    habits.line_s[:] = rows.permute(state.habits.line_s, 0)
+    same = made.habits.lines == state.habits.lines  # campaigns that came meanwhile may ask for others
+    habits = made.habits if same else Habits(n, state.habits.cells, state.habits.lines)
+    nothing = np.zeros((), state.habits.records.dtype)
+    rows.permute(state.habits.records, nothing, habits.records)
+    rows.permute(state.habits.line_s, 0, habits.line_s)
     habits.recount()
     habits.publish(state.habits.crowd)
     state.stay_corr = rows.permute(state.stay_corr, 0) if len(state.stay_corr) else state.stay_corr
