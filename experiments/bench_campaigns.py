@@ -1,7 +1,10 @@
-"""A fair set of active campaigns for `kairos bench engine`: over all kinds of scene and sizes of audience.
+"""Active campaigns for `kairos bench engine`: over all kinds of scene and sizes of audience.
 
 Nine in ten begin with a behaviour, one in ten with a stay; a fifth have steps in time, half ask for features
-that move. Which of them there are hangs on their number alone.
+that move. Which of them there are hangs on their number alone. The broad set's audiences are what operators
+segment by: a brand, a city, an age; its campaigns contact a fifth of all subscribers within one busy hour,
+more than a policy of two contacts a month lets through in two days. The narrow set's are those of targeted
+campaigns.
 """
 
 from __future__ import annotations
@@ -11,14 +14,16 @@ from typing import Any, Final
 
 from marketing.campaigns import Campaign
 
-__all__ = ["campaigns_of"]
+__all__ = ["AUDIENCES", "campaigns_of", "document_of"]
 
 SEGMENTS: Final = (
     "students", "office_staff", "business_travellers", "farmers", "migrant_workers", "urban_women",
     "home_makers", "elderly", "civil_servants",
 )  # fmt: skip
 LINES: Final = ("10086", "12580", "1860")
-AUDIENCES: Final = (
+BRANDS: Final = ("easyown", "mzone", "gotone")
+CITIES: Final = ("capital", "harbour", "mill-town", "market-town", "mine-town")
+NARROW: Final = (
     'profile.segment == "{segment}" && profile.age < {age} && profile.arpu > {arpu}.0',
     'profile.segment == "{segment}" && "mms" in profile.services',
     "profile.arpu > {rich}.0 && profile.age < {age}",
@@ -29,6 +34,20 @@ AUDIENCES: Final = (
     "profile.often_rejects",
 )
 """From some in a thousand to one in ten of all subscribers; the shipped ones have their own."""
+BROAD: Final = (
+    'profile.segment == "{segment}"',
+    'profile.brand == "{brand}"',
+    "profile.age < {age}",
+    '"mms" in profile.services && profile.age > {age}',
+    'profile.segment in ["{segment}", "{other}"]',
+    "profile.arpu > {arpu}.0",
+    'profile.segment == "{segment}" && "mms" in profile.services',
+    "profile.often_off",
+    'profile.brand == "{brand}" && profile.arpu > {arpu}.0',
+    'profile.city == "{city}"',
+)
+"""Whole segments, brands, cities, age groups: from one in a hundred to half of all subscribers."""
+AUDIENCES: Final = {"broad": BROAD, "narrow": NARROW}
 _STAYS: Final = 2700, 1800, 600
 
 
@@ -77,34 +96,45 @@ def _scene(number: int, places: Sequence[str], areas: Sequence[int]) -> dict[str
 
 
 def campaigns_of(
-    count: int, places: Sequence[str], areas: Sequence[int], shipped: Sequence[Campaign] = ()
+    count: int,
+    places: Sequence[str],
+    areas: Sequence[int],
+    shipped: Sequence[Campaign] = (),
+    audiences: str = "broad",
 ) -> list[Campaign]:
     """`count` campaigns, the shipped ones first, in the order of their names."""
     made = list(shipped[:count])
     taken = {campaign.campaign for campaign in made}
     for number in range(count - len(made)):
-        words = {
-            "segment": SEGMENTS[number % len(SEGMENTS)],
-            "other": SEGMENTS[(number * 5 + 3) % len(SEGMENTS)],
-            "age": 20 + number % 5 * 8,
-            "arpu": 60 + number % 7 * 25,
-            "rich": 150 + number % 4 * 50,
-        }
-        name = f"bench-{number:03d}"
-        assert name not in taken
-        made.append(
-            Campaign.model_validate(
-                {
-                    "campaign": name,
-                    "title": f"Campaign {number} of the bench",
-                    "audience": AUDIENCES[(number // 3) % len(AUDIENCES)].format(**words),
-                    "scene": _scene(number, places, areas),
-                    "offer": name,
-                    "content": {"zh": "您好", "en": "Hello"},
-                    "originator": f"100860{number:04d}",
-                    "priority": number % 50,
-                    "hold": "release" if number % 4 == 0 else "drop",
-                }
-            )
-        )
+        document = document_of(number, places, areas, audiences)
+        assert document["campaign"] not in taken
+        made.append(Campaign.model_validate(document))
     return sorted(made, key=lambda campaign: campaign.campaign)
+
+
+def document_of(
+    number: int, places: Sequence[str], areas: Sequence[int], audiences: str = "broad"
+) -> dict[str, Any]:
+    """One campaign as its file would say it."""
+    words = {
+        "segment": SEGMENTS[number % len(SEGMENTS)],
+        "other": SEGMENTS[(number * 5 + 3) % len(SEGMENTS)],
+        "age": 20 + number % 5 * 8,
+        "arpu": 60 + number % 7 * 25,
+        "rich": 150 + number % 4 * 50,
+        "brand": BRANDS[number // 7 % len(BRANDS)],
+        "city": CITIES[number % len(CITIES)],
+    }
+    texts = AUDIENCES[audiences]
+    name = f"bench-{number:03d}"
+    return {
+        "campaign": name,
+        "title": f"Campaign {number} of the bench",
+        "audience": texts[(number // 3) % len(texts)].format(**words),
+        "scene": _scene(number, places, areas),
+        "offer": name,
+        "content": {"zh": "您好", "en": "Hello"},
+        "originator": f"100860{number:04d}",
+        "priority": number % 50,
+        "hold": "release" if number % 4 == 0 else "drop",
+    }

@@ -55,6 +55,15 @@ class Measured:
     subscribers: int
     campaigns: int
     workload: str
+    median_audience: float
+    """Of the campaigns' audiences, as a share of all subscribers."""
+    objects_s: float
+    """Processor time of a run in which every decision is also made into an object, with ids and text."""
+
+    @property
+    def triggering(self) -> float:
+        """Decisions a behaviour."""
+        return sum(n for what, n in self.decisions.items() if what != "derived") / self.n
 
 
 class Shown(Nothing):
@@ -80,6 +89,8 @@ class EngineBench:
     subscribers: int | None
     """None: as many as the world has."""
     campaigns: int
+    audiences: str = "broad"
+    """Or narrow; see `bench_campaigns`."""
 
     def measure(self, seconds: float, least: int = 2) -> Measured:
         """Runs until so many seconds have passed.
@@ -105,15 +116,20 @@ class EngineBench:
             decided = found
         assert decided is not None
         people = len(profiles)
+        sizes = [np.count_nonzero(state.rules.members(i)) for i in range(len(state.campaigns))]
+        octets = {name: round(n / people, 1) for name, n in state.nbytes.items()}
+        objects_s, _ = played(self.state(profiles, places, terminals), batch, objects=True)
         return Measured(
             len(batch),
             best,
             runs,
             dict(sorted(decided.items())),
-            {name: round(octets / people, 1) for name, octets in state.nbytes.items()},
+            octets,
             people,
             len(state.campaigns),
             f"{relative(self.world)} {BUSY_HOUR}:00-{BUSY_HOUR + 1}:00, seed {SEED}, {len(batch)} behaviours",
+            float(np.median(sizes)) / people if sizes else 0.0,
+            objects_s,
         )
 
     def state(self, profiles: Profiles, places: Places, terminals: Terminals) -> EngineState:
@@ -123,7 +139,7 @@ class EngineBench:
         fitting = [c for c in load_all(shipped, alone=True) if _fits(c, places)]
         areas = np.unique(places.cells >> 16)
         named = places.names or ("",)
-        campaigns = campaigns_of(self.campaigns, named, areas.tolist(), fitting)
+        campaigns = campaigns_of(self.campaigns, named, areas.tolist(), fitting, self.audiences)
         return new_state(
             profiles,
             places,
@@ -152,8 +168,8 @@ class EngineBench:
         )
 
 
-def played(state: EngineState, batch: BehaviourBatch) -> tuple[float, Counter[str]]:
-    """Processor seconds of one pass, and what was decided how often."""
+def played(state: EngineState, batch: BehaviourBatch, *, objects: bool = False) -> tuple[float, Counter[str]]:
+    """Processor seconds of one pass, and what was decided how often; `objects`: see `Measured`."""
     decided: Counter[str] = Counter()
     took = 0.0
     for start in range(0, len(batch), BATCH):
@@ -161,6 +177,10 @@ def played(state: EngineState, batch: BehaviourBatch) -> tuple[float, Counter[st
         began = time.process_time()
         decisions = on_batch(state, part, 0)
         derived = state.take_derived()
+        if objects:
+            for decision in decisions:
+                assert decision.trigger.t_us <= decision.t_us
+                assert (decision.contact is None) == (decision.action != "send")
         took += time.process_time() - began
         decided.update(d.action for d in decisions)
         decided["derived"] += len(derived)

@@ -134,23 +134,98 @@ def tshark(sources: Sources, seconds: float) -> Extra:
 
 
 def engine(sources: Sources, seconds: float) -> Extra:
-    """The province's busy hour through the engine; the campaigns and subscribers that were asked for."""
-    from experiments.bench_engine import EngineBench  # the platform, which no other stage needs
+    """The province's busy hour through the engine; broad audiences, and narrow ones beside them."""
+    from experiments.bench_engine import EngineBench, Measured  # the platform, which no other stage needs
 
-    found = EngineBench(sources.province, sources.subscribers, sources.campaigns).measure(seconds)
+    def measured(audiences: str) -> Measured:
+        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, audiences)
+        return bench.measure(seconds / 2)
+
+    found, narrow = measured("broad"), measured("narrow")
     octets = sum(found.bytes_each.values())
-    made = ", ".join(f"{n} {what}" for what, n in found.decisions.items())
     return Extra(
         found.n, found.n * BEHAVIOUR.itemsize, found.seconds, found.workload, found.runs,
         more={
             "subscribers": found.subscribers,
             "campaigns": found.campaigns,
+            "triggering": round(found.triggering, 4),
+            "median_audience": round(found.median_audience, 4),
+            "per_s_with_objects": round(found.n / found.objects_s),
             "bytes_each": round(octets, 1),
             **{f"bytes_{name}": size for name, size in found.bytes_each.items()},
             **{f"decided_{name}": n for name, n in found.decisions.items()},
+            "narrow_per_s": round(narrow.n / narrow.seconds),
+            "narrow_per_s_with_objects": round(narrow.n / narrow.objects_s),
+            "narrow_triggering": round(narrow.triggering, 4),
+            "narrow_median_audience": round(narrow.median_audience, 4),
+            "narrow_bytes_each": round(sum(narrow.bytes_each.values()), 1),
         },
-        said=f"engine: {found.campaigns} campaigns, {found.subscribers} people, {octets:.1f} bytes each"
-        f"; {made}",
+        said="\n".join(_engine_said(*one) for one in (("broad", found), ("narrow", narrow))),
+    )  # fmt: skip
+
+
+def _engine_said(audiences: str, found: Any) -> str:
+    made = ", ".join(f"{n} {what}" for what, n in found.decisions.items())
+    return (
+        f"engine, {audiences} audiences: {found.n / found.seconds:,.0f} behaviours/s, "
+        f"{found.n / found.objects_s:,.0f} with every decision made into an object; "
+        f"{found.campaigns} campaigns, median audience {found.median_audience:.1%} of "
+        f"{found.subscribers} people, {found.triggering:.1%} of behaviours trigger; "
+        f"{sum(found.bytes_each.values()):.1f} bytes each; {made}"
+    )
+
+
+def change(sources: Sources, _: float) -> Extra:
+    """Campaigns and an extract exchanged while the engine runs."""
+    from experiments.bench_change import ChangeBench
+    from experiments.bench_engine import EngineBench
+
+    bench = EngineBench(sources.province, sources.subscribers, sources.campaigns)
+    began = time.process_time()
+    found = ChangeBench(bench).measure()
+    took = time.process_time() - began
+    told = "; ".join(
+        f"{what}: in force after {found.effect_s[what]:.2f} s, the engine stood still for "
+        f"{found.pause_s[what] * 1000:.0f} ms, {found.taken_in[what]} behaviours taken in meanwhile"
+        for what in found.effect_s
+    )
+    return Extra(
+        found.n, found.n * BEHAVIOUR.itemsize, took, "the busy hour in steps, changes between them", 1,
+        more={
+            "subscribers": found.subscribers,
+            "campaigns": found.campaigns,
+            **{f"{what}_effect_s": round(s, 3) for what, s in found.effect_s.items()},
+            **{f"{what}_pause_s": round(s, 4) for what, s in found.pause_s.items()},
+            "triggers_kept": found.triggers,
+        },
+        said=f"change: {found.campaigns} campaigns, {found.subscribers} people; {told}; "
+        f"{found.triggers} triggers of the campaigns that stayed, as without any change",
+    )  # fmt: skip
+
+
+def collector(sources: Sources, seconds: float) -> Extra:
+    """Messages over libusrsctp into the collector; in turns with receiving alone."""
+    from experiments.bench_collector import CollectorBench  # the platform, which no other stage needs
+
+    found = CollectorBench(sources).measure(seconds)
+    rate, raw = found.best.per_s, found.raw.per_s
+    alone = found.best.n / found.best.processor_s
+    where = "its own processor" if found.pinned else "the same processor: there is only one"
+    return Extra(
+        found.n, found.octets, found.n / rate, f"{sources.traffic.name}, wall clock, one association",
+        found.runs,
+        more={
+            "raw_per_s": round(raw),
+            "ratio_to_raw": round(rate / raw, 3),
+            "per_processor_s": round(alone),
+            "behaviours": found.behaviours,
+            "main_share": round(found.best.main_s / found.best.seconds, 3),
+            "processor_share": round(found.best.processor_s / found.best.seconds, 3),
+            "sender_share": round(found.best.sender_s / found.best.seconds, 3),
+        },
+        said=f"collector: {rate:,.0f} messages/s into behaviours, {rate / raw:.2f} of receiving alone "
+        f"({raw:,.0f}/s); {alone:,.0f} per second of this process's processor time; the sender on {where}; "
+        f"{found.limit}",
     )  # fmt: skip
 
 
@@ -249,5 +324,7 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "import": first_call,
     "tshark": tshark,
     "engine": engine,
+    "change": change,
+    "collector": collector,
 }
 """In the order in which they run."""

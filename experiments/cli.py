@@ -527,10 +527,14 @@ def decode(
 @click.option(
     "--subscribers",
     type=click.IntRange(1),
-    help="engine: people of the province; absent: a million.",
+    help="engine, change: people of the province; absent: a million.",
 )
 @click.option(
-    "--campaigns", type=click.IntRange(0), default=100, show_default=True, help="engine: active campaigns."
+    "--campaigns",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="engine, change: active campaigns.",
 )
 def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> None:
     """Measure how fast this machine decodes, correlates, encodes and reads captures.
@@ -550,6 +554,8 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
       tshark        `tshark -T fields` with the columns of decode-brief, and how many times as fast that is
       engine        behaviours of a province's busy hour to decisions; the first time takes minutes to
       simulate it
+      change        campaigns and an extract changed while the engine runs: until when, and what it costs
+      collector     messages over libusrsctp, from another process, to behaviours; by the wall clock
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

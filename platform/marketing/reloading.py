@@ -6,6 +6,7 @@ itself is done between two steps of the engine. Wrong files change nothing, and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -96,6 +97,7 @@ class CampaignFolder:
     # ----------------------------------------------------------------- inside
 
     def _run(self) -> None:
+        self._remember()
         while not self._stopping.wait(LOOK_EVERY_S):
             try:
                 prepared = self.look()
@@ -104,6 +106,14 @@ class CampaignFolder:
                 continue
             if prepared is not None:
                 self._on_change(prepared)
+
+    def _remember(self) -> None:
+        """Reads what there is already, so that the first change need not."""
+        with self._turn:
+            for path, _ in self._marks:
+                # Whatever is wrong with a file is said when it changes; what runs was read before.
+                with contextlib.suppress(ConfigError, OSError):
+                    self._remembered(path)
 
     def _look(self) -> tuple[tuple[Path, _Mark], ...]:
         found = []

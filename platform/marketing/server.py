@@ -35,11 +35,13 @@ from marketing.effects.dispatch import Dispatcher
 from marketing.engine import (
     Change,
     Prepared,
+    PreparedSwitch,
     StateFolder,
     change_campaigns,
     next_due,
     on_batch,
     on_timers,
+    prepare_switch,
     schedule_group,
     switch_profiles,
 )
@@ -387,12 +389,13 @@ class Server:
         again = remembered(self.ledger.ledger, told.profiles, known)
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._tell, told, again)
+            prepared = prepare_switch(self.state, told.profiles) if told.profiles is not known else None
+            loop.call_soon_threadsafe(self._tell, told, again, prepared)
 
-    def _tell(self, told: Told, again: Remembered) -> None:
+    def _tell(self, told: Told, again: Remembered, prepared: PreparedSwitch | None) -> None:
         """Goes over to a new generation between two steps; nothing is decided on half of it."""
         if told.profiles is not self.state.profiles:
-            switch_profiles(self.state, told.profiles)
+            switch_profiles(self.state, prepared or told.profiles)
         enter_lists(self.state, self._lists, told)
         for row, since_us in again.stops:
             self.state.book.opt_out(row, since_us)

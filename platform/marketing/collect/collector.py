@@ -266,6 +266,11 @@ class Collector:
         return sum(peer.side.state is AspState.ACTIVE for peer in self._peers)
 
     @property
+    def received(self) -> int:
+        """DATA messages so far."""
+        return self._counts.received
+
+    @property
     def silent_links(self) -> int:
         """Pairs of point codes that have fallen silent."""
         return len(self._watch.silent)

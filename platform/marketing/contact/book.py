@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marketing.contact.hours import Span
 from marketing.contact.pairs import Pairs
 
-__all__ = ["NEVER", "Book", "Moving"]
+__all__ = ["NEVER", "Book", "Moving", "month_of"]
 
 NEVER: Final = 2**62
 """A date that does not come: not on the list."""
@@ -25,7 +25,8 @@ class Moving(Protocol):
     def row(self, old: int) -> int: ...
 
 
-def _month(period: int) -> int:
+def month_of(period: int) -> int:
+    """A number for a month written as year x 100 + month; the next month has the next."""
     return period // 100 * 12 + period % 100
 
 
@@ -70,7 +71,7 @@ class Book:
 
     def counted(self, row: int, period: int) -> int:
         """Contacts of a month (year x 100 + month) that count against the cap."""
-        month = _month(period)
+        month = month_of(period)
         return int(self.count[row, month & 1]) if self.month[row, month & 1] == month else 0
 
     def last_day(self, row: int, campaign: str) -> int | None:
@@ -80,8 +81,8 @@ class Book:
 
     def add(self, row: int, campaign: str, span: Span, at_us: int = 0) -> int:
         """Notes a reservation; returns its ordinal among this campaign's to this subscriber this month."""
-        month, ordinal, _ = self.pairs.get(row, self._number(campaign))
-        ordinal = ordinal if month == _month(span.period) else 0
+        month, ordinal, _ = self.pairs.get(row, self.number(campaign))
+        ordinal = ordinal if month == month_of(span.period) else 0
         self.restore(row, campaign, span.period, span.day, ordinal, at_us=at_us)
         return ordinal
 
@@ -96,7 +97,7 @@ class Book:
         at_us: int = 0,
     ) -> None:
         """The same from the ledger, when it is already known how it ended."""
-        number, month = self._number(campaign), _month(period)
+        number, month = self.number(campaign), month_of(period)
         latest, ordinals, last = self.pairs.get(row, number)
         if month > latest:
             latest, ordinals = month, ordinal + 1
@@ -110,11 +111,11 @@ class Book:
 
     def release(self, row: int, campaign: str, period: int, day: int) -> None:
         """A reservation proven unsent counts no more."""
-        month = _month(period)
+        month = month_of(period)
         slot = month & 1
         if self.month[row, slot] == month and self.count[row, slot]:
             self.count[row, slot] -= 1
-        number = self._number(campaign)
+        number = self.number(campaign)
         latest, ordinals, last = self.pairs.get(row, number)
         if last == day:
             self.pairs.put(row, number, latest, ordinals, 0)
@@ -124,8 +125,11 @@ class Book:
         self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
 
     def prune(self, day: int, period: int) -> None:
-        """Forgets contacts before a local day and ordinals before a month, which no rule asks for."""
-        self.pairs.prune(day, _month(period))
+        """Forgets contacts before a local day and ordinals before a month, which no rule asks for.
+
+        A campaign that comes later and asks for a longer time without one knows of none before that day.
+        """
+        self.pairs.prune(day, month_of(period))
 
     def moved(self, to: Moving) -> Book:
         """By the rows of another extract."""
@@ -160,7 +164,8 @@ class Book:
             set(self.waiting),
         )
 
-    def _number(self, campaign: str) -> int:
+    def number(self, campaign: str) -> int:
+        """A campaign's number, a new one for a new name."""
         return self.names.setdefault(campaign, len(self.names))
 
     def _count(self, row: int, month: int) -> None:

@@ -1,12 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""A table of (subscriber, campaign) -> latest contact, in open addressing: 16 octets a slot.
+"""A table of (subscriber, campaign) -> latest contact, in open addressing: 16 octets a slot, and at most
+two in five slots free.
 
 Millions of pairs as Python objects would be 200 octets each, more than all else that is known of a subscriber.
 """
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 import numpy as np
+
+SEND, HOLD, SUPPRESS = 0, 1, 2
 
 PAIR = np.dtype([("key", np.uint64), ("day", np.uint32), ("month", np.uint16), ("ordinal", np.uint16)])
 
@@ -18,6 +21,29 @@ cdef struct Pair:
 
 if sizeof(Pair) != PAIR.itemsize:
     raise ImportError("the compiled pair and PAIR differ")
+
+
+# Codes of `marketing.contact.policy.Reason`, in its order.
+cdef enum:
+    _CONTROL = 2
+    _DO_NOT_DISTURB = 3
+    _DUPLICATE = 4
+    _CAP = 5
+    _SEND = 0
+    _HOLD = 1
+    _SUPPRESS = 2
+
+
+cdef inline bint _held_before(
+    const int32_t[::1] before, const uint8_t[::1] actions, const uint8_t[::1] reasons, Py_ssize_t i
+) noexcept nogil:
+    """One of the same pair is on hold, decided just now."""
+    cdef int32_t at = before[i]
+    while at >= 0:
+        if actions[at] == _HOLD:
+            return True
+        at = before[at]
+    return False
 
 
 cdef class Pairs:
@@ -41,10 +67,13 @@ cdef class Pairs:
         return self.slots.nbytes
 
     cdef inline int64_t _find(self, uint64_t key) noexcept nogil:
-        cdef uint64_t mask = self.pairs.shape[0] - 1
-        cdef uint64_t at = (key * <uint64_t>0x9E3779B97F4A7C15 >> 20) & mask
+        cdef uint64_t size = self.pairs.shape[0]
+        # The upper half of the product, as a fraction of the size: any size will do.
+        cdef uint64_t at = (key * <uint64_t>0x9E3779B97F4A7C15 >> 32) * size >> 32
         while self.pairs[at].key and self.pairs[at].key != key:
-            at = (at + 1) & mask
+            at += 1
+            if at == size:
+                at = 0
         return at
 
     def get(self, int64_t row, int campaign):
@@ -60,14 +89,82 @@ cdef class Pairs:
         cdef int64_t at
         if row < 0 or not 0 <= campaign < 65536:
             raise ValueError(f"row {row} and campaign {campaign} cannot be a key")
-        at = self._find(key)
+        at = self._slot(key)
+        self.pairs[at].month, self.pairs[at].ordinal, self.pairs[at].day = month, ordinal, day
+
+    def decide(self, const int64_t[::1] rows, const int32_t[::1] campaigns, const int32_t[::1] most,
+               const int32_t[::1] days, const uint8_t[::1] may_hold, const uint8_t[::1] waits,
+               const int32_t[::1] before, const uint8_t[::1] stopped, const int64_t[::1] at_us,
+               const int64_t[::1] control_us, const int64_t[::1] do_not_disturb_us, uint16_t[:, ::1] months,
+               uint16_t[:, ::1] counts, uint32_t[::1] contact_s, int64_t day, int month, int closed,
+               uint8_t[::1] actions, uint8_t[::1] reasons, uint16_t[::1] ordinals):
+        """The policy's answers one after another, contacts decided entered here and in the columns of the book.
+
+        `day`, `month`: of contacts decided now. `closed`: code of why nothing is sent; 0 = it is. `before`: the
+        one before of the same pair, or -1. The other columns are those of `Asked` and `Book`.
+        """
+        cdef Py_ssize_t i, n = rows.shape[0]
+        cdef int64_t row, at, away
+        cdef int slot, counted
+        cdef uint64_t key
+        for i in range(n):
+            row = rows[i]
+            key = <uint64_t>row * 65536 + campaigns[i] + 1
+            slot = month & 1
+            actions[i] = _SUPPRESS
+            if stopped[i]:
+                reasons[i] = stopped[i]
+                continue
+            if control_us[row] <= at_us[i]:
+                reasons[i] = _CONTROL
+                continue
+            if do_not_disturb_us[row] <= at_us[i]:
+                reasons[i] = _DO_NOT_DISTURB
+                continue
+            at = self._find(key)
+            if self.pairs[at].day:
+                away = day - self.pairs[at].day
+                if (away if away >= 0 else -away) < days[i]:
+                    reasons[i] = _DUPLICATE
+                    continue
+            if waits[i] or _held_before(before, actions, reasons, i):
+                reasons[i] = _DUPLICATE
+                continue
+            counted = counts[row, slot] if months[row, slot] == month else 0
+            if counted >= most[i]:
+                reasons[i] = _CAP
+                continue
+            if closed:
+                reasons[i] = closed
+                if may_hold[i]:
+                    actions[i] = _HOLD
+                continue
+            actions[i], reasons[i] = _SEND, 0
+            at = self._slot(key)
+            if self.pairs[at].month < month:
+                self.pairs[at].month, self.pairs[at].ordinal = month, 0
+            ordinals[i] = self.pairs[at].ordinal if self.pairs[at].month == month else 0
+            if self.pairs[at].month == month:
+                self.pairs[at].ordinal += 1
+            if self.pairs[at].day < day:
+                self.pairs[at].day = day
+            if months[row, slot] < month:
+                months[row, slot], counts[row, slot] = month, 0
+            if months[row, slot] == month:
+                counts[row, slot] += 1
+            if contact_s[row] < at_us[i] // 1000000:
+                contact_s[row] = at_us[i] // 1000000
+
+    cdef int64_t _slot(self, uint64_t key) except -1:
+        """Where a pair is, or is put."""
+        cdef int64_t at = self._find(key)
         if not self.pairs[at].key:
-            if 3 * (self.used + 1) > 2 * self.pairs.shape[0]:
-                self._rehash(self.slots[self.slots["key"] != 0], 2 * self.pairs.shape[0])
+            if 4 * (self.used + 1) > 3 * self.pairs.shape[0]:
+                self._rehash(self.slots[self.slots["key"] != 0], self.pairs.shape[0] * 5 // 4)
                 at = self._find(key)
             self.pairs[at].key = key
             self.used += 1
-        self.pairs[at].month, self.pairs[at].ordinal, self.pairs[at].day = month, ordinal, day
+        return at
 
     def entries(self):
         """All pairs: rows, campaigns, and the records."""
@@ -80,10 +177,7 @@ cdef class Pairs:
         fresh = records.copy()
         fresh["key"] = np.asarray(rows).astype(np.uint64) * np.uint64(65536) + np.asarray(campaigns).astype(np.uint64)
         fresh["key"] += np.uint64(1)
-        size = 64
-        while 2 * size < 3 * (len(fresh) + 1):
-            size *= 2
-        self._rehash(fresh, size)
+        self._rehash(fresh, max(64, len(fresh) * 3 // 2))
 
     def prune(self, int64_t day, int month):
         """Forgets pairs whose latest contact was before a day and whose ordinals are of an earlier month."""

@@ -13,7 +13,7 @@ from marketing.contact.book import NEVER, Book
 from marketing.contact.hours import Hours, Span
 from marketing.contact.rules_file import PolicyFile
 
-__all__ = ["NEVER", "REASONS", "Book", "Policy", "Reason", "Verdict"]
+__all__ = ["NEVER", "REASONS", "Book", "Policy", "Reason", "Verdict", "Window"]
 
 Reason = Literal[
     "",
@@ -83,6 +83,30 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time in which the policy says the same of whoever is not suppressed for his own sake."""
+
+    until_us: int
+    """Unix us, not included."""
+    span: Span
+    period: int
+    """The month that a contact decided now would count in: this one, or that of the release."""
+    reason: Reason
+    """Why nothing is sent now; empty: it is."""
+    closes_us: int
+    submit_before_us: int
+    release_us: int = 0
+    """Where closed: when it opens again."""
+    holds: bool = False
+    """Where closed: what may wait is held for the opening."""
+
+    @property
+    def open(self) -> bool:
+        """Whether messages are sent."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A policy file made ready to decide."""
 
@@ -114,25 +138,35 @@ class Policy:
         for reason, check in _CHECKS:
             if check(self, book, row, campaign, at_us, caps):
                 return Verdict("suppress", reason)
+        window = self.window(at_us)
+        if self._full(book, row, window.period, caps):
+            return Verdict("suppress", "cap")
+        if window.open:
+            valid_until_us = self.valid_until_us(window, at_us)
+            return Verdict("send", "", 0, window.submit_before_us, valid_until_us, window.span)
+        if not may_hold or released or not window.holds:
+            return Verdict("suppress", window.reason)
+        return Verdict("hold", window.reason, window.release_us)
+
+    def window(self, at_us: int) -> Window:
+        """What holds for everybody around an instant."""
         span = self.hours.span(at_us)
         closes_us = self.hours.closes_us(at_us)
         before_us = closes_us - round(self.file.delivery_margin_s * 1e6)
+        until_us = self.next_change_us(at_us)
         if not span.closed and at_us < before_us:
-            if self._full(book, row, span.period, caps):
-                return Verdict("suppress", "cap")
-            valid_us = min(
-                at_us + round(self.file.validity_s * 1e6),
-                closes_us - round(self.file.validity_guard_s * 1e6),
-            )
-            return Verdict("send", "", 0, before_us, valid_us, span)
-        reason = span.closed or "delivery_margin"
+            return Window(until_us, span, span.period, "", closes_us, before_us)
         # In the margin the closed time is still to come.
         release_us = self.hours.opens_us(at_us if span.closed else closes_us)
-        if self._full(book, row, self.hours.period(release_us), caps):
-            return Verdict("suppress", "cap")
-        if not may_hold or released or self._then(span, closes_us) == "drop":
-            return Verdict("suppress", reason)
-        return Verdict("hold", reason, release_us)
+        holds = self._then(span, closes_us) != "drop"
+        reason = span.closed or "delivery_margin"
+        period = self.hours.period(release_us)
+        return Window(until_us, span, period, reason, closes_us, before_us, release_us, holds)
+
+    def valid_until_us(self, window: Window, at_us: int) -> int:
+        """When the message centre gives up what is sent in an open window."""
+        guard_us = round(self.file.validity_guard_s * 1e6)
+        return min(at_us + round(self.file.validity_s * 1e6), window.closes_us - guard_us)
 
     def refuses(self, book: Book, row: int, at_us: int) -> Reason:
         """Why this subscriber is not to be approached in whatever way; empty: no reason."""

@@ -5,7 +5,15 @@ decisions anywhere, however the stream is cut into batches and subscribers are d
 server makes them true: it reserves in the ledger, submits, and tells the outcome.
 """
 
-from marketing.engine.campaigns import Change, Prepared, change_campaigns, prepare_campaigns, switch_profiles
+from marketing.engine.campaigns import (
+    Change,
+    Prepared,
+    PreparedSwitch,
+    change_campaigns,
+    prepare_campaigns,
+    prepare_switch,
+    switch_profiles,
+)
 from marketing.engine.judging import contact_id_of
 from marketing.engine.snapshot import Resumed, StateFolder
 from marketing.engine.state import EngineState, new_state, schedule_group
@@ -20,6 +28,7 @@ __all__ = [
     "Decision",
     "EngineState",
     "Prepared",
+    "PreparedSwitch",
     "Resumed",
     "StateFolder",
     "Trigger",
@@ -34,6 +43,7 @@ __all__ = [
     "on_timers",
     "on_unsent",
     "prepare_campaigns",
+    "prepare_switch",
     "row_now",
     "schedule_group",
     "switch_profiles",

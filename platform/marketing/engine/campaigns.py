@@ -17,7 +17,16 @@ from marketing.features import Dues, Habits, Presence, Timers, Waves
 from marketing.profiles import Profiles, RowMap
 from marketing.rules import Rules
 
-__all__ = ["Change", "Prepared", "change_campaigns", "prepare_campaigns", "restore_rules", "switch_profiles"]
+__all__ = [
+    "Change",
+    "Prepared",
+    "PreparedSwitch",
+    "change_campaigns",
+    "prepare_campaigns",
+    "prepare_switch",
+    "restore_rules",
+    "switch_profiles",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +111,72 @@ def restore_rules(state: EngineState, saved: Mapping[str, NDArray[Any]], rows: R
     return state.rules.restore(saved, None if rows is None else rows.new_of_old.astype(np.int64))
 
 
-def switch_profiles(state: EngineState, new: Profiles) -> int:
+@dataclass(frozen=True, slots=True)
+class PreparedSwitch:
+    """A new extract with the running campaigns compiled over it, for one switch; nothing has changed yet."""
+
+    profiles: Profiles
+    before: Profiles
+    rows: RowMap
+    """From the one before."""
+    rules: Rules
+    campaigns: tuple[Campaign, ...]
+    habits: Habits
+    """Of nobody yet, their memory touched already."""
+    presence: NDArray[np.void]
+    """Likewise: room for the records."""
+
+
+def prepare_switch(state: EngineState, new: Profiles) -> PreparedSwitch:
+    """Does what takes long; may be called on another thread while the engine goes on."""
+    before, campaigns = state.profiles, state.campaigns
+    rules = compile_rules(campaigns, new, state.places, state.policy, state.view)
+    habits = Habits(len(new), state.habits.cells, state.habits.lines)
+    habits.records.view(np.uint8)[:] = 0
+    habits.line_s[:] = 0
+    presence = np.zeros(len(new), dtype=state.features.records.dtype)
+    presence.view(np.uint8)[:] = 0
+    return PreparedSwitch(new, before, new.mapping(before), rules, campaigns, habits, presence)
+
+
+def switch_profiles(state: EngineState, new: PreparedSwitch | Profiles) -> int:
     """Goes over to a new extract; what is known of a subscriber goes with his IMSI. Returns how many stay.
 
     Who is gone is forgotten with all that waits for him; who is new begins with nothing.
     """
-    rows = new.mapping(state.profiles)
-    view, n = state.view, len(new)
+    made = new if isinstance(new, PreparedSwitch) else prepare_switch(state, new)
+    profiles, rules = made.profiles, made.rules
+    rows = made.rows if made.before is state.profiles else profiles.mapping(state.profiles)
+    if made.campaigns is not state.campaigns:  # they changed while it was prepared
+        rules = compile_rules(state.campaigns, profiles, state.places, state.policy, state.view, rules)
+    rules.restore(state.rules.snapshot(), rows.new_of_old.astype(np.int64))
+    state.rules, state.profiles = rules, profiles
+    state.texts = Texts.of_campaigns(state.campaigns, profiles)
+    if rows.same:
+        state.view.switch(profiles, state.view.presence, state.view.habits, state.book)
+    else:
+        _move(state, rows, made)
+    stays_again(state, state.reached_us)
+    return rows.kept
+
+
+def _move(state: EngineState, rows: RowMap, made: PreparedSwitch) -> None:
+    """Everything that goes by row to the rows of another extract."""
+    profiles, n = state.profiles, len(state.profiles)
     presence = Presence(n, silence_us=state.features.silence_us)
-    nobody = Presence(1).records[0]
-    presence.load(rows.permute(state.features.records, nobody))
-    presence.sweep(state.features.swept_us, new.imsi)
-    habits = Habits(n, state.habits.cells, state.habits.lines)
-    habits.records[:] = rows.permute(state.habits.records, np.zeros((), state.habits.records.dtype))
-    habits.line_s[:] = rows.permute(state.habits.line_s, 0)
+    presence.load(rows.permute(state.features.records, Presence(1).records[0], made.presence), own=True)
+    presence.sweep(state.features.swept_us, profiles.imsi)
+    same = made.habits.lines == state.habits.lines  # campaigns that came meanwhile may ask for others
+    habits = made.habits if same else Habits(n, state.habits.cells, state.habits.lines)
+    nothing = np.zeros((), state.habits.records.dtype)
+    rows.permute(state.habits.records, nothing, habits.records)
+    rows.permute(state.habits.line_s, 0, habits.line_s)
     habits.recount()
     habits.publish(state.habits.crowd)
-    corr = rows.permute(state.stay_corr, 0) if len(state.stay_corr) else state.stay_corr
+    state.stay_corr = rows.permute(state.stay_corr, 0) if len(state.stay_corr) else state.stay_corr
     state.book = state.book.moved(rows)
-    state.profiles = new
-    live = state.rules.snapshot()
-    view.switch(new, presence, habits, state.book)
-    state.texts = Texts.of_campaigns(state.campaigns, new)
-    state.rules = compile_rules(state.campaigns, new, state.places, state.policy, view)
-    restore_rules(state, live, rows)
-    state.dues, state.waves, state.stay_corr = Dues(n), Waves(n), corr
+    state.view.switch(profiles, presence, habits, state.book)
+    state.dues, state.waves = Dues(n), Waves(n)
     held = {(rows.row(row), name): trigger for (row, name), trigger in state.held.items()}
     state.held = {key: replace(trigger, row=key[0]) for key, trigger in held.items() if key[0] >= 0}
     state.following = {
@@ -140,5 +190,3 @@ def switch_profiles(state: EngineState, new: Profiles) -> int:
         if timer.row < 0 or row >= 0:
             timers.add(replace(timer, row=row))
     state.timers = timers
-    stays_again(state, state.reached_us)
-    return rows.kept

@@ -1,23 +1,89 @@
-"""From complete scenes to decisions: in one order, whatever order they were found in."""
+"""From complete scenes to decisions: in one order, whatever order they were found in.
+
+What is found stays in columns: most of it is suppressed, for which look-ups in columns are enough.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import Campaign
-from marketing.contact import Verdict
-from marketing.engine.triggers import BY_TIME, Contact, Decision, Origin, Stamp, Trigger, Wish
+from marketing.contact import Book, Policy
+from marketing.contact.verdicts import (
+    CODES,
+    HOLD,
+    SEND,
+    SUPPRESS,
+    Asked,
+    Limits,
+    Verdicts,
+    decide_many,
+)
+from marketing.engine.judged import OUTPUT, WISH, Judged, Told, contact_id_of, trigger_id_of
+from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
 from marketing.features import Timer
 from marketing.rules import Completions
 
 if TYPE_CHECKING:
     from marketing.engine.state import EngineState
 
-__all__ = ["Finds", "contact_id_of", "judge", "make_trigger", "wish_of"]
+__all__ = ["Finds", "Roster", "contact_id_of", "judge"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roster:
+    """What judging must know of the running campaigns, by their position."""
+
+    campaigns: tuple[Campaign, ...]
+    book_names: Mapping[str, int]
+    """Of the book whose numbers the limits hold."""
+    names: tuple[str, ...]
+    limits: Limits
+    rank: NDArray[np.int32]
+    """Order by name."""
+    priority: NDArray[np.int32]
+    tried: tuple[int, ...]
+    """Those with an experiment."""
+    telling: NDArray[np.bool_]
+    """Those whose text has placeholders."""
+    follows: NDArray[np.bool_]
+    """Something follows a contact of theirs."""
+    counted: NDArray[np.bool_]
+    """Those of which statistics alone are wanted."""
+    listed: NDArray[np.bool_]
+    """Those whose triggers go into a file."""
+
+    @property
+    def longest_days(self) -> int:
+        """No campaign asks for contacts of its own before so many local days."""
+        return int(self.limits.days.max(initial=0))
+
+    @classmethod
+    def of(cls, campaigns: tuple[Campaign, ...], policy: Policy, book: Book) -> Roster:
+        """Of a set of campaigns."""
+        names = tuple(c.campaign for c in campaigns)
+        rank = np.empty(len(names), dtype=np.int32)
+        rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+        held = [c.hold == "release" for c in campaigns]
+        return cls(
+            campaigns,
+            book.names,
+            names,
+            Limits.of(policy, book, names, [c.caps for c in campaigns], held),
+            rank,
+            np.array([c.priority for c in campaigns], dtype=np.int32),
+            tuple(i for i, c in enumerate(campaigns) if c.experiment is not None),
+            np.array([bool(c.placeholders) for c in campaigns], dtype=np.bool_),
+            np.array([bool(c.follow_ups) for c in campaigns], dtype=np.bool_),
+            np.array([c.output == "statistics" for c in campaigns], dtype=np.bool_),
+            np.array([c.output == "file" for c in campaigns], dtype=np.bool_),
+        )
 
 
 @dataclass(slots=True)
@@ -27,7 +93,10 @@ class Finds:
     state: EngineState
     now_us: int
     stamp: Stamp
-    wishes: list[Wish] = field(default_factory=list)
+    columns: list[NDArray[np.void]] = field(default_factory=list)
+    """WISH."""
+    kept: list[Trigger | Told] = field(default_factory=list)
+    """Triggers released, and what texts tell of."""
     decisions: list[Decision] = field(default_factory=list)
     """Of wishes that could not wait for the others."""
 
@@ -35,177 +104,186 @@ class Finds:
         """Completions of a wave, in its turn; None: by the passing of time alone."""
         if not len(found):
             return
-        state, matched_ns = self.state, self.stamp()
-        columns = [c.tolist() for c in (found.t_us, found.row, found.campaign, found.index)]
-        for t_us, row, number, index in zip(*columns, strict=True):
-            campaign = state.campaigns[number]
-            if campaign.output == "statistics":
-                continue  # counted from all behaviours, also of those whom no extract knows (marketing.outputs)
-            if index < 0 or wave is None:
-                self.late(campaign, row, t_us, "absence", 0, matched_ns, turn)
-                continue
-            act = wave[index]
-            stamps = int(act["received_ns"]), int(act["decoded_ns"]), matched_ns
-            event = wave[index : index + 1].copy() if campaign.campaign in state.texts.telling else None
-            trigger = make_trigger(state, campaign, row, t_us, int(act["corr"]), "behaviour", *stamps, event)
-            self.wishes.append(wish_of(campaign, trigger, max(t_us, self.now_us), t_us, turn))
+        wishes = self._wishes(found.t_us, found.row, found.campaign, turn)
+        if wave is None:
+            wishes["origin"] = ORIGINS.index("absence")
+            self._tell(wishes)
+            return
+        by_time = found.index < 0
+        act = wave[np.where(by_time, 0, found.index)]
+        for name in ("corr", "received_ns", "decoded_ns"):
+            wishes[name] = np.where(by_time, 0, act[name])
+        wishes["origin"] = np.where(by_time, ORIGINS.index("absence"), ORIGINS.index("behaviour"))
+        self._tell(wishes, act)
 
     def late(
         self,
-        campaign: Campaign,
-        row: int,
+        number: int,
+        rows: NDArray[np.int64],
         due_us: int,
         origin: Origin,
-        corr: int,
-        matched_ns: int,
-        turn: int = BY_TIME,
+        corr: NDArray[np.uint32] | int = 0,
     ) -> None:
-        """Something that time has brought."""
-        if campaign.output == "statistics":
-            return
-        trigger = make_trigger(self.state, campaign, row, due_us, corr, origin, 0, 0, matched_ns)
-        self.wishes.append(wish_of(campaign, trigger, max(due_us, self.now_us), due_us, turn))
+        """Something that time has brought, of one campaign and some subscribers."""
+        due = np.full(len(rows), due_us, dtype=np.int64)
+        wishes = self._wishes(due, rows, np.full(len(rows), number, dtype=np.int32), BY_TIME)
+        wishes["origin"], wishes["corr"] = ORIGINS.index(origin), corr
+        self._tell(wishes)
+
+    def again(self, number: int, trigger: Trigger, due_us: int) -> None:
+        """The end of a hold."""
+        due, row, campaign = (np.array([v]) for v in (due_us, trigger.row, number))
+        wishes = self._wishes(due, row, campaign, BY_TIME)
+        wishes["t_us"], wishes["origin"] = trigger.t_us, ORIGINS.index(trigger.origin)
+        wishes["released"], wishes["kept"] = True, len(self.kept)
+        self.kept.append(trigger)
 
     def settle(self) -> None:
         """Judges what there is now."""
-        wishes, self.wishes = self.wishes, []
-        self.decisions += _judged(self.state, wishes, self.stamp)
+        if self.columns:
+            columns, kept, self.columns, self.kept = self.columns, self.kept, [], []
+            self.decisions += _judged(self.state, np.concatenate(columns), kept, self.stamp)
+
+    def _wishes(
+        self, when_us: NDArray[Any], rows: NDArray[Any], campaign: NDArray[Any], turn: int
+    ) -> NDArray[np.void]:
+        wishes = np.zeros(len(rows), dtype=WISH)
+        wishes["at_us"] = np.maximum(when_us, self.now_us)
+        wishes["when_us"] = wishes["t_us"] = when_us
+        wishes["turn"], wishes["campaign"], wishes["row"] = turn, campaign, rows
+        wishes["matched_ns"], wishes["kept"] = self.stamp(), -1
+        self.columns.append(wishes)
+        return wishes
+
+    def _tell(self, wishes: NDArray[np.void], act: BehaviourBatch | None = None) -> None:
+        """What texts tell is looked up now: when it is judged the subscriber may have gone on."""
+        if not self.state.texts.telling:
+            return
+        behaviour = ORIGINS.index("behaviour")
+        for at in np.flatnonzero(self.state.roster().telling[wishes["campaign"]]).tolist():
+            done = act is not None and wishes["origin"][at] == behaviour
+            event = act[at : at + 1].copy() if act is not None and done else None
+            number, row, t_us = (int(wishes[name][at]) for name in ("campaign", "row", "t_us"))
+            wishes["kept"][at] = len(self.kept)
+            self.kept.append(Told(event, self.state.rules.values(number, row, t_us, event)))
 
 
 def judge(state: EngineState, found: Finds) -> list[Decision]:
     """Decisions on all that was found, in the order of time, priority, campaign, subscriber."""
-    if found.wishes:
-        found.settle()
+    found.settle()
     return found.decisions
 
 
-def _judged(state: EngineState, wishes: Iterable[Wish], stamp: Stamp) -> list[Decision]:
-    decisions: list[Decision] = []
-    latest_us, ids = state.lately
-    # The same scene of the same subscriber at the same instant is one trigger, whichever rows completed it.
-    seen = set(ids)
-    for wish in sorted(wishes, key=_order):
-        trigger = wish.trigger
-        if not wish.released:
-            if trigger.trigger_id in seen:
-                continue
-            seen.add(trigger.trigger_id)
-            if trigger.origin == "behaviour" and trigger.t_us >= latest_us:
-                if trigger.t_us > latest_us:
-                    latest_us, ids = trigger.t_us, frozenset()
-                ids |= {trigger.trigger_id}
-        decisions.append(_decide(state, wish, stamp))
-    state.lately = latest_us, ids
+def _judged(
+    state: EngineState, wishes: NDArray[np.void], kept: list[Trigger | Told], stamp: Stamp
+) -> list[Decision]:
+    roster = state.roster()
+    # Statistics are counted from all behaviours, also of those whom no extract knows (marketing.outputs).
+    wishes = wishes[~roster.counted[wishes["campaign"]]]
+    campaign = wishes["campaign"]
+    # Rows ascend as IMSIs do. What comes last here is compared first.
+    keys = (
+        *(wishes[name] for name in ("t_us", "row")),
+        *(roster.rank[campaign], -roster.priority[campaign]),
+        *(wishes[name] for name in ("turn", "when_us", "at_us")),
+    )
+    wishes = wishes[np.lexsort(keys)]
+    wishes = wishes[_first_of_each(state, wishes)]
+    if not len(wishes):
+        return []
+    row, position, at_us = (np.ascontiguousarray(wishes[name]) for name in ("row", "campaign", "at_us"))
+    asked = Asked(
+        row,
+        position,
+        at_us,
+        _kept_out(state, roster, wishes),
+        np.ascontiguousarray(wishes["released"]),
+    )
+    verdicts = decide_many(state.policy, state.book, roster.names, roster.limits, asked)
+    _list(state, roster.listed[position], asked, verdicts)
+    judged = Judged(
+        state.campaigns, state.profiles, state.texts, state.policy, wishes, kept, verdicts, stamp()
+    )
+    decisions = [Decision(judged, at) for at in range(len(wishes))]
+    special = verdicts.action == HOLD
+    special |= (verdicts.action == SEND) & (roster.telling | roster.follows)[asked.campaign]
+    for at in np.flatnonzero(special).tolist():
+        if verdicts.action[at] == HOLD:
+            _hold(state, judged, at, decisions[at].trigger)
+        else:
+            _sent(state, judged, at)
     return decisions
 
 
-def _order(wish: Wish) -> tuple[Any, ...]:
-    return wish[:7]
+def _first_of_each(state: EngineState, wishes: NDArray[np.void]) -> NDArray[np.bool_]:
+    """The same scene of a subscriber at the same instant is one trigger, whichever rows completed it."""
+    order = np.lexsort((wishes["released"], wishes["t_us"], wishes["campaign"], wishes["row"]))
+    stays = np.ones(len(wishes), dtype=np.bool_)
+    if len(wishes) > 1:
+        names = ("released", "t_us", "campaign", "row")
+        same = np.logical_and.reduce([wishes[n][order[1:]] == wishes[n][order[:-1]] for n in names])
+        stays[order[1:][same]] = False
+        stays |= wishes["released"]
+    latest_us, ids = state.lately
+    ready = ~wishes["released"]
+    for at in np.flatnonzero(ready & (wishes["t_us"] == latest_us)).tolist() if ids else ():
+        stays[at] &= _id_of(state, wishes[at]) not in ids
+    done = wishes[stays & ready & (wishes["origin"] == ORIGINS.index("behaviour"))]
+    if len(done):
+        last_us = int(done["t_us"].max())
+        if last_us > latest_us:
+            latest_us, ids = last_us, frozenset()
+        if last_us >= latest_us:
+            ids |= {_id_of(state, wish) for wish in done[done["t_us"] == last_us]}
+        state.lately = latest_us, ids
+    return stays
 
 
-def _decide(state: EngineState, wish: Wish, stamp: Stamp) -> Decision:
-    trigger = wish.trigger
-    campaign = state.campaigns[state.numbers[trigger.campaign]]
-    released_us = wish.at_us if wish.released else 0
-    book, key = state.book, (trigger.row, trigger.campaign)
-    arm = campaign.arm(trigger.imsi) if campaign.experiment is not None else ""
-    if arm and not campaign.contacts(arm):
-        return Decision(trigger, "suppress", "experiment", wish.at_us, stamp(), released_us, None, arm)
-    if campaign.output == "file":
-        # A list for people who telephone: who does not want to hear of us is not on it; nothing is counted.
-        reason = state.policy.refuses(book, trigger.row, wish.at_us)
-        return Decision(trigger, "suppress" if reason else "output", reason, wish.at_us, stamp())
-    verdict = state.policy.decide(
-        book,
-        trigger.row,
-        trigger.campaign,
-        wish.at_us,
-        may_hold=campaign.hold == "release",
-        released=wish.released,
-        caps=campaign.caps,
-    )
-    if verdict.action == "hold":
-        book.waiting.add(key)
-        state.held[key] = trigger
-        state.timers.add(Timer(verdict.release_us, "release", trigger.campaign, trigger.row))
-        return Decision(trigger, "hold", verdict.reason, wish.at_us, stamp(), verdict.release_us, None, arm)
-    contact = _contact(state, campaign, wish, verdict) if verdict.action == "send" else None
-    return Decision(trigger, verdict.action, verdict.reason, wish.at_us, stamp(), released_us, contact, arm)
+def _id_of(state: EngineState, wish: Any) -> str:
+    imsi = imsi_text(int(state.profiles.imsi[wish["row"]]))
+    return trigger_id_of(state.campaigns[wish["campaign"]].campaign, imsi, int(wish["t_us"]))
 
 
-def _contact(state: EngineState, campaign: Campaign, wish: Wish, verdict: Verdict) -> Contact:
-    trigger, at_us = wish.trigger, wish.at_us
-    span, row = verdict.span, trigger.row
-    assert span is not None  # a verdict to send has one
-    ordinal = state.book.add(row, trigger.campaign, span, at_us)
-    values = trigger.values
-    if wish.released and campaign.campaign in state.texts.telling:
-        # What was true before the night is not what is told after it.
-        values = state.rules.values(state.numbers[trigger.campaign], row, at_us, trigger.event)
+def _kept_out(state: EngineState, roster: Roster, wishes: NDArray[np.void]) -> NDArray[np.uint8]:
+    """Who is not contacted for an experiment's sake."""
+    stopped = np.zeros(len(wishes), dtype=np.uint8)
+    for number in roster.tried:
+        campaign = state.campaigns[number]
+        for at in np.flatnonzero(wishes["campaign"] == number).tolist():
+            arm = campaign.arm(imsi_text(int(state.profiles.imsi[wishes["row"][at]])))
+            if not campaign.contacts(arm):
+                stopped[at] = CODES["experiment"]
+    # For those who telephone nothing is counted and nothing waits: see _list.
+    stopped[roster.listed[wishes["campaign"]]] = CODES["experiment"]
+    return stopped
+
+
+def _list(state: EngineState, listed: NDArray[np.bool_], asked: Asked, verdicts: Verdicts) -> None:
+    """A list for people who telephone: who does not want to hear of us is not on it."""
+    for at in np.flatnonzero(listed).tolist():
+        reason = state.policy.refuses(state.book, int(asked.row[at]), int(asked.at_us[at]))
+        verdicts.action[at] = SUPPRESS if reason else OUTPUT
+        verdicts.reason[at] = CODES[reason]
+
+
+def _hold(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None:
+    state.held[trigger.row, trigger.campaign] = trigger
+    state.timers.add(Timer(judged.held_until_us(at), "release", trigger.campaign, trigger.row))
+
+
+def _sent(state: EngineState, judged: Judged, at: int) -> None:
+    """What a contact decided brings with it: a text that tells of the moment, follow-ups."""
+    wish = judged.wishes[at]
+    number, row, at_us = int(wish["campaign"]), int(wish["row"]), int(wish["at_us"])
+    campaign = state.campaigns[number]
+    if campaign.campaign in state.texts.telling:
+        values = judged.told(at)
+        if wish["released"]:
+            # What was true before the night is not what is told after it.
+            values = state.rules.values(number, row, at_us, judged.event(at))
+        judged.said[at] = state.texts.of(campaign, row, values)
     for follow_up in campaign.follow_ups:
         if follow_up.campaign in state.numbers:
             due_us = at_us + follow_up.after_s * 1_000_000
             state.timers.add(Timer(due_us, "follow_up", follow_up.campaign, row))
-            state.following.setdefault(row, []).append((due_us, follow_up.campaign, trigger.campaign))
-    return Contact(
-        contact_id_of(trigger.campaign, trigger.imsi, span.period, ordinal),
-        campaign,
-        trigger.msisdn,
-        state.texts.of(campaign, row, values),
-        span,
-        ordinal,
-        verdict.submit_before_us,
-        verdict.valid_until_us,
-    )
-
-
-def make_trigger(
-    state: EngineState,
-    campaign: Campaign,
-    row: int,
-    t_us: int,
-    corr: int,
-    origin: Origin,
-    received_ns: int,
-    decoded_ns: int,
-    matched_ns: int,
-    event: BehaviourBatch | None = None,
-) -> Trigger:
-    """A trigger; its id is a hash of campaign, subscriber and instant.
-
-    What its text tells is looked up now: when it is judged the subscriber may have gone on.
-    """
-    imsi, msisdn = imsi_text(int(state.profiles.imsi[row])), str(state.profiles.msisdn[row])
-    name = campaign.campaign
-    trigger_id = _digest(name, imsi, str(t_us))
-    values = None
-    if name in state.texts.telling:
-        values = state.rules.values(state.numbers[name], row, t_us, event)
-    stamps = received_ns, decoded_ns, matched_ns
-    return Trigger(trigger_id, name, row, imsi, msisdn, t_us, corr, origin, *stamps, event, values)
-
-
-def wish_of(
-    campaign: Campaign, trigger: Trigger, at_us: int, when_us: int, turn: int, released: bool = False
-) -> Wish:
-    """In the order of judgement."""
-    return Wish(
-        at_us,
-        when_us,
-        turn,
-        -campaign.priority,
-        campaign.campaign,
-        trigger.imsi,
-        trigger.t_us,
-        trigger,
-        released,
-    )
-
-
-def contact_id_of(campaign: str, imsi: str, period: int, ordinal: int) -> str:
-    """16 hexadecimal digits; the same trigger decided again after a crash asks for the same contact."""
-    return _digest(campaign, imsi, str(period), str(ordinal))
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.blake2b("|".join(parts).encode("ascii"), digest_size=8).hexdigest()
+            state.following.setdefault(row, []).append((due_us, follow_up.campaign, campaign.campaign))

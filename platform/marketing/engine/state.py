@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, empty
 from marketing.campaigns import Campaign, Target
 from marketing.contact import Book, Policy
+from marketing.engine.judging import Roster
 from marketing.engine.texts import Texts
 from marketing.engine.triggers import Trigger
 from marketing.engine.view import EngineView
@@ -60,8 +61,19 @@ class EngineState:
     """The whole minute whose crowds are told."""
     lately: tuple[int, frozenset[str]] = (0, frozenset())
     """The latest instant of a behaviour that triggered, and the triggers of that instant."""
+    pruned: int = 0
+    """The month, year x 100 + month, at whose begin the book forgot what no rule asks for any more."""
+    rostered: Roster | None = None
+    """See `roster`."""
     derived: list[BehaviourBatch] = field(default_factory=list)
     """Behaviours that followed from others, for whoever writes them down; see `take_derived`."""
+
+    def roster(self) -> Roster:
+        """What judging must know of the campaigns as they are now."""
+        known = self.rostered
+        if known is None or known.campaigns is not self.campaigns or known.book_names is not self.book.names:
+            known = self.rostered = Roster.of(self.campaigns, self.policy, self.book)
+        return known
 
     @property
     def features(self) -> Presence:

@@ -122,6 +122,10 @@ def _lapse(state: EngineState, until_us: int, found: Finds) -> None:
         _waves(state, derived, rows, np.ascontiguousarray(derived["t_us"]), found, is_derived=True)
     state.habits.publish()
     state.published_us = minute_us
+    span = state.policy.hours.span(minute_us)
+    if span.period != state.pruned:
+        state.book.prune(span.day - state.roster().longest_days, span.period)
+        state.pruned = span.period
 
 
 def _stretch(

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch
-from marketing.engine.judging import Finds, judge, wish_of
+from marketing.engine.judging import Finds, judge
 from marketing.engine.state import EngineState
-from marketing.engine.triggers import BY_TIME, Decision, Stamp, no_stamp
+from marketing.engine.triggers import Decision, Stamp, no_stamp
 from marketing.features import NEVER, Timer
 
 __all__ = ["fire_timers", "on_selection", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
@@ -35,7 +35,6 @@ def stays_begun(state: EngineState, wave: BehaviourBatch) -> None:
 def stays_due(state: EngineState, rows: NDArray[np.int64], until_us: NDArray[np.int64], found: Finds) -> None:
     """Fires what these stays have lasted long enough for, each up to its own instant."""
     features, rules, dues = state.features, state.rules, state.dues
-    matched_ns = found.stamp()
     after = np.empty(len(rows), dtype=np.int64)
     for i, (row, limit_us) in enumerate(zip(rows.tolist(), until_us.tolist(), strict=True)):
         due_us, place = int(dues.due_us[row]), int(features.place[row])
@@ -50,8 +49,7 @@ def stays_due(state: EngineState, rows: NDArray[np.int64], until_us: NDArray[np.
                     one = (np.array([v], dtype=np.int64) for v in (row, since_us, at_us))
                     done = rules.dwelt(dwell, *one)
                     for number in done.campaign.tolist():
-                        campaign, corr = state.campaigns[number], int(state.stay_corr[row])
-                        found.late(campaign, row, at_us, "dwell", corr, matched_ns)
+                        found.late(number, np.array([row]), at_us, "dwell", int(state.stay_corr[row]))
         later = [since_us + length for length in lengths if since_us + length > limit_us]
         after[i] = min(later, default=NEVER)
     dues.put(rows, after)
@@ -98,9 +96,8 @@ def _fire_group(state: EngineState, timer: Timer, found: Finds) -> None:
     if rows is None or number is None:
         return  # the campaign has been taken away
     rows = rows[state.rules.passing(number, rows, np.full(len(rows), timer.due_us))]
-    matched_ns = found.stamp()
-    for row in rows.tolist():
-        found.late(state.campaigns[number], row, timer.due_us, "group", 0, matched_ns)
+    if len(rows):
+        found.late(number, rows, timer.due_us, "group")
 
 
 def _fire_release(state: EngineState, timer: Timer, found: Finds) -> None:
@@ -108,9 +105,7 @@ def _fire_release(state: EngineState, timer: Timer, found: Finds) -> None:
     state.book.waiting.discard((timer.row, timer.campaign))
     if trigger is None:
         return
-    campaign = state.campaigns[state.numbers[timer.campaign]]
-    at_us = max(timer.due_us, found.now_us)
-    found.wishes.append(wish_of(campaign, trigger, at_us, timer.due_us, BY_TIME, released=True))
+    found.again(state.numbers[timer.campaign], trigger, timer.due_us)
 
 
 def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
@@ -126,7 +121,7 @@ def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
     one, due_us = np.array([timer.row]), np.array([timer.due_us])
     if number is None or not state.rules.passing(number, one, due_us)[0]:
         return
-    found.late(state.campaigns[number], timer.row, timer.due_us, "follow_up", 0, found.stamp())
+    found.late(number, one, timer.due_us, "follow_up")
 
 
 def on_selection(
@@ -134,9 +129,7 @@ def on_selection(
 ) -> list[Decision]:
     """An operator's selection of subscribers for a campaign, judged now like any other trigger."""
     found = Finds(state, now_us, stamp)
-    matched_ns = stamp()
-    for row in rows.tolist():
-        found.late(state.campaigns[number], row, now_us, "manual", 0, matched_ns)
+    found.late(number, rows, now_us, "manual")
     return judge(state, found)
 
 

@@ -238,15 +238,15 @@ cdef class Presence:
         """All of it, one row a subscriber; to be kept for a restart."""
         return self._records
 
-    def load(self, records):
-        """Goes on from `records` of as many subscribers; they are copied.
+    def load(self, records, *, own=False):
+        """Goes on from `records` of as many subscribers; they are copied, or with `own` taken over.
 
         Raises:
             ValueError: another number or kind of rows.
         """
         if records.dtype != PRESENCE or records.shape != self._records.shape:
             raise ValueError(f"{len(self._records)} rows of PRESENCE were expected, not {records.shape} {records.dtype}")
-        self._take_over(np.array(records, order="C"))
+        self._take_over(np.ascontiguousarray(records) if own else np.array(records, order="C"))
 
     @property
     def bytes_each(self):

@@ -32,6 +32,9 @@ cdef class Index:
         self.begins = np.append(begins, n).astype(np.int32)
         self.begin = self.begins
 
+    def __reduce__(self):
+        return Index, (self.values,)
+
     def __len__(self):
         return self.value.shape[0]
 

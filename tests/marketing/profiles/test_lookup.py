@@ -1,5 +1,8 @@
 """The index of ascending numbers: every value at its place, nothing else anywhere."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,3 +35,9 @@ def test_clusters_far_apart_and_neighbours_of_values():
 def test_values_must_ascend(values):
     with pytest.raises(ValueError, match="ascend"):
         Index(np.array(values, np.uint64))
+
+
+def test_copies_and_pickles_find_the_same():
+    ordered = np.array([3, 9, 10**14], dtype=np.uint64)
+    for twin in (copy.deepcopy(Index(ordered)), pickle.loads(pickle.dumps(Index(ordered)))):
+        assert twin.find(np.array([9, 4, 10**14], np.uint64)).tolist() == [1, -1, 2]

@@ -1,0 +1,170 @@
+"""Triggers judged together, in columns; single ones become objects for whoever asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketing.behaviours import BehaviourBatch, imsi_text
+from marketing.campaigns import Campaign
+from marketing.contact import Policy, Reason
+from marketing.contact.verdicts import REASON_OF, SEND, Verdicts
+from marketing.engine.texts import Texts
+from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
+from marketing.profiles import Profiles
+
+__all__ = ["OUTPUT", "WISH", "Judged", "Told", "contact_id_of", "trigger_id_of"]
+
+WISH: Final[np.dtype[np.void]] = np.dtype(
+    [
+        ("at_us", np.int64),
+        ("when_us", np.int64),  # when it came about: completed, due or released
+        ("turn", np.int32),  # which of the subscriber's rows of that instant completed it; BY_TIME: none
+        ("campaign", np.int32),  # position
+        ("row", np.int64),
+        ("t_us", np.int64),  # when the scene was complete
+        ("origin", np.uint8),
+        ("corr", np.uint32),
+        ("received_ns", np.int64),
+        ("decoded_ns", np.int64),
+        ("matched_ns", np.int64),
+        (
+            "kept",
+            np.int32,
+        ),  # position of its object in a list beside: of a released one, or of its event; -1 = none
+        ("released", np.bool_),
+    ]
+)
+"""A trigger about to be judged."""
+
+_ACTIONS: Final[tuple[Action, ...]] = ("send", "hold", "suppress", "output")
+OUTPUT: Final = _ACTIONS.index("output")
+"""Besides the actions of `marketing.contact.verdicts`: it goes into a file."""
+
+
+class Told(NamedTuple):
+    """What a text with placeholders tells of, as of the moment that it tells of."""
+
+    event: BehaviourBatch | None
+    """The behaviour that completed the scene, one row."""
+    values: Mapping[str, Any]
+    """Placeholder -> value."""
+
+
+@dataclass(slots=True, eq=False)
+class Judged:
+    """What it takes to make objects of wishes and verdicts; nothing here changes with the engine."""
+
+    campaigns: tuple[Campaign, ...]
+    profiles: Profiles
+    texts: Texts
+    policy: Policy
+    wishes: NDArray[np.void]
+    """WISH, in the order of judgement."""
+    kept: list[Trigger | Told]
+    """Triggers of released wishes; what texts tell of."""
+    verdicts: Verdicts
+    decided_ns: int
+    said: dict[int, str] = field(default_factory=dict)
+    """Texts that tell of the moment."""
+
+    @property
+    def at_us(self) -> NDArray[np.int64]:
+        """Instants decided for."""
+        column: NDArray[np.int64] = self.wishes["at_us"]
+        return column
+
+    def action(self, at: int) -> Action:
+        """send, hold, suppress or output."""
+        return _ACTIONS[int(self.verdicts.action[at])]
+
+    def reason(self, at: int) -> Reason:
+        """Why."""
+        return REASON_OF[int(self.verdicts.reason[at])]
+
+    def held_until_us(self, at: int) -> int:
+        """When it will be decided again, or was released."""
+        if self.action(at) == "hold":
+            return self.verdicts.windows[int(self.verdicts.window[at])].release_us
+        return int(self.at_us[at]) if self.wishes["released"][at] else 0
+
+    def arm(self, at: int) -> str:
+        """Of the campaign's experiment."""
+        wish = self.wishes[at]
+        campaign = self.campaigns[int(wish["campaign"])]
+        if campaign.experiment is None:
+            return ""
+        return campaign.arm(imsi_text(int(self.profiles.imsi[wish["row"]])))
+
+    def event(self, at: int) -> BehaviourBatch | None:
+        """The behaviour that completed it, where the text tells of it."""
+        number = int(self.wishes["kept"][at])
+        if number < 0:
+            return None
+        return self.kept[number].event
+
+    def told(self, at: int) -> Mapping[str, Any] | None:
+        """What its text tells, as of when its scene was complete."""
+        number = int(self.wishes["kept"][at])
+        return self.kept[number].values if number >= 0 else None
+
+    def trigger(self, at: int) -> Trigger:
+        """One trigger; its id is a hash of campaign, subscriber and instant."""
+        wish = self.wishes[at].item()
+        _, _, _, number, row, t_us, origin, corr, received_ns, decoded_ns, matched_ns, kept, released = wish
+        if released:
+            known = self.kept[kept]
+            assert isinstance(known, Trigger)
+            return known
+        imsi, name = imsi_text(int(self.profiles.imsi[row])), self.campaigns[number].campaign
+        return Trigger(
+            trigger_id_of(name, imsi, t_us),
+            name,
+            row,
+            imsi,
+            str(self.profiles.msisdn[row]),
+            t_us,
+            corr,
+            ORIGINS[origin],
+            received_ns,
+            decoded_ns,
+            matched_ns,
+            self.event(at),
+            self.told(at),
+        )
+
+    def contact(self, at: int, trigger: Trigger) -> Contact:
+        """What to send, of one that is to be sent."""
+        assert self.verdicts.action[at] == SEND
+        campaign = self.campaigns[int(self.wishes["campaign"][at])]
+        window, ordinal = self.verdicts.windows[int(self.verdicts.window[at])], int(self.verdicts.ordinal[at])
+        text = self.said.get(at)
+        return Contact(
+            contact_id_of(trigger.campaign, trigger.imsi, window.span.period, ordinal),
+            campaign,
+            trigger.msisdn,
+            self.texts.of(campaign, trigger.row, None) if text is None else text,
+            window.span,
+            ordinal,
+            window.submit_before_us,
+            self.policy.valid_until_us(window, int(self.at_us[at])),
+        )
+
+
+def trigger_id_of(campaign: str, imsi: str, t_us: int) -> str:
+    """16 hexadecimal digits: campaign, subscriber and instant."""
+    return _digest(campaign, imsi, str(t_us))
+
+
+def contact_id_of(campaign: str, imsi: str, period: int, ordinal: int) -> str:
+    """16 hexadecimal digits; the same trigger decided again after a crash asks for the same contact."""
+    return _digest(campaign, imsi, str(period), str(ordinal))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("|".join(parts).encode("ascii"), digest_size=8).hexdigest()
