@@ -215,7 +215,7 @@ def test_a_slow_boss_holds_nothing_up(started, desk):
     )
     texts(one, 1)
     one.until(lambda: len(one.centre.submits) == 1)
-    assert one.server.records.counts() == {"pending": 1, "sent": 1}
+    one.until(lambda: one.server.records.counts() == {"pending": 1, "sent": 1})
     ended(one, 2)
     go.set()
     one.stop()
