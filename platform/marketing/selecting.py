@@ -1,8 +1,8 @@
 """An operator's selection: whoever belongs to a campaign now, contacted at once, or written into a file.
 
 Contacts go the way of all contacts: policy, BOSS, ledger, channel. A file for the outbound centre leaves out
-who does not want to be approached at all. One for bulk SMS leaves out everybody to whom the policy would not send
-now; what is then sent from it is unknown to the ledger.
+who does not want to be approached at all. One for bulk SMS leaves out everybody to whom the policy would not
+send now; what is then sent from it is unknown to the ledger.
 """
 
 from __future__ import annotations
