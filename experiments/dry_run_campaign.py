@@ -1,7 +1,8 @@
-"""`kairos dry-run CAMPAIGN RUN_DIR`: what a campaign would have done on the behaviours that a run has recorded.
+"""`kairos dry-run CAMPAIGN RUN_DIR`: what a campaign would have done on behaviours that a run has recorded.
 
-The run's own extract, lists, cells, handsets and policy are used, and the platform's own engine, alone with this
-campaign: what other campaigns sent in that run counts against no cap here. Nothing is written or sent.
+The run's own extract, lists, cells, handsets and policy are used, and the platform's own engine, alone with
+this campaign: what other campaigns sent in that run counts against no cap here, and BOSS is not asked.
+Nothing is written or sent.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Rehearsal:
     """What the policy would have said in the end."""
     suppressed: dict[str, int]
     """What it would have suppressed, by reason."""
+    asks_boss: bool
+    """Whether BOSS would have been asked, which it is not here."""
     visitors: list[dict[str, Any]]
     """Of a campaign of output statistics: counts by day, hour and origin."""
 
@@ -96,6 +99,7 @@ def rehearse(campaign: Path, run_dir: Path, arm: str | None = None) -> Rehearsal
         by_place=dict(sorted(places.items(), key=lambda one: (-one[1], one[0]))),
         outcomes=dict(sorted(outcomes.items())),
         suppressed=dict(sorted(reasons.items())),
+        asks_boss=started.state.campaigns[0].boss is not None,
         visitors=visitors,
     )
 
@@ -115,6 +119,8 @@ def rehearse_command(campaign: Path, run_dir: Path, arm: str | None, *, as_json:
     if found.visitors:
         _echo_table("visitors", [(_hour(one), one["visitors"]) for one in found.visitors])
         return
+    if found.asks_boss:
+        click.echo("of those sent, BOSS would still have been asked")
     click.echo(f"triggered {found.triggers:,} times, {found.subscribers:,} subscribers")
     _echo_table("when", [(f"{hour}:00", count) for hour, count in found.by_hour.items()])
     places = list(found.by_place.items())

@@ -47,6 +47,8 @@ def _silent(campaign: Campaign, policy: PolicyFile | None) -> Iterator[str]:
 
     if campaign.output != "contact":
         yield "nothing is ever sent"
+        for reason in ("control_group", "do_not_disturb") if campaign.output == "file" else ():
+            yield f"and not in the file, {reason.replace('_', ' ')}: {REASONS[reason]}"
         return
     if campaign.experiment is not None:
         yield "experiment: the subscriber is held out, or in the arm control"

@@ -1,7 +1,7 @@
-"""Lists that BOSS and BI would hand to the platform: whose tone is fine, whose points fall due, who may leave.
+"""Lists that BOSS and BI would hand to the platform: fine tones, points due, who may leave, whom to call.
 
-They are drawn from what BOSS knows of its customers (services, spending, services for which nothing shows on a
-wire), keyed by seed and subscriber: the same in every arm, and no news of what people will do.
+They are drawn from what BOSS knows of its customers (services, spending, habits), keyed by seed and
+subscriber: the same in every arm, and no news of what people will do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """An operator's selection: whoever belongs to a campaign now, contacted at once, or written into a file.
 
-Contacts go the way of all contacts: policy, ledger, channel. A file for the outbound centre leaves out who does
-not want to be approached at all; one for bulk SMS leaves out everybody to whom the policy would not send now, but
-what is sent from it is unknown to the ledger, and the file's name says for which campaign it was.
+Contacts go the way of all contacts: policy, BOSS, ledger, channel. A file for the outbound centre leaves out
+who does not want to be approached at all. One for bulk SMS leaves out everybody to whom the policy would not
+send now; what is then sent from it is unknown to the ledger.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ class Selector:
         campaign, now_us = self.state.campaigns[number], self.clock.now_us()
         if wanted.deliver != "outbound" and campaign.output != "contact":
             raise SelectionError(f"{name} has output {campaign.output}: it has nothing to send")
+        if wanted.deliver == "bulk-sms" and campaign.boss is not None:
+            raise SelectionError(f"{name} asks BOSS at every contact, which a file cannot")
         rows = choose(self.state, number, now_us, wanted.audience, wanted.targets)
         if wanted.deliver == "contact":
             return self._contacts(number, rows, now_us)

@@ -92,7 +92,7 @@ campaign: [a.yaml]
 policy: none.yaml
 days: zero
 tick_s: 7
-offers: []
+offers: [{name: e-bill, logit: high}]
 live: {world: town.yaml, secnds: 10}
 """
 
@@ -110,7 +110,7 @@ def test_all_mistakes_of_a_study_at_once_with_line_key_value_and_remedy(tmp_path
         (5, "policy", "exists"),
         (6, "days", "zero"),
         (7, "tick_s", "divisor of 60"),
-        (8, "offers", "at least 1"),
+        (8, "offers[0].logit", "high"),
         (9, "live.secnds", "Did you mean 'seconds'?"),
     ]:
         assert any(f"bad.yaml:{line}:" in x and key in x and said in x for x in lines), (

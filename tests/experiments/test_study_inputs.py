@@ -158,8 +158,8 @@ def test_the_platform_accepts_what_is_written_for_it(town, tmp_path):
         assert np.array_equal(state.profiles.column("packages").has("campus-fun"), students)
         assert state.view.handsets(np.arange(len(state.profiles))).min() >= 0
         assert len(state.profiles) == sum(extract["customer"])
-        assert len(state.campaigns) == 3
-        assert [c.mode for c in state.campaigns] == ["trigger" if listed is None else "group"] * 3
+        assert len(state.campaigns) == 4
+        assert [c.mode for c in state.campaigns] == ["trigger" if listed is None else "group"] * 4
         assert zone == ZoneInfo("Asia/Shanghai")
         policy = read_policy(files.policy)
         assert len(policy.do_not_disturb) == int(drawn.do_not_disturb.sum()) > 0

@@ -47,6 +47,9 @@ class Profiles:
         numbers = self.imsi.nbytes + self.msisdn.nbytes + self._by_msisdn.nbytes + self._index.nbytes
         return numbers + columns
 
+    def __deepcopy__(self, _memo: dict[int, object]) -> Profiles:
+        return self  # never changed in place
+
     def column(self, name: str) -> Column:
         """A column by name; of a declared one that this extract lacks nothing is known.
 
