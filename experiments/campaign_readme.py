@@ -81,6 +81,16 @@ anything else with it is unknown, and a condition that is unknown does not hold.
 """
 
 
+_EXPERIMENTS: Final = (
+    "## Experiments\n",
+    "`experiment` deals subscribers to arms by a hash of salt and IMSI: the same person is always in the same arm. Who",
+    "is in `control` or held out is not contacted; his triggers end as suppressed, for the reason `experiment`. The",
+    "column `arm` of `triggers.parquet` says of every trigger whose it is. Compare arms over all their triggers,",
+    "whatever became of them: the policy stops some of the treated too, and only whoever was dealt an arm is random.",
+    "",
+)
+
+
 def readme() -> str:
     """The page."""
     kinds = [f"| `{name}` | {_behaviour(name)} |" for name in CODES]
@@ -107,6 +117,7 @@ def readme() -> str:
             "`{place|here}`: what follows the bar stands there where the value is not known; `{{` is a brace. A value is",
             "never read again, loses control characters and is cut at 60 characters.\n",
             *("| placeholder | stands for | fallback |", "| --- | --- | --- |", *placeholders, ""),
+            *_EXPERIMENTS,
             "## All keys\n",
             table(Campaign),
         ]

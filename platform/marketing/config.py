@@ -6,6 +6,7 @@ The same reader serves campaign and policy files. YAML 1.2 core scalars only: `1
 from __future__ import annotations
 
 import difflib
+import os.path
 import re
 import types
 import typing
@@ -317,7 +318,7 @@ def _beside(path: Path, info: ValidationInfo) -> Path:
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
     path = _beside(path, info)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ValueError("expected a file that exists")
     return path
 
@@ -332,7 +333,7 @@ def _readable(source: str, info: ValidationInfo) -> str:
     if source == "-":
         return source
     path = _beside(Path(source), info)
-    if not path.exists() or path.is_dir():
+    if not os.path.exists(path) or os.path.isdir(path):
         raise ValueError("expected a capture file or a pipe that exists, or - for standard input")
     return str(path)
 

@@ -260,6 +260,7 @@ class Server:
             )
         self.resumed = resumed
         self.journal.begin(self.state)
+        self.dispatcher.note = self.journal.note
         closing.callback(lambda: self.journal.close(self.state) if self.journal is not None else None)
 
     def _watch_campaigns(self, closing: contextlib.AsyncExitStack) -> None:

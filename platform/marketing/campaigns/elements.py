@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -48,7 +49,7 @@ def _listed(value: str, info: ValidationInfo) -> str:
             raise ValueError("expected the name of an imported list, or a file that ends in .csv")
         return value
     path = Path((info.context or {}).get("folder", ".")) / value
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ValueError("expected a file that exists, or the name of an imported list")
     return str(path)
 

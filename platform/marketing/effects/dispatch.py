@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from marketing.channels import Inbound, Outcome, Receipt, Reply
 from marketing.clock import Clock
@@ -69,6 +69,9 @@ class OrderDesk(Protocol):
     async def place(self, order: OrderWanted, give_up_s: float | None = None) -> OrderDone: ...
 
 
+Note = Callable[[Literal["sent", "answered"], str, str, int], None]
+
+
 @dataclass(slots=True)
 class Dispatcher:
     """Owns no socket and no database; the server hands them in."""
@@ -86,6 +89,8 @@ class Dispatcher:
     accounts: Accounts
     on_output: Callable[[Decision], None] = lambda decision: None
     """Told of who goes into a file instead of being contacted."""
+    note: Note = lambda what, msisdn, campaign, t_us: None
+    """Keeps over a kill what follow-ups hang on; see `marketing.engine.StateFolder.note`."""
     _sends: list[Decision] = field(default_factory=list)
     _notes: list[Operation] = field(default_factory=list)
     _stops: list[str] = field(default_factory=list)
@@ -117,6 +122,7 @@ class Dispatcher:
         meaning = self._meaning(inbound)
         if contact is not None:
             on_reply(self.state, inbound.source, contact.campaign)
+            self.note("answered", inbound.source, contact.campaign, inbound.t_us)
         if meaning == "stop":
             on_opt_out(self.state, inbound.source, inbound.t_us)
             if inbound.source.isdigit():
@@ -299,6 +305,8 @@ class Dispatcher:
                     self.on_fault(f"contact {contact.contact_id}: {outcome.reason}")
             if outcome.counted:
                 self.conversations.sent(_sent(contact), outcome.message_ids)
+                if contact.campaign.follow_ups:
+                    self.note("sent", contact.msisdn, contact.campaign.campaign, decision.t_us)
                 self._notes += [self._early.pop(m) for m in outcome.message_ids if m in self._early]
             operations.append(
                 Settled(

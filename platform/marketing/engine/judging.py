@@ -26,6 +26,7 @@ from marketing.contact.verdicts import (
     decide_many,
 )
 from marketing.engine.judged import OUTPUT, WISH, Judged, Told, contact_id_of, trigger_id_of
+from marketing.engine.told import follow
 from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
 from marketing.features import Timer
 from marketing.rules import Completions
@@ -282,8 +283,4 @@ def _sent(state: EngineState, judged: Judged, at: int) -> None:
             # What was true before the night is not what is told after it.
             values = state.rules.values(number, row, at_us, judged.event(at))
         judged.said[at] = state.texts.of(campaign, row, values)
-    for follow_up in campaign.follow_ups:
-        if follow_up.campaign in state.numbers:
-            due_us = at_us + follow_up.after_s * 1_000_000
-            state.timers.add(Timer(due_us, "follow_up", follow_up.campaign, row))
-            state.following.setdefault(row, []).append((due_us, follow_up.campaign, campaign.campaign))
+    follow(state, row, campaign.campaign, at_us)

@@ -2,6 +2,7 @@
 
     snapshot-000007.npz     the state at one moment; whole or not there
     tail-000007.rows        behaviours taken in since that moment, in order
+    told-000007.jsonl       contacts with follow-ups, and answers to contacts, since that moment
 
 A row is handed to the operating system before anything is decided on it, so a killed process loses none that
 it took in; a power cut loses what the system had not written, `sync_s` of it at most. What nobody can recover
@@ -21,7 +22,7 @@ import time
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from marketing.engine.campaigns import restore_rules
 from marketing.engine.state import EngineState, new_state
 from marketing.engine.steps import on_batch
 from marketing.engine.timers import stays_again
+from marketing.engine.told import follow, on_reply, on_unsent
 from marketing.engine.triggers import Decision, Trigger
 from marketing.features import Habits, Presence, Timer
 from marketing.profiles import RowMap
@@ -204,6 +206,7 @@ class StateFolder:
         """Why the latest snapshot could not be written; empty: it could."""
         self._number = 0
         self._tail: BinaryIO | None = None
+        self._told: BinaryIO | None = None
         self._writing: threading.Thread | None = None
         self._next_s = self._next_sync_s = 0.0
 
@@ -238,6 +241,9 @@ class StateFolder:
             replayed += len(rows)
             if len(rows):
                 state.reached_us = max(state.reached_us, int(rows["t_us"].max()) - 1)
+        for path in sorted(self.folder.glob("told-*.jsonl")):
+            if int(path.stem.removeprefix("told-")) >= first:
+                _retell(state, path)
         state.take_derived()
         self._number = max([number for number, _ in (*tails, *self._snapshots())], default=-1) + 1
         last_us = int(state.habits.records["seen_s"].max()) * 1_000_000 if len(state.profiles) else 0
@@ -251,6 +257,11 @@ class StateFolder:
         """Hands rows to the operating system; before they are decided on."""
         if self._tail is not None and len(batch):
             self._tail.write(batch.tobytes())
+
+    def note(self, what: Literal["sent", "answered"], msisdn: str, campaign: str, t_us: int) -> None:
+        """Hands to the operating system what follow-ups hang on; a killed process loses none of it."""
+        if self._told is not None:
+            self._told.write(json.dumps([what, msisdn, campaign, t_us]).encode() + b"\n")
 
     def tend(self, state: EngineState) -> None:
         """To be called between two steps: snapshots and syncs when it is time."""
@@ -272,6 +283,9 @@ class StateFolder:
         if self._tail is not None:
             self._tail.close()
             self._tail = None
+        if self._told is not None:
+            self._told.close()
+            self._told = None
 
     # ----------------------------------------------------------------- inside
 
@@ -285,7 +299,10 @@ class StateFolder:
         self._next_s = time.monotonic() + self.every_s
         if self._tail is not None:
             self._tail.close()
+        if self._told is not None:
+            self._told.close()
         self._tail = (self.folder / f"tail-{number:06d}.rows").open("ab", buffering=0)
+        self._told = (self.folder / f"told-{number:06d}.jsonl").open("ab", buffering=0)
         captured = capture(state)
         self._writing = threading.Thread(target=self._write, args=(number, captured), name="snapshot")
         self._writing.start()
@@ -308,8 +325,8 @@ class StateFolder:
         for old, found in self._snapshots():
             if old < number:
                 found.unlink(missing_ok=True)
-        for tail in self.folder.glob("tail-*.rows"):
-            if int(tail.stem.removeprefix("tail-")) < number:
+        for tail in (*self.folder.glob("tail-*.rows"), *self.folder.glob("told-*.jsonl")):
+            if int(tail.stem.partition("-")[2]) < number:
                 with contextlib.suppress(FileNotFoundError):
                     tail.unlink()
 
@@ -319,11 +336,23 @@ def _rows_of(path: Path) -> tuple[BehaviourBatch, int]:
     return np.fromfile(path, dtype=BEHAVIOUR, count=whole), int(odd > 0)
 
 
+def _retell(state: EngineState, path: Path) -> None:
+    """Follow-ups set and ended as they were; the last line of a killed process may be cut."""
+    for line in path.read_bytes().splitlines():
+        try:
+            what, msisdn, campaign, t_us = json.loads(line)
+        except ValueError:
+            continue
+        row = state.profiles.row_of_msisdn(msisdn)
+        if what == "answered":
+            on_reply(state, msisdn, campaign)
+        elif row >= 0:
+            follow(state, row, campaign, t_us)
+
+
 def _take_back(state: EngineState, decisions: list[Decision]) -> int:
     """Undoes what a replay would have sent; returns how many that are."""
     sends = [d for d in decisions if d.action == "send"]
-    from marketing.engine.told import on_unsent
-
     for decision in sends:
         assert decision.contact is not None
         on_unsent(state, decision.trigger, decision.contact)

@@ -117,6 +117,8 @@ def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
     waiting.remove(due[0])
     if not waiting:
         del state.following[timer.row]
+    if state.book.last_day(timer.row, due[0][2]) is None:
+        return  # the run before was killed between decision and reservation
     number = state.numbers.get(timer.campaign)
     one, due_us = np.array([timer.row]), np.array([timer.due_us])
     if number is None or not state.rules.passing(number, one, due_us)[0]:

@@ -6,8 +6,9 @@ import numpy as np
 
 from marketing.engine.state import EngineState
 from marketing.engine.triggers import Contact, Trigger
+from marketing.features import Timer
 
-__all__ = ["on_opt_out", "on_reply", "on_unsent", "row_now"]
+__all__ = ["follow", "on_opt_out", "on_reply", "on_unsent", "row_now"]
 
 
 def row_now(state: EngineState, trigger: Trigger) -> int:
@@ -40,6 +41,16 @@ def on_reply(state: EngineState, msisdn: str, campaign: str) -> None:
     row = state.profiles.row_of_msisdn(msisdn)
     if row >= 0:
         _end_follow_ups(state, row, campaign)
+
+
+def follow(state: EngineState, row: int, campaign: str, decided_us: int) -> None:
+    """Sets what follows a contact of a campaign, unless it is set already."""
+    number = state.numbers.get(campaign)
+    for follow_up in state.campaigns[number].follow_ups if number is not None else ():
+        one = decided_us + follow_up.after_s * 1_000_000, follow_up.campaign, campaign
+        if follow_up.campaign in state.numbers and one not in state.following.get(row, ()):
+            state.timers.add(Timer(one[0], "follow_up", follow_up.campaign, row))
+            state.following.setdefault(row, []).append(one)
 
 
 def _end_follow_ups(state: EngineState, row: int, campaign: str) -> None:

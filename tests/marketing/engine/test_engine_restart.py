@@ -128,6 +128,26 @@ def test_nothing_of_the_replay_is_sent(town, tmp_path):
     assert not again.book.counted(1, 200903)
 
 
+def test_nothing_follows_a_contact_that_was_decided_and_never_reserved(town, tmp_path):
+    """The snapshot has the follow-up; the ledger, which the book is made from, has no contact."""
+    both = (
+        town.campaign(follow_ups=[{"after_s": 3600, "campaign": "later"}]),
+        town.campaign("later", mode="follow_up", scene=None, originator="1008604"),
+    )
+    for known in (False, True):
+        state = town.engine_state(*both)
+        store, _ = opened(tmp_path / str(known), state)
+        (sent,) = on_batch(state, town.batch({"t": f"{DAY} 10:00", "sub": 1, "kind": "power_on"}), 0)
+        store.close(state)
+        again = town.engine_state(*both)
+        if known:
+            span = sent.contact.span
+            again.book.restore(1, "alert", span.period, span.day, sent.contact.ordinal, at_us=sent.t_us)
+        opened(tmp_path / str(known), again)
+        found = [d.trigger.campaign for d in on_timers(again, town.at(f"{DAY} 12:00"))]
+        assert found == (["later"] if known else [])
+
+
 def test_another_extract_is_gone_into_by_imsi(town, tmp_path):
     state = town.engine_state()
     store, _ = opened(tmp_path, state)

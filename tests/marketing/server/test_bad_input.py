@@ -6,6 +6,8 @@ import time
 import httpx
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 DAY = "2009-03-02"
 TOKEN = "a-token-of-some-length"
@@ -172,3 +174,51 @@ def test_wrong_imports_leave_what_is_in_force(running):
         (folder / f"vip{at}.part").rename(folder / f"vip{at}.csv")
     running.one.until(lambda: not [p for p in incoming.rglob("*.csv") if "error" not in p.name])
     running.undisturbed()
+
+
+SELECTIONS = {
+    "no JSON": (b"{", "expected a JSON object"),
+    "a list": (b"[]", "expected a JSON object"),
+    "too deep for JSON": (b"[" * 16_000, "expected a JSON object"),
+    "too long": (b" " * 2_000_000 + b"{}", "octets"),
+    "an unknown key": (b'{"audiense": "now.on"}', "audien"),
+    "an unknown feature": (b'{"audience": "profile.shoe_size > 1"}', "shoe_size"),
+    "no expression": (b'{"audience": 5}', "audience"),
+    "an expression bomb": (json.dumps({"audience": DEEP}).encode(), "more than 40 deep"),
+    "no such delivery": (b'{"deliver": "pigeon"}', "deliver"),
+    "another's file": (b'{"targets": "../../../etc/passwd"}', "no target list"),
+}
+
+
+def test_wrong_selections_select_nobody(running):
+    for name, (body, said) in SELECTIONS.items():
+        answer = running.door.post("/campaigns/hang-up-sms/trigger", content=body)
+        assert answer.status_code in (413, 422), (name, answer.text)
+        assert said in answer.text, (name, answer.text)
+    assert running.door.post("/campaigns/nobody/trigger").status_code == 404
+    assert running.one.centre.submits == []
+    running.undisturbed()
+
+    keys = st.sampled_from(["audience", "targets", "deliver", "x"])
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    )
+
+    @settings(max_examples=80, deadline=None)
+    @given(
+        st.binary(min_size=1, max_size=60).map(b"!".__add__)
+        | st.dictionaries(keys, values, min_size=1).map(encoded)
+    )
+    def hold(body):
+        sent = len(running.one.centre.submits)
+        # `x` is no key: whatever else stands there, nobody is to be selected.
+        answer = running.door.post("/campaigns/hang-up-sms/trigger", content=body)
+        assert answer.status_code == 422, answer.text
+        assert len(running.one.centre.submits) == sent
+
+    hold()
+
+
+def encoded(keys):
+    return json.dumps({**keys, "x": 1}).encode()

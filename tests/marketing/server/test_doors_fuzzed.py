@@ -167,8 +167,11 @@ def reload_door():
         asked.append(1)
         return {"added": [], "changed": [], "removed": []}, []
 
+    def select(name, keys):
+        raise LookupError(name)
+
     door = HttpDoor(HttpConfig(host="127.0.0.1", port=0))
-    door.start(lambda: make_app(dict, lambda: b"", None, Reload(now, b"the-token", lambda name, keys: {})))
+    door.start(lambda: make_app(dict, lambda: b"", None, Reload(now, b"the-token", select)))
     door.wait_loaded(20)
     with httpx.Client(base_url=f"http://127.0.0.1:{door.port}", timeout=20, trust_env=False) as client:
         yield client, asked

@@ -1,5 +1,7 @@
 """What comes after a contact: follow-ups, and the arm of an experiment in the records."""
 
+import shutil
+
 import yaml
 
 from marketing.campaigns import load
@@ -106,6 +108,40 @@ def test_follow_ups_survive_a_restart(town, platform, tmp_path):
     second.tick(f"{DAY} 20:00")
     assert second.stop() == 0
     assert said(second) == {(1, "reminder"): ("sent", "")}
+
+
+def test_follow_ups_survive_a_kill_between_two_snapshots(town, platform, tmp_path):
+    """What a killed process leaves: its files as they were, without a last snapshot."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    folder = campaigns(tmp_path / "c")
+
+    def keys(where):
+        return {
+            "campaigns": (),
+            "campaigns_dir": folder,
+            "state": {"dir": str(where / "state")},
+            "ledger": {"url": f"sqlite:///{where}/ledger.db"},
+        }
+
+    first = platform(**keys(before))
+    begun(first, 1, 2, 3)
+    replied(first, town, 2, "10086071", "no", "10:05")
+    first.tick(f"{DAY} 10:10")
+    shutil.copytree(before, after)
+    first.stop()
+    with next((after / "state").glob("told-*.jsonl")).open("ab") as told:
+        told.write(b'["answered", "86139')  # cut off
+    second = platform(**keys(after))
+    assert second.server.resumed.not_sent == 0
+    second.tick(f"{DAY} 10:20")
+    replied(second, town, 3, "10086071", "1", "10:21")
+    second.tick(f"{DAY} 20:00")
+    assert second.stop() == 0
+    assert {end for end in said(second).items() if end[0][1] == "reminder"} == {
+        ((1, "reminder"), ("sent", ""))
+    }
+    assert len(second.centre.submits) == 1
 
 
 def test_every_trigger_says_its_arm(town, platform, tmp_path):
