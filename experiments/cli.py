@@ -76,9 +76,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "dry-run", "report", "audit", "validate", "schema", "map", "serve", "capture", "decode",
-            "judge", "import", "export",
-            "bench", *_BENCH, "fuzz",
+            "run", "dry-run", "report", "audit", "validate", "explain", "schema", "map", "see", "serve",
+            "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz",
         ]  # fmt: skip
 
     def resolve_command(

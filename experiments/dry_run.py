@@ -317,7 +317,7 @@ def _world_lines(e: Expected) -> list[str]:
 def _study_lines(e: ExpectedStudy) -> list[str]:
     peak = "not to be seen here" if e.peak_range_mib is None else f"{_range(e.peak_range_mib)} MiB"
     lines: list[Any] = [
-        f"Study {e.study}, {e.kind}: lives {e.lives} times through {e.days} days",
+        f"Study {e.study}, {e.kind}: lives {e.lives} times through {e.days} day{'s' * (e.days != 1)}",
         _row("messages, all together", _estimate(e.messages)),
         _row("processor time, all together", f"{_range(e.cpu_range_s)} s"),
         _row("on the wall clock", f"{_range(e.wall_range_s)} s"),

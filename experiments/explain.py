@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.problems import BadInput, relative
-from experiments.validate import problems_of
+from experiments.validate import bad_file, problems_of
 
 if TYPE_CHECKING:
     from marketing.campaigns import Campaign
@@ -29,9 +29,11 @@ def explain(path: Path, policy_path: Path | None = None) -> str:
     policies: list[PolicyFile] = []
     problems = problems_of(lambda: policies.append(load_policy(policy_path)) if policy_path else None)
     senders = policies[0].marketing_originators if policies else ()
-    problems += problems_of(lambda: loaded.extend(load_all([path], originators=senders, alone=True)))
     if problems:
         raise BadInput(problems)
+    problems = problems_of(lambda: loaded.extend(load_all([path], originators=senders, alone=True)))
+    if problems:
+        raise bad_file(path, "campaign", problems)
     campaign, policy = loaded[0], policies[0] if policies else None
     parts = [(f"{campaign.campaign} ({relative(path)})", list[str]()), *describe(campaign)]
     parts.append(("Not sent", list(_silent(campaign, policy))))
@@ -50,10 +52,10 @@ def _silent(campaign: Campaign, policy: PolicyFile | None) -> Iterator[str]:
         for reason in ("control_group", "do_not_disturb") if campaign.output == "file" else ():
             yield f"and not in the file, {reason.replace('_', ' ')}: {REASONS[reason]}"
         return
-    if campaign.experiment is not None:
-        yield "experiment: the subscriber is held out, or in the arm control"
     for reason, meaning in REASONS.items():
         if reason.startswith("boss") and campaign.boss is None:
+            continue
+        if reason == "experiment" and campaign.experiment is None:
             continue
         yield f"{reason.replace('_', ' ')}: {meaning}{_figure(reason, campaign, policy)}"
     waits = "waits until they end" if campaign.hold == "release" else "is dropped: the moment has gone"

@@ -153,6 +153,8 @@ def open_run(path: Path) -> RunFolder:
     Raises:
         BadInput: it is none.
     """
+    if not path.exists():
+        raise BadInput(f"{relative(path)}: no such folder; runs are in experiments/runs/STUDY/RUN-ID")
     if not (path / "manifest.json").exists():
         raise BadInput(f"{relative(path)}: not a run folder, it has no manifest.json")
     manifest = read_json(path / "manifest.json")

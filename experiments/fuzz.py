@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -165,12 +166,16 @@ def _one_block(task: tuple[int, int]) -> Report:
     return check(block_messages(seed, block), block * BLOCK)
 
 
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _reports(seed: int, blocks: range, workers: int) -> Iterator[Report]:
     tasks = ((seed, block) for block in blocks)
     if workers == 1:
         yield from map(_one_block, tasks)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _leave_ctrl_c_to_the_parent) as pool:
         yield from pool.imap(_one_block, tasks)
 
 

@@ -71,7 +71,7 @@ def run_import(kind: str, file: Path, options: Options) -> None:
     except (StoreBusy, StoreFull) as error:
         raise BadInput(str(error)) from None
     _list_errors(imported.loaded.errors, file, options)
-    _say(imported)
+    _say(imported, options.check)
 
 
 def _named(options: Options, name: str) -> Options:
@@ -110,8 +110,8 @@ def _store(options: Options, limits: Limits) -> Store:
     return Store(to, _zone(options.zone), limits)
 
 
-def _say(imported: Imported) -> None:
-    for line in imported.said():
+def _say(imported: Imported, checked: bool) -> None:
+    for line in imported.said(checked=checked):
         click.echo(line)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.judge_messages import traffic
+from experiments.problems import write_text
 
 __all__ = ["JUDGES", "Verdict", "judge", "lines_of", "record", "run_command"]
 
@@ -82,9 +83,8 @@ def run_command(names: Iterable[str], count: int, seed: int, json_file: Path | N
         for line in lines_of(verdict):
             print(line)  # noqa: T201 - the command's answer
     if json_file is not None:
-        json_file.write_text(
-            json.dumps([record(verdict, seed) for verdict in verdicts], indent=1, sort_keys=True)
-        )
+        records = [record(verdict, seed) for verdict in verdicts]
+        write_text("--json", json_file, json.dumps(records, indent=1, sort_keys=True))
     return not any(verdict.complaints for verdict in verdicts)
 
 

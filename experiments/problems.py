@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["BadInput", "PlatformEnded", "RunInvalid", "relative"]
+__all__ = ["BadInput", "PlatformEnded", "RunInvalid", "relative", "write_text"]
 
 
 class BadInput(Exception):  # noqa: N818 - a mistake of the user, not a fault of the program
@@ -22,6 +22,18 @@ class RunInvalid(Exception):  # noqa: N818 - a finding about the run
 
 class PlatformEnded(RunInvalid):
     """The platform has ended by itself: whatever else broke meanwhile, this is why."""
+
+
+def write_text(option: str, path: Path, text: str) -> None:
+    """Writes what an option asked for.
+
+    Raises:
+        BadInput: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{option} {path}: cannot be written: {error.strerror or error}") from None
 
 
 def relative(path: Path) -> str:

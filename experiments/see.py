@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.behaviours_check import KIND_NAMES, Check, compare
+from experiments.problems import write_text
 from marketing.behaviours import BehaviourBatch
 from marketing.correlate import Correlator
 from marketing.decode import decode_batch, new_rows
@@ -201,7 +202,7 @@ def see_command(
     if as_json is not None:
         values = {"world": str(world), "seed": seed, "hours": hours, "periods": periods}
         values |= {"false": false, "correlation": seen.counters, **seen.check.as_json()}
-        as_json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        write_text("--json", as_json, json.dumps(values, indent=2) + "\n")
     if faulty:
         return seen.false.none
     for example in seen.check.examples:

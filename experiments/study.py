@@ -186,7 +186,10 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     try:
         study, document = read_model(path, model)
     except ConfigError as error:
-        raise BadInput([str(p) for p in error.problems]) from None
+        # Imported here: it imports this module.
+        from experiments.validate import bad_file
+
+        raise bad_file(path, "study", error.problems) from None
     if isinstance(study, Study):
         _check_offers(study, document)
     if overrides:
@@ -250,6 +253,7 @@ def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[
                 near = suggest(str(item["loc"][-1]), list(model.model_fields))
                 hint = f" Did you mean {near!r}?" if near else ""
             said = item["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+            said = said.replace("Extra inputs are not permitted", "no such key here")
             shown = f"{where} = {item['input']!r}"[:120] if where else "the study"
             problems.append(f"--set: {shown}: {said}.{hint}")
         raise BadInput(problems) from None
@@ -274,5 +278,5 @@ def _values(path: Path) -> Any:
     """What a file says, where it can be read; what is wrong with it is said by its own check."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "bad_file",
     "check_campaigns_together",
     "check_file",
     "check_study_files",
@@ -150,14 +151,18 @@ def kind_of(path: Path) -> str:
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise BadInput(f"{relative(path)}: no such file.{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{relative(path)}: cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise BadInput(f"{relative(path)}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{relative(path)}: expected UTF-8 text; octet {error.start + 1} is none") from None
     try:
         values = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    except RecursionError:
+        raise BadInput(f"{relative(path)}: nested too deeply") from None
     if not isinstance(values, dict):
         raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values")
     for key, kind in (("study", "study"), ("campaign", "campaign"), ("audiences", "audience")):
@@ -176,6 +181,17 @@ def kind_of(path: Path) -> str:
             f"{relative(path)}:1: its keys ({', '.join(values)}) belong to no kind of file: {kinds}"
         )
     return best
+
+
+def bad_file(path: Path, wanted: str, problems: Iterable[object]) -> BadInput:
+    """What to say of a file that is no correct one of a kind: that it is of another, or its problems."""
+    try:
+        found = kind_of(path)
+    except BadInput:
+        found = wanted
+    if found != wanted:
+        return BadInput(f"{relative(path)}: a {found} file; expected a {wanted}")
+    return BadInput([str(problem) for problem in problems])
 
 
 def check_file(path: Path) -> tuple[str, list[str]]:

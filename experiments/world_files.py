@@ -22,7 +22,10 @@ def opened_world(path: Path, settings: Sequence[str] = ()) -> WorldScenario:
     try:
         return load_world(path, _overrides(settings))
     except ScenarioError as error:
-        raise BadInput([str(problem) for problem in error.problems]) from None
+        # Imported here: it knows every kind of file, which costs time.
+        from experiments.validate import bad_file
+
+        raise bad_file(path, "world", error.problems) from None
 
 
 def of_day_us(text: str) -> int:

@@ -128,6 +128,8 @@ def parse_text(text: str, file: str) -> Document:
         ) from error
     except (yaml.YAMLError, ValueError) as error:
         raise ScenarioError([Problem(file, 0, "", "", f"YAML ({error})")]) from error
+    except RecursionError:
+        raise ScenarioError([Problem(file, 0, "", "", "YAML that is nested less deeply")]) from None
     finally:
         loader.dispose()
     document = Document(file, data)

@@ -75,7 +75,7 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:" if self.line else f"{self.file}:"
         key = f" {self.key}" if self.key else ""
-        value = f" = {self.value}" if self.value else ""
+        value = f" = {self.value}" if self.value and self.key else f" {self.value}" if self.value else ""
         hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
         return f"{where}{key}{value}: {self.expected}.{hint}".replace(":: ", ": ")
 
@@ -112,9 +112,8 @@ class Document:
 
     def problem(self, path: KeyPath, value: object, expected: str, suggestion: str = "") -> Problem:
         """A problem found outside the schema, such as between two files."""
-        return Problem(
-            _short_name(self.path), self.line(path), _dotted(path), _shorten(value), expected, suggestion
-        )
+        shown = _shorten(value) if path else ""
+        return Problem(_short_name(self.path), self.line(path), _dotted(path), shown, expected, suggestion)
 
 
 # --------------------------------------------------------------------------- reading
@@ -145,8 +144,10 @@ def read_yaml(path: Path) -> Document:
     except FileNotFoundError:
         beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise refuse(0, "no such file", suggest(path.name, beside)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise refuse(0, f"cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise refuse(0, f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise refuse(0, f"expected UTF-8 text; octet {error.start + 1} is none") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or error
@@ -241,8 +242,13 @@ def _problems(document: Document, model: type[BaseModel], error: ValidationError
         if kind == "missing":
             expected, value = "this key is needed", None
         elif kind == "extra_forbidden":
-            hint = suggest(str(path[-1]), known) if path else ""
-            expected = f"no such key here; known are: {', '.join(known)}"
+            if path and path[-1] in known:
+                # A key of another shape of the same thing, such as behaviour beside dwell.
+                beside = {str(way[-1]) for way in document.lines if way[:-1] == path[:-1]} - {path[-1]}
+                expected = f"cannot stand beside {', '.join(sorted(beside))}"
+            else:
+                hint = suggest(str(path[-1]), known) if path else ""
+                expected = f"no such key here; known are: {', '.join(known)}"
         else:
             expected = str(context.get("error") or item["msg"])
             expected = (
@@ -318,8 +324,8 @@ def _beside(path: Path, info: ValidationInfo) -> Path:
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
     path = _beside(path, info)
-    if not os.path.isfile(path):
-        raise ValueError("expected a file that exists")
+    if not os.path.isfile(path):  # False, not an error, for a path that is too long
+        raise ValueError(f"expected a file that exists; there is no {_short_name(path)}")
     return path
 
 

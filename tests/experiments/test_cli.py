@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from experiments.cli import cli
 from experiments.validate import KINDS
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -127,6 +128,7 @@ def test_all_mistakes_of_a_study_at_once_with_line_key_value_and_remedy(tmp_path
         ("study: [", "not YAML"),
         ("- 1\n", "expected a mapping"),
         ("colour: blue\n", "belong to no kind of file"),
+        ("[" * 5000, "nested too deeply"),
     ],
 )
 def test_what_is_no_scenario(tmp_path, text, said):
@@ -135,6 +137,29 @@ def test_what_is_no_scenario(tmp_path, text, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["explain", "run", "dry-run", "map"])
+def test_a_file_of_another_kind_is_called_by_its_kind(command):
+    done = kairos(command, SCENARIOS / "policies" / "default.yaml")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "default.yaml: a policy file; expected a " in line
+
+
+@pytest.mark.parametrize("option", ["--cells", "--subscribers"])
+def test_a_table_that_is_not_there(tmp_path, option):
+    done = kairos("validate", SCENARIOS / "campaigns" / "airport-travel.yaml", option, tmp_path / "no.csv")
+    assert done.returncode == 2
+    assert "no.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_lists_every_command():
+    listed = cli.list_commands(None)
+    assert sorted(listed) == sorted(cli.commands)
+    readme = (SCENARIOS.parent / "README.md").read_text(encoding="utf-8")
+    assert [name for name in listed if f"| `kairos {name} " not in readme] == []
 
 
 def test_a_file_that_is_not_there_with_a_suggestion(tmp_path):

@@ -221,9 +221,9 @@ def _features(campaign: Campaign) -> set[str]:
 def _feature(name: str) -> str:
     bare, bracket, key = name.partition("[")
     feature = in_use()[bare]
-    unit = f" in {feature.unit}" if feature.unit else ""
+    unit = f"{feature.unit}; " if feature.unit else ""
     if bracket and bare == "lists":
         return f"{key[:-1]!r} in lists: on the target list {key[:-1]}"
     if bracket:
         return f"{bare}[{key[:-1]!r}]: time since {key[:-1]} was last called"
-    return f"{name}: {feature.meaning}{unit} ({feature.source})"
+    return f"{name}: {feature.meaning} ({unit}{feature.source})"

@@ -38,9 +38,10 @@ def plan(table: Table) -> tuple[dict[str, Declared], list[str]]:
     """
     missing = [name for name in _IDENTITIES if name not in table.columns]
     if missing:
-        near = [suggest(name, table.columns) for name in missing]
+        spare = [name for name in table.columns if name not in _IDENTITIES]
+        near = [suggest(name, spare) for name in missing]
         hint = f"; did you mean {', '.join(filter(None, near))}?" if any(near) else ""
-        raise Unusable(f"expected the columns {' and '.join(missing)}{hint}", ",".join(table.columns)[:80], 1)
+        raise Unusable(f"expected the columns imsi and msisdn{hint}", ",".join(table.columns)[:80], 1)
     read: dict[str, Declared] = {}
     remarks: list[str] = []
     for column in table.columns:

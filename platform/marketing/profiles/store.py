@@ -155,11 +155,12 @@ class Imported:
     """Subscribers or numbers in force afterwards."""
     generation: int = 0
 
-    def said(self) -> list[str]:
-        """In words, line by line."""
+    def said(self, *, checked: bool = False) -> list[str]:
+        """In words, line by line; `checked`: nothing was put in force."""
         loaded = self.loaded
         what = f"{self.kind} {self.name}".strip()
-        lines = [f"{what}: {loaded.rows} rows, {loaded.errors.rows} bad, {self.entries} in force"]
+        lines = [f"{what}: {loaded.rows} rows, {loaded.errors.rows} bad, {self.entries} "
+                 + ("would be in force" if checked else "in force")]  # fmt: skip
         if loaded.repeated:
             lines.append(f"{loaded.repeated} numbers were there more than once")
         return [*lines, *loaded.remarks, *loaded.errors.summary()]

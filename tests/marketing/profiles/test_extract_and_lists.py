@@ -99,7 +99,7 @@ def test_bad_files_are_named(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_extract(tmp_path / "x.parquet")
-    with pytest.raises(ConfigError, match="expected the columns msisdn"):
+    with pytest.raises(ConfigError, match="expected the columns imsi and msisdn"):
         load_extract(write_parquet(tmp_path / "y.parquet", {"imsi": ["001010000000003"]}))
 
 
