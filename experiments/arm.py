@@ -242,7 +242,7 @@ class _Arm:
             tick_us=self.study.tick_s * 1_000_000,
             end_us=self.end_us,
             responses=ResponseModel(self.world, self.study.offers),
-            originators={c.originator: c.offer for c in self.campaigns},
+            originators={c.originator: c.offer for c in self.campaigns if c.originator},
             boss=self._organic,
         )
 

@@ -23,6 +23,8 @@ from experiments.procedures import procedure_table
 from experiments.study import Study
 from reports.records import read, write
 from sim.backoffice.boss import Boss
+from sim.network.derived import derived
+from sim.network.visible import VISIBLE
 from sim.subscribers.planted import people_table, planted
 from sim.subscribers.response import Contacts, replay
 from sim.world import World
@@ -64,7 +66,7 @@ def results(facts: ArmFacts, recorder: Recorder, spent: Spent) -> dict[str, Any]
     platform = facts.platform
     check = None
     if platform.behaviours is not None:
-        check = compare(read(folder / "visible.parquet"), read(folder / "behaviours.parquet")).as_json()
+        check = compare(_truth(facts, recorder), read(folder / "behaviours.parquet")).as_json()
         write_json(folder / "behaviours_check.json", check)
     judged = audit(read_parts(folder / "parts.parquet"), read_policy(facts.policy)).as_json()
     write_json(folder / "audit.json", judged)
@@ -92,6 +94,20 @@ def results(facts: ArmFacts, recorder: Recorder, spent: Spent) -> dict[str, Any]
         "spent": {k: round(v, 2) for k, v in asdict(spent).items()},
         "invalid": invalid,
     }
+
+
+def _truth(facts: ArmFacts, recorder: Recorder) -> pa.Table:
+    """Visible acts, and what follows from those of the subscribers whom the platform has been told of."""
+    shown = recorder.block("visible")
+    if shown is None:
+        return read(facts.folder / "visible.parquet")
+    told = np.array(facts.extract["imsi"], np.uint64)[np.array(facts.extract["customer"], bool)]
+    end_us = facts.world.scenario.epoch_unix_us + facts.end_us
+    follows = derived(shown[np.isin(shown["imsi"], told)], 0, end_us)
+    columns = {name: np.concatenate([shown[name], follows[name]]) for name in VISIBLE.names or ()}
+    columns["peer"] = columns["peer"].astype(str)
+    del columns["rule"]
+    return pa.table(columns)
 
 
 def _cost(facts: ArmFacts, platform: PlatformRecords) -> float:

@@ -52,6 +52,11 @@ KIND_NAMES: Final[dict[int, str]] = {
 }
 """Code in the records -> name."""
 
+PAGING_NO_RESPONSE: Final = 33
+CALLEE: Final = 2
+ANSWER_US: Final = 5_000_000
+"""From a page that is answered to the call or message that it was for, at most."""
+
 _EXACT: Final = ("kind", "role", "imsi", "lac", "ci", "peer", "cause", "detail")
 
 
@@ -86,6 +91,8 @@ class Check:
     """Rows of the truth whose subscriber the tap cannot know."""
     unknown_platform: int
     """Rows of the platform without a subscriber."""
+    undecidable: int
+    """Pages without response on one side alone that ended as the next page of that subscriber came."""
     examples: tuple[dict[str, Any], ...]
     """The first rows of either side without a match."""
 
@@ -109,6 +116,7 @@ class Check:
             },
             "unknown_truth": self.unknown_truth,
             "unknown_platform": self.unknown_platform,
+            "undecidable": self.undecidable,
             "examples": list(self.examples),
         }
 
@@ -127,9 +135,10 @@ def compare(
     hit_b[pair[hit_a]] = True
     gap = np.zeros(len(group_a), np.int64)
     gap[hit_a] = np.abs(a["t_us"][hit_a] - b["t_us"][pair[hit_a]])
+    unsure_a, unsure_b = (_unsure(a, side, ~hit, tolerance_us) for side, hit in ((a, hit_a), (b, hit_b)))
     kinds = []
     for code in sorted({*a["kind"].tolist(), *b["kind"].tolist()}):
-        of_a, of_b = a["kind"] == code, b["kind"] == code
+        of_a, of_b = (a["kind"] == code) & ~unsure_a, (b["kind"] == code) & ~unsure_b
         worst = float(gap[of_a & hit_a].max(initial=0)) / 1e6
         kinds.append(
             KindCheck(
@@ -141,10 +150,29 @@ def compare(
             )
         )
     lacking = [
-        *_rows("only in the truth", a, np.flatnonzero(~hit_a), examples),
-        *_rows("only at the platform", b, np.flatnonzero(~hit_b), examples),
+        *_rows("only in the truth", a, np.flatnonzero(~hit_a & ~unsure_a), examples),
+        *_rows("only at the platform", b, np.flatnonzero(~hit_b & ~unsure_b), examples),
     ]
-    return Check(tuple(kinds), int((~known_left).sum()), int((~known_right).sum()), tuple(lacking))
+    unknown_left, unknown_right = (int((~known).sum()) for known in (known_left, known_right))
+    undecidable = int(unsure_a.sum() + unsure_b.sum())
+    return Check(tuple(kinds), unknown_left, unknown_right, undecidable, tuple(lacking))
+
+
+def _unsure(
+    truth: Mapping[str, NDArray[Any]],
+    side: Mapping[str, NDArray[Any]],
+    alone: NDArray[np.bool_],
+    tolerance_us: int,
+) -> NDArray[np.bool_]:
+    """Which pages without a match ended, in the truth, within the tolerance of a page that was answered."""
+    unsure = np.zeros(len(alone), bool)
+    for i in np.flatnonzero(alone & (side["kind"] == PAGING_NO_RESPONSE)).tolist():
+        after_us = truth["t_us"] - side["t_us"][i]
+        his = (truth["imsi"] == side["imsi"][i]) & (truth["role"] == CALLEE)
+        unsure[i] = bool((his & (after_us > -tolerance_us) & (after_us < tolerance_us + ANSWER_US)).any())
+    if tolerance_us < 1_000_000:
+        unsure[:] = False
+    return unsure
 
 
 def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:

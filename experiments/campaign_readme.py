@@ -13,7 +13,7 @@ from typing import Final
 from experiments.scenario_readme import table
 from marketing.behaviours import CODES, Kind
 from marketing.campaigns import PLACEHOLDERS, Campaign
-from marketing.expressions import CATALOGUE
+from marketing.expressions import BOSS_CATALOGUE, CATALOGUE
 from marketing.expressions.functions import FUNCTION_TABLE
 
 __all__ = ["readme"]
@@ -87,7 +87,7 @@ def readme() -> str:
     functions = [f"| `{form}` | {meaning} |" for form, meaning in FUNCTION_TABLE]
     features = [
         f"| `{f.name}` | {f.type.value} | {f.unit} | {_cell(f.meaning)} | {f.source} |"
-        for f in CATALOGUE.values()
+        for f in (*CATALOGUE.values(), *BOSS_CATALOGUE.values())
     ]
     placeholders = [
         f"| `{{{p.name}}}` | {p.meaning} | {_fallback(p.source)} |" for p in PLACEHOLDERS.values()
@@ -100,6 +100,9 @@ def readme() -> str:
             *("| function | gives |", "| --- | --- |", *functions, ""),
             "## Features\n",
             *("| name | type | unit | meaning | from |", "| --- | --- | --- | --- | --- |", *features, ""),
+            "The names of BOSS stand in the key `boss` only: it is asked at the moment of the decision, of those whom the",
+            "policy lets through, and what it does not say in time is not known (`boss_unknown`).",
+            "",
             "## Placeholders in texts\n",
             "`{place|here}`: what follows the bar stands there where the value is not known; `{{` is a brace. A value is",
             "never read again, loses control characters and is cut at 60 characters.\n",

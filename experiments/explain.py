@@ -51,6 +51,8 @@ def _silent(campaign: Campaign, policy: PolicyFile | None) -> Iterator[str]:
     if campaign.experiment is not None:
         yield "experiment: the subscriber is held out, or in the arm control"
     for reason, meaning in REASONS.items():
+        if reason.startswith("boss") and campaign.boss is None:
+            continue
         yield f"{reason.replace('_', ' ')}: {meaning}{_figure(reason, campaign, policy)}"
     waits = "waits until they end" if campaign.hold == "release" else "is dropped: the moment has gone"
     yield f"what falls into hours without contacts {waits}"

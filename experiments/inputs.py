@@ -22,6 +22,7 @@ import yaml
 from numpy.typing import NDArray
 
 from experiments.study import Eligible, Lists, Study
+from experiments.target_lists import LISTS, write_lists, write_origins
 from marketing.config import read_yaml
 from reports.records import write
 from sim.draws import Draws
@@ -108,7 +109,7 @@ def _holds(value: Any, accepted: Sequence[Any]) -> bool:
 
 
 def world_files(world: World, folder: Path) -> dict[str, list[Any]]:
-    """Writes `extract.parquet` (customers only), `cells.csv` and `terminals.csv`.
+    """Writes `extract.parquet` (customers only), `cells.csv`, `terminals.csv`, `origins.csv` and `lists/`.
 
     Returns the columns of everybody in the world.
     """
@@ -121,6 +122,10 @@ def world_files(world: World, folder: Path) -> dict[str, list[Any]]:
     pq.write_table(table, folder / "extract.parquet", compression="zstd", store_schema=False)
     world.topology.cells_csv(folder / "cells.csv")
     tac_table(folder / "terminals.csv")
+    numbering = world.scenario.numbering
+    origins = {numbering.imsi_prefix: "home"} | {o.imsi_prefix: o.name for o in numbering.origins}
+    write_origins(origins, folder / "origins.csv")
+    write_lists(extract, world.draws, folder / "lists")
     return extract
 
 
@@ -193,6 +198,8 @@ def arm_files(
         "subscribers": os.path.relpath(inputs / "extract.parquet", folder),
         "cells": os.path.relpath(inputs / "cells.csv", folder),
         "terminals": os.path.relpath(inputs / "terminals.csv", folder),
+        "origins": os.path.relpath(inputs / "origins.csv", folder),
+        "lists": {name: os.path.relpath(inputs / "lists" / f"{name}.csv", folder) for name in LISTS},
         "campaigns": [os.path.relpath(file, folder) for file in files],
         "policy": "policy.yaml",
         "ledger": {"url": "sqlite:///ledger.db"},
@@ -212,11 +219,15 @@ def _campaign_files(
     for source in campaigns:
         values = dict(read_yaml(source).values)
         if group is not None:
+            if values.get("output", "contact") != "contact":
+                continue
             # The same offer, text and sender; who and when come from the list alone.
             targets = [t for t in group if t.campaign == values["campaign"]]
             listed = folder / f"{values['campaign']}.csv"
             _write_csv(listed, ("msisdn", "day"), ((t.msisdn, t.day) for t in targets))
-            values = {key: value for key, value in values.items() if key not in ("scene", "audience")}
+            values = {
+                key: value for key, value in values.items() if key not in ("scene", "audience", "targets")
+            }
             values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
         path = folder / f"{values['campaign']}.yaml"
         _write_yaml(path, values)

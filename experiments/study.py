@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from experiments.problems import BadInput, relative
 from experiments.study_kinds import kind_of_values
 from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model, suggest
+from sim.subscribers.offers import STANDARD_OFFERS
 from sim.subscribers.response import Offer
 
 __all__ = ["CaptureKeys", "Eligible", "Limits", "Lists", "LiveKeys", "LoadedStudy", "Study", "load_study"]
@@ -116,8 +117,8 @@ class Study(Strict):
     """Arms to run; blanket needs precise, whose pattern of contacts it repeats on people drawn at random."""
     blanket_at: str = Field(default="10:00", pattern=TIME_OF_DAY)
     """Local time of the group-sending in the blanket arm."""
-    offers: list[Offer] = Field(min_length=1)
-    """How people respond, one entry for each offer that a campaign names."""
+    offers: list[Offer] = Field(default_factory=list)
+    """How people respond to each offer that a campaign names; of one left out as `sim.subscribers.offers` says."""
     lists: Lists = Lists()
     eligible: Eligible = Eligible()
     replays: int = Field(default=200, ge=200)
@@ -190,11 +191,22 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
         _check_offers(study, document)
     if overrides:
         study = _overridden(model, document, overrides)
+    if isinstance(study, Study):
+        study = _with_standard_offers(study)
     return LoadedStudy(path, study, tuple(overrides))
 
 
+def _with_standard_offers(study: Study) -> Study:
+    """The study with the usual response to offers of its campaigns of which it says nothing itself."""
+    said = {offer.name for offer in study.offers}
+    campaigns = [*study.campaigns, *((study.live.campaigns or ()) if study.live is not None else ())]
+    wanted = dict.fromkeys(_offer_of(campaign) for campaign in campaigns)
+    usual = [STANDARD_OFFERS[name] for name in wanted if name in STANDARD_OFFERS and name not in said]
+    return study.model_copy(update={"offers": [*study.offers, *usual]}) if usual else study
+
+
 def _check_offers(study: Study, document: Document) -> None:
-    offered = {offer.name for offer in study.offers}
+    offered = {offer.name for offer in study.offers} | STANDARD_OFFERS.keys()
     lacking = []
     for campaign in study.campaigns:
         offer = _offer_of(campaign)

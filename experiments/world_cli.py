@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from experiments.problems import RunInvalid
+from experiments.problems import BadInput, RunInvalid
 
 __all__ = ["COMMANDS"]
 
@@ -51,7 +51,8 @@ def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, setti
 
 
 @click.command("dry-run")
-@click.argument("file", type=click.Path(path_type=Path), metavar="WORLD|STUDY")
+@click.argument("file", type=click.Path(path_type=Path), metavar="WORLD|STUDY|CAMPAIGN")
+@click.argument("run_dir", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--seed", type=click.IntRange(0), help="Seed of the sample. Default: the study's own, of a world 1."
 )
@@ -59,20 +60,46 @@ def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, setti
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the file. Repeatable."
 )
+@click.option("--arm", help="With a campaign: on whose behaviours. Default: the precise arm's.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
-def dry_run(file: Path, seed: int | None, day: int, settings: tuple[str, ...], as_json: bool) -> None:
-    """Say what a world or a study will come to, before anything runs.
+def dry_run(
+    file: Path,
+    run_dir: Path | None,
+    seed: int | None,
+    day: int,
+    settings: tuple[str, ...],
+    arm: str | None,
+    as_json: bool,
+) -> None:
+    """Say what a world, a study or a campaign will come to, before anything runs.
 
     Counts of people, cells, areas, BSCs and MSCs; calls, short messages, location updates and messages a day;
     the busy hour's traffic in Erlang and the blocking that Erlang B expects of it; time, memory and disk. The
     network is built whole; its traffic is measured on a sample of its people and scaled.
+
+    A campaign is played on the behaviours that a run has recorded, with that run's extract, cells and policy: how
+    many would have been triggered, when and where, and what the policy would have suppressed, and why.
 
     \b
     Examples:
       kairos dry-run scenarios/worlds/province.yaml
       kairos dry-run scenarios/studies/demo.yaml --json
       kairos run scenarios/studies/demo.yaml --dry-run
+      kairos dry-run scenarios/campaigns/wrong-number.yaml experiments/runs/demo/RUN
     """
+    from experiments.validate import kind_of
+
+    if run_dir is not None or (file.is_file() and kind_of(file) == "campaign"):
+        from experiments.dry_run_campaign import rehearse_command
+
+        if run_dir is None:
+            raise BadInput(
+                f"{file}: a campaign is played on a recorded run: give the folder of one as RUN_DIR"
+            )
+        if file.is_file() and kind_of(file) != "campaign":
+            raise BadInput(f"{file}: RUN_DIR goes with a campaign file, and this is none")
+        rehearse_command(file, run_dir, arm, as_json=as_json)
+        return
     from experiments.dry_run import dry_run_command
 
     dry_run_command(file, settings, seed=seed, day=day, as_json=as_json)

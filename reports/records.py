@@ -209,6 +209,7 @@ TABLES: Final[dict[str, TableSpec]] = {
                 Column("held_until_us", pa.int64(), "Unix microseconds a policy held it to; 0 = not held"),
                 Column("timer", pa.bool_(), "fired by a timer: a stay that lasted, a group's hour"),
                 Column("decided_us", pa.int64(), "instant of the last decision, Unix microseconds"),
+                Column("arm", pa.string(), "arm of the campaign's experiment; empty = it has none"),
             ),
             ("t_us", "trigger_id"),
         ),

@@ -524,6 +524,8 @@ class PlatformConfig(Strict):
     """Target lists by name: CSV or Parquet with msisdn."""
     segments: ExistingFile | None = None
     """Table of segments (scenarios/audiences): adds `contact_places` and `packages` to every profile."""
+    origins: ExistingFile | None = None
+    """Where visitors come from: CSV with imsi_prefix (5 to 15 digits) and origin; null: networks alone."""
     imports: ImportsConfig | None = None
     """null: nothing is imported while it runs."""
     campaigns: list[ExistingFile] = Field(default_factory=list)

@@ -133,7 +133,7 @@ class CampaignFolder:
         if (
             known is not None
             and known[0] == mark
-            and known[1][0].targets is None
+            and not known[1][0].number_files
             and known[1][0].group is None
         ):
             return known[1]

@@ -11,13 +11,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -31,7 +29,8 @@ from marketing.config import PlatformConfig
 from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
-from marketing.effects import Boss, Conversations, Records
+from marketing.doors import Doors, SignallingSource, TickLike
+from marketing.effects import Accounts, Boss, Conversations, Records
 from marketing.effects.dispatch import Dispatcher
 from marketing.engine import (
     Change,
@@ -47,9 +46,11 @@ from marketing.engine import (
     switch_profiles,
 )
 from marketing.metrics import Metrics
+from marketing.outputs import Outputs
 from marketing.profiles.store import Told
 from marketing.profiles.telling import Imports, open_imports
 from marketing.reloading import CampaignFolder
+from marketing.selecting import Selector
 from marketing.starting import (
     Remembered,
     Started,
@@ -57,6 +58,7 @@ from marketing.starting import (
     load_started,
     load_state,
     make_clock,
+    open_query,
     remembered,
     restore,
 )
@@ -74,61 +76,6 @@ LONGEST_SLEEP_S: Final = 1.0
 
 class StartError(Exception):
     """A door cannot be opened; the message says which and what helps. Exit code 1."""
-
-
-class TickLike(Protocol):
-    """lockstep: all behaviours of one tick."""
-
-    @property
-    def t_unix_us(self) -> int: ...
-    @property
-    def behaviours(self) -> BehaviourBatch: ...
-
-
-class SignallingSource(Protocol):
-    """Where behaviours come from; `marketing.collect.Collector` in the real thing."""
-
-    def fileno(self) -> int:
-        """Readable when `poll` has something to do."""
-
-    @property
-    def due_s(self) -> float | None:
-        """Real seconds after which `poll` should be called though nothing came."""
-
-    def poll(self) -> Sequence[Any]:
-        """Behaviour batches live; in lockstep at most one tick, and no other until it is acknowledged."""
-
-    def acknowledge(self, tick: Any) -> None: ...
-    def flush(self) -> BehaviourBatch:
-        """What still waits for something, at the end of everything."""
-
-    def address(self) -> dict[str, Any]: ...
-    def report(self) -> dict[str, Any]:
-        """What collector.json holds; `received` and `decoded` among it."""
-
-    def state(self) -> str:
-        """Up, waiting or lost."""
-
-    @property
-    def over(self) -> bool:
-        """Nothing more will come: it consists of captures, all at their end. Asked if `exit_at_end`."""
-
-    @property
-    def damaged(self) -> int:
-        """Captures that were damaged. Asked if `exit_at_end`."""
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """Ends to use instead of ports, when both programs share a process."""
-
-    smpp_socket: socket.socket | None = None
-    boss_transport: Any = None
-    """An httpx transport."""
-    signalling: SignallingSource | None = None
-    """Absent: the configured collector (its transport may be memory)."""
 
 
 class Server:
@@ -205,17 +152,25 @@ class Server:
             closing.callback(self.imports.watch.stop)
         if self.http is not None:
             token = self.config.http.token_file if self.config.http is not None else None
-            reload = Reload(self._reload, token.read_bytes().strip() if token is not None else b"")
-            self.http.start(lambda: make_app(self._health, self._metrics_text, self._uploads(), reload))
+            secret = token.read_bytes().strip() if token is not None else b""
+            reload = Reload(self._reload, secret, self._select)
+            self.http.start(
+                lambda: make_app(
+                    self._health, self._metrics_text, self._uploads(), reload, self._answers(secret)
+                )
+            )
             closing.callback(self.http.stop)
         self.signalling = self.doors.signalling or _collector(config, self.clock)
         closing.callback(self.signalling.close)
         self.boss = Boss(config.boss, self.doors.boss_transport)
         closing.push_async_callback(self.boss.close)
+        self.account_query = open_query(config.boss, self.clock, self.doors.boss_transport, self._on_fault)
+        closing.push_async_callback(self.account_query.close)
         self.channel = SmsChannel(
             config.smpp, self.clock.now_us, self._on_inbound, self._on_bound, self.doors.smpp_socket
         )
         closing.push_async_callback(self.channel.close)
+        self.outputs = Outputs(self.state, config.records.dir, zone, started.origins)
         self.dispatcher = Dispatcher(
             self.state,
             self.clock,
@@ -226,7 +181,10 @@ class Server:
             self.metrics,
             Conversations(),
             self._on_fault,
+            Accounts(self.account_query),
+            self.outputs.decided,
         )
+        self.selector = Selector(self.state, self.clock, self.dispatcher, config.records.dir)
         try:
             await self.channel.start()
         except Exception as error:
@@ -274,6 +232,7 @@ class Server:
     async def _close_down(self) -> None:
         asyncio.get_running_loop().remove_reader(self.signalling.fileno())
         self._take(self.signalling.flush())
+        self.outputs.tend(self.clock.now_us(), whole=True)
         await self.dispatcher.flush(wait=False)
         await self.dispatcher.finish(timeout_s=3.0)
         rows = list(self.ledger.ledger.rows(contact))
@@ -338,6 +297,22 @@ class Server:
         names = ("added", "changed", "removed")
         return {name: list(getattr(change, name)) for name in names}, []
 
+    def _answers(self, token: bytes) -> Any:
+        from marketing.api.outputs import Answers  # on the HTTP thread: it loads FastAPI
+
+        return Answers(
+            lambda name: self._ask(lambda: self.outputs.statistics(name)),
+            lambda name: self._ask(lambda: self.outputs.outbound(name, self.clock.now_us())),
+            token,
+        )
+
+    def _select(self, campaign: str, keys: dict[str, Any]) -> dict[str, Any]:
+        """Asked from the HTTP thread: an operator's selection, judged between two steps."""
+        found: dict[str, Any] = self._ask(lambda: self.selector.select(campaign, keys))
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._readable.set)
+        return found
+
     def _schedule_groups(self, campaigns: Sequence[Campaign] | None = None) -> None:
         day_1_us = self.clock.epoch_us if self.config.clock.epoch is not None else self.clock.now_us()
         for campaign in self.state.campaigns if campaigns is None else campaigns:
@@ -392,6 +367,7 @@ class Server:
             return
         self.records.behaviours(batch)
         self.metrics.count("behaviours", len(batch))
+        self.outputs.behaviours(batch)
         if self.journal is not None:
             self.journal.journal(batch)
         if self.clock.mode != "lockstep":
@@ -440,6 +416,7 @@ class Server:
                     await self.dispatcher.flush(wait=True)
                 if self._stopping.is_set():
                     return
+                self.outputs.tend(self.clock.now_us())
                 self.records.flush()
                 self.signalling.acknowledge(tick)
                 self.metrics.time("tick_seconds", time.perf_counter() - started)
@@ -485,6 +462,7 @@ class Server:
             now_us = self.clock.now_us()
             self.dispatcher.take(on_timers(self.state, now_us, now_us, self.clock.stamp_ns))
             self._take_derived()
+            self.outputs.tend(now_us)
             if self.journal is not None:
                 self.journal.tend(self.state)
             if not self.dispatcher.idle:
@@ -565,8 +543,15 @@ class Server:
         self.metrics.show("messages_decoded", report.get("decoded", 0))
         self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
         self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
+        self._show_boss()
         self.metrics.show("timers_waiting", len(self.state.timers))
         self.metrics.show("held_waiting", len(self.state.held))
+
+    def _show_boss(self) -> None:
+        query = self.account_query
+        self.metrics.show("boss_asked", query.counts["asked"])
+        self.metrics.show("boss_unanswered", query.counts["requests"] - query.counts["answered"])
+        self.metrics.show("boss_resting", int(query.breaker.state != "closed"))
 
 
 def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from marketing.campaigns import load_all
 from marketing.clock import Clock
-from marketing.config import ClockConfig, ConfigError, PlatformConfig
+from marketing.config import BossConfig, ClockConfig, ConfigError, PlatformConfig
 from marketing.contact import Book, Policy, load_policy
 from marketing.contact.ledger import Ledger, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
@@ -23,7 +23,9 @@ from marketing.effects import Conversations, SentContact
 from marketing.engine import EngineState, new_state
 from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
+from marketing.outputs import Origins, load_origins
 from marketing.profiles import DatedList, Profiles, load_cells, load_terminals, read_dated_list
+from marketing.profiles.boss_query import BossQuery
 from marketing.profiles.store import Told
 from marketing.profiles.telling import told_by
 from marketing.reloading import campaign_files
@@ -36,6 +38,7 @@ __all__ = [
     "load_started",
     "load_state",
     "make_clock",
+    "open_query",
     "remembered",
     "restore",
 ]
@@ -52,6 +55,8 @@ class Started:
     told: Told
     lists: tuple[DatedList, DatedList]
     """The policy's do-not-disturb list and control group."""
+    origins: Origins
+    """Where visitors come from."""
 
 
 def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
@@ -79,6 +84,7 @@ def load_started(config: PlatformConfig) -> Started:
     places = attempt(lambda: load_cells(config.cells))
     told = attempt(lambda: told_by(config, file.timezone if file else "UTC"))
     terminals = attempt(partial(load_terminals, config.terminals)) if config.terminals is not None else None
+    origins = attempt(partial(load_origins, config.origins))
     originators = file.marketing_originators if file else ()
     names = places.names if places else ()
     files = campaign_files(config.campaigns, config.campaigns_dir)
@@ -96,7 +102,7 @@ def load_started(config: PlatformConfig) -> Started:
         told.profiles, places, campaigns, policy, book, terminals=terminals, silence_us=silence_us
     )
     enter_lists(state, (lists[0], lists[1]), told)
-    return Started(state, ZoneInfo(file.timezone), told, (lists[0], lists[1]))
+    return Started(state, ZoneInfo(file.timezone), told, (lists[0], lists[1]), origins)
 
 
 def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: Told) -> None:
@@ -151,6 +157,20 @@ def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
     shown_us = epoch_us + round(config.start_s * 1e6) if config.mode == "live" else epoch_us
     origin_ns = time.monotonic_ns() if config.origin_ns is None else config.origin_ns
     return Clock(config.mode, shown_us, config.factor, origin_ns)
+
+
+LOCKSTEP_PATIENCE_S: Final = 25.0
+"""Real seconds that an answer may take while the simulation stands still."""
+
+
+def open_query(
+    config: BossConfig, clock: Clock, transport: Any, on_fault: Callable[[str], None]
+) -> BossQuery:
+    """Who asks BOSS of accounts. In lockstep nothing of it hangs on real time: no answer ends the run."""
+    if clock.mode != "lockstep":
+        return BossQuery(config.url, config.query, transport)
+    patient = config.query.model_copy(update={"timeout_s": LOCKSTEP_PATIENCE_S})
+    return BossQuery(config.url, patient, transport, lambda: clock.now_us() / 1e6, on_fault)
 
 
 def restore(ledger: Ledger, state: EngineState, conversations: Conversations) -> list[OrderWanted]:

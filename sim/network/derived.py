@@ -67,48 +67,53 @@ def derived(rows: NDArray[np.void], silence_us: int, end_us: int) -> NDArray[np.
     `silence_us` 0: nobody is taken for switched off. Rows whose subscriber is not known say nothing.
     """
     people: dict[int, _Person] = {}
-    made: list[NDArray[np.void]] = []
-
-    def follow(kind: int, row: NDArray[np.void], **changes: int) -> None:
-        one = np.zeros(1, v.VISIBLE)
-        for name in ("t_us", "imsi", "lac", "ci", "corr", "act"):
-            one[name] = row[name]
-        one["kind"], one["rule"] = kind, _RULES[kind]
-        for name, value in changes.items():
-            one[name] = value
-        made.append(one)
-
-    def fall_silent(imsi: int, person: _Person, before_us: int) -> None:
-        over_us = ((person.seen_us + silence_us) // MINUTE_US + 1) * MINUTE_US
-        if silence_us and person.on and over_us < before_us:
-            person.on = False
-            cell = {"lac": person.cell[0], "ci": person.cell[1]}
-            nothing = np.zeros(1, v.VISIBLE)[0]
-            follow(v.POWER_OFF_IMPLICIT, nothing, t_us=over_us, imsi=imsi, act=-1, **cell)
-
+    found: list[tuple[int, ...]] = []
+    columns = ("t_us", "imsi", "kind", "lac", "ci", "detail", "corr", "act")
     acts = rows[(rows["imsi"] != 0) & (rows["kind"] != v.PAGING_NO_RESPONSE)]
-    for row in acts[np.argsort(acts["t_us"], kind="stable")]:
-        imsi, t_us, kind, detail = (int(row[name]) for name in ("imsi", "t_us", "kind", "detail"))
+    acts = acts[np.argsort(acts["t_us"], kind="stable")]
+    for t_us, imsi, kind, lac, ci, detail, corr, act in zip(
+        *(acts[name].tolist() for name in columns), strict=True
+    ):
         person = people.setdefault(imsi, _Person())
-        fall_silent(imsi, person, t_us)
+        if silence_us:
+            _fall_silent(found, imsi, person, silence_us, t_us)
+        here, cell = (lac, ci), person.cell
         if kind == v.LOCATION_UPDATE and detail >> 16:
             if person.seen_us:
-                last = {"lac": person.cell[0], "ci": person.cell[1]}
-                follow(v.ROAMED_OUT, row, detail=detail, duration_us=t_us - person.seen_us, **last)
-            follow(v.ROAMED_IN, row, detail=detail)
+                gone_us = t_us - person.seen_us
+                found.append((v.ROAMED_OUT, t_us, imsi, *cell, detail, gone_us, corr, act))
+            found.append((v.ROAMED_IN, t_us, imsi, *here, detail, 0, corr, act))
         person.seen_us, person.on = t_us, kind != v.POWER_OFF
-        cell = (int(row["lac"]), int(row["ci"]))
-        if cell[1] and cell != person.cell:
-            if person.cell[1]:
-                follow(v.CELL_CHANGED, row, detail=person.cell[0] << 16 | person.cell[1])
-                if cell[0] != person.cell[0]:
-                    follow(v.AREA_ENTERED, row, detail=person.cell[0])
-            person.cell = cell
+        if ci and here != cell:
+            if cell[1]:
+                found.append((v.CELL_CHANGED, t_us, imsi, *here, cell[0] << 16 | cell[1], 0, corr, act))
+                if lac != cell[0]:
+                    found.append((v.AREA_ENTERED, t_us, imsi, *here, cell[0], 0, corr, act))
+            person.cell = here
         if kind == v.HANDSET_SEEN:
             if person.imei and detail // 10 != person.imei // 10:
-                follow(v.IMEI_CHANGED, row, detail=detail)
+                found.append((v.IMEI_CHANGED, t_us, imsi, *here, detail, 0, corr, act))
             person.imei = detail
-    for imsi, person in people.items():
-        fall_silent(imsi, person, end_us)
-    found = np.concatenate(made) if made else np.zeros(0, v.VISIBLE)
-    return found[np.argsort(found["t_us"], kind="stable")]
+    if silence_us:
+        for imsi, person in people.items():
+            _fall_silent(found, imsi, person, silence_us, end_us)
+    return _table(found)
+
+
+def _fall_silent(
+    found: list[tuple[int, ...]], imsi: int, person: _Person, silence_us: int, before_us: int
+) -> None:
+    over_us = ((person.seen_us + silence_us) // MINUTE_US + 1) * MINUTE_US
+    if person.on and over_us < before_us:
+        person.on = False
+        found.append((v.POWER_OFF_IMPLICIT, over_us, imsi, *person.cell, 0, 0, 0, -1))
+
+
+def _table(found: list[tuple[int, ...]]) -> NDArray[np.void]:
+    """Rows of VISIBLE in order of time; each given as the columns below."""
+    made = np.zeros(len(found), v.VISIBLE)
+    names = ("kind", "t_us", "imsi", "lac", "ci", "detail", "duration_us", "corr", "act")
+    for name, column in zip(names, zip(*found, strict=True), strict=False):
+        made[name] = column
+    made["rule"] = [_RULES[one[0]] for one in found]
+    return made[np.argsort(made["t_us"], kind="stable")]

@@ -6,7 +6,7 @@ odds by exp(weight). The equations are in `sim.subscribers.response`.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -112,3 +112,57 @@ class Offer(_Part):
     stop_logit: Logit = Field(
         -5.5, description="Logit of replying with the stop word; grows like complaints."
     )
+
+
+def _offer(name: str, **keys: Any) -> Offer:
+    return Offer.model_validate({"name": name, **keys})
+
+
+def _since(event: str, within_min: float, weight: float) -> dict[str, Any]:
+    return {f"since_{event}": {"within_min": within_min, "weight": weight}}
+
+
+def _at(kind: str, dwell_min: float, weight: float) -> dict[str, Any]:
+    return {"at_place": {"kind": kind, "dwell_min": dwell_min, "weight": weight}}
+
+
+_OFTEN_OFF: Final = {
+    "often_off": 0.4,
+    "moments": {
+        **_since("power_on", 30, 1.9),
+        "hours": [{"from_h": 0, "to_h": 8, "weight": -0.5}],
+    },
+}
+
+STANDARD_OFFERS: Final[dict[str, Offer]] = {
+    offer.name: offer
+    for offer in (
+        _offer("missed-call-alert", **_OFTEN_OFF),
+        _offer("loyalty-gift", **_OFTEN_OFF),
+        _offer("e-bill", moments=_since("service_call", 30, 2.0)),
+        _offer("info-line-card", moments=_since("service_call", 30, 1.8)),
+        _offer("hotline-card", moments=_since("service_call", 30, 1.5), segments={"elderly": 0.3}),
+        _offer("number-guide", segments={"elderly": 0.2, "migrant_workers": 0.2}),
+        _offer(
+            "travel-pack",
+            segments={"business_travellers": 0.4, "farmers": -0.4},
+            moments=_at("airport", 20, 2.0),
+        ),
+        _offer("city-guide", moments=_at("airport", 0, 1.2), segments={"business_travellers": 0.2}),
+        _offer("points-gift", moments=_at("mall", 5, 1.9), segments={"urban_women": 0.3}),
+        _offer("wap-pack", moments=_at("station", 10, 1.8), segments={"students": 0.4, "elderly": -0.8}),
+        _offer("mailbox", moments=_at("office", 60, 1.2), segments={"office_staff": 0.4}),
+        _offer("ring-back-tone", segments={"students": 0.4, "urban_women": 0.3, "elderly": -0.6}),
+        _offer("mms-pack", segments={"students": 0.3, "urban_women": 0.3, "farmers": -0.4}),
+        _offer("campus-fun", segments={"students": 0.5}, moments=_at("campus", 30, 1.0)),
+        _offer("messenger", segments={"students": 0.6, "elderly": -1.0}),
+        _offer("long-distance-12593", segments={"migrant_workers": 0.5, "students": 0.2}),
+        _offer("family-number", segments={"home_makers": 0.3, "migrant_workers": 0.2}),
+        _offer(
+            "off-peak",
+            segments={"students": 0.3},
+            moments={"hours": [{"from_h": 19, "to_h": 22, "weight": 1.2}]},
+        ),
+    )
+}
+"""Offers of the campaigns in scenarios/campaigns, for studies that say nothing else of them: assumptions, too."""

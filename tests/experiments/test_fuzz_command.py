@@ -100,7 +100,7 @@ def parameters(octets):
 def test_mended_cuts_are_met_above_sccp():
     """Half of the cuts of a SETUP are refused by its own elements or by none: lengths around are right."""
     setup = next(
-        octets for octets in sound_messages(4, 2) + sound_messages(4, 3)
+        octets for counter in range(2, 40) for octets in sound_messages(4, counter)
         if (expected(octets).row["pd"], expected(octets).row["dtap"]) == (3, 5)
     )  # fmt: skip
     layers = [expected(cut).refused_at for cut in cuts(setup)[len(setup) :]]

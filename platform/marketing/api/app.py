@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from marketing.api.campaigns import Reload
+    from marketing.api.outputs import Answers
     from marketing.api.uploads import Uploads
 
 __all__ = ["HealthView", "make_app"]
@@ -35,8 +36,11 @@ def make_app(
     metrics: Callable[[], bytes],
     uploads: Uploads | None = None,
     reload: Reload | None = None,
+    answers: Answers | None = None,
 ) -> FastAPI:
-    """Health and metrics are asked on the HTTP thread and only read. `uploads`: imports by HTTP."""
+    """Health and metrics are asked on the HTTP thread and only read. `uploads`: imports by HTTP. `answers`:
+    what campaigns that contact nobody have made.
+    """
     from fastapi import FastAPI, Response
     from fastapi.responses import JSONResponse
 
@@ -55,6 +59,10 @@ def make_app(
         from marketing.api.campaigns import campaign_router
 
         app.include_router(campaign_router(reload))
+    if answers is not None:
+        from marketing.api.outputs import output_router
+
+        app.include_router(output_router(answers))
     if uploads is not None:
         from marketing.api.uploads import router
 

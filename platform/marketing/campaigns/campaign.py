@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -24,8 +23,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from marketing.campaigns.audience import Short, as_expression, check_short
-from marketing.campaigns.condition import Condition
+from marketing.campaigns.condition import BossCondition, Condition
 from marketing.campaigns.content import template
+from marketing.campaigns.elements import DwellElement, NumberList
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
 from marketing.campaigns.scene import Scene
 from marketing.config import ExistingFile, Strict
@@ -35,7 +35,8 @@ __all__ = ["Campaign", "CampaignCaps", "FollowUp", "Group", "Reply", "Valid"]
 Code = Annotated[str, Field(min_length=1, max_length=20)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 """Lower-case words joined by hyphens."""
-_LIST_NAME: Final = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
+LAST_DAY: Final = 36_500
+"""Of the world, for a group: a hundred years."""
 
 
 def _text(text: str) -> str:
@@ -44,17 +45,6 @@ def _text(text: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=700), AfterValidator(_text)]
-
-
-def _targets(value: str, info: ValidationInfo) -> str:
-    if not value.endswith(".csv"):
-        if not _LIST_NAME.fullmatch(value):
-            raise ValueError("expected the name of an imported list, or a file that ends in .csv")
-        return value
-    path = Path((info.context or {}).get("folder", ".")) / value
-    if not path.is_file():
-        raise ValueError("expected a file that exists, or the name of an imported list")
-    return str(path)
 
 
 class Valid(Strict):
@@ -85,7 +75,7 @@ class Group(Strict):
 
     at: time
     """Local time of day, such as "10:00"."""
-    day: int = Field(default=1, ge=1)
+    day: int = Field(default=1, ge=1, le=LAST_DAY)
     """Day of the world (1 = the clock's epoch day) for targets that name none."""
     targets: ExistingFile
     """CSV with the header msisdn,day; day may be empty."""
@@ -143,7 +133,7 @@ class Campaign(Strict):
     ] = Field(default_factory=dict)
     """An expression over features, or in short: column of the BOSS extract, or lists -> value, or list of
     which one is enough; all columns must hold."""
-    targets: Annotated[str, AfterValidator(_targets)] | None = None
+    targets: NumberList | None = None
     """Target list besides: an imported list, or a CSV file with the header msisdn; absent: everybody."""
     scene: Scene | None = None
     """Needed in mode trigger."""
@@ -171,6 +161,10 @@ class Campaign(Strict):
     hold: Literal["release", "drop"] = "drop"
     """In hours that the policy holds: release when they end, or drop because the moment has gone."""
     caps: CampaignCaps = CampaignCaps()
+    boss: BossCondition | None = None
+    """An expression over `boss.X`, asked of BOSS at the decision, of whom the policy lets through."""
+    boss_unknown: Literal["drop", "send"] = "drop"
+    """Where BOSS does not say in time, or not all that the expression takes."""
     experiment: Experiment | None = None
     follow_ups: list[FollowUp] = Field(default_factory=list, max_length=10)
     """Campaigns that come after a contact of this one."""
@@ -206,13 +200,41 @@ class Campaign(Strict):
         if self.output != "contact":
             senseless = [
                 key
-                for key in ("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold")
+                for key in (
+                    *("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold"),
+                    *("boss", "boss_unknown"),
+                )
                 if key in self.model_fields_set
             ]
             if senseless:
                 raise ValueError(f"output {self.output} sends nothing: the key {senseless[0]} has no sense")
             if self.mode == "follow_up":
                 raise ValueError("mode follow_up is for contacts")
+        if self.output == "statistics":
+            self._check_statistics()
+        return self
+
+    def _check_statistics(self) -> None:
+        """Most visitors are strangers, of whom nothing is known but where they are."""
+        scene = self.scene
+        if scene is None or not isinstance(scene.begin, DwellElement):
+            raise ValueError("output statistics counts stays: it needs scene.begin.dwell")
+        said = {
+            "audience": self.audience,
+            "targets": self.targets,
+            "scene.then": scene.then,
+            "scene.where": scene.where,
+            "scene.terminal": scene.terminal,
+            "scene.if": scene.condition,
+        }
+        for key, value in said.items():
+            if value:
+                raise ValueError(f"output statistics counts strangers too: the key {key} has no sense")
+
+    @model_validator(mode="after")
+    def _asks_boss(self) -> Campaign:
+        if self.boss is None and "boss_unknown" in self.model_fields_set:
+            raise ValueError("boss_unknown has no sense without the key boss")
         return self
 
     @model_validator(mode="after")
@@ -235,6 +257,12 @@ class Campaign(Strict):
     def expression(self) -> str:
         """The audience as an expression; empty: everybody."""
         return self._expression
+
+    @property
+    def number_files(self) -> tuple[Path, ...]:
+        """CSV files of numbers that it reads: targets, and lists of other sides."""
+        named = [self.targets, *(name for _, name in self.scene.peer_lists)] if self.scene else [self.targets]
+        return tuple(Path(name) for name in named if name is not None and name.endswith(".csv"))
 
     @property
     def placeholders(self) -> frozenset[str]:

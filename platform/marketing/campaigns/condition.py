@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from marketing.expressions import CATALOGUE, Catalogue, compile_expression
+from marketing.expressions import BOSS_CATALOGUE, CATALOGUE, Catalogue, compile_expression
 
-__all__ = ["Condition", "in_use", "reads", "using"]
+__all__ = ["BossCondition", "Condition", "in_use", "reads", "using"]
 
 _IN_USE: Final[ContextVar[Catalogue]] = ContextVar("catalogue", default=CATALOGUE)
 """Validators have no arguments; what they check against stands here while files are read."""
@@ -40,7 +40,15 @@ _EXAMPLES: Final[list[JsonValue]] = [
 
 
 def _checked(text: str) -> str:
-    found = compile_expression(text, _IN_USE.get())
+    return _varying(text, _IN_USE.get())
+
+
+def _checked_boss(text: str) -> str:
+    return _varying(text, BOSS_CATALOGUE)
+
+
+def _varying(text: str, catalogue: Catalogue) -> str:
+    found = compile_expression(text, catalogue)
     if found.constant is not None:
         raise ValueError(f"this is always {str(found.constant).lower()}: it reads no feature")
     return text
@@ -52,6 +60,13 @@ Condition = Annotated[
     AfterValidator(_checked),
 ]
 """Text of an expression that is true or false."""
+_BOSS_EXAMPLES: Final[list[JsonValue]] = ['boss.balance >= 50.0 && !("mms" in boss.services)']
+BossCondition = Annotated[
+    str,
+    Field(min_length=1, max_length=2000, json_schema_extra={"examples": _BOSS_EXAMPLES}),
+    AfterValidator(_checked_boss),
+]
+"""The same over what BOSS says at the moment of a decision."""
 
 
 def reads(text: str) -> frozenset[str]:

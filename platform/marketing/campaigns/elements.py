@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from marketing.behaviours import CODES
 from marketing.campaigns.condition import Condition
 from marketing.config import Strict, suggest
 
-__all__ = ["AtLeast", "Begin", "BehaviourElement", "Dwell", "DwellElement", "FirstElement", "Step", "Word"]
+__all__ = [
+    "AtLeast",
+    "Begin",
+    "BehaviourElement",
+    "Dwell",
+    "DwellElement",
+    "FirstElement",
+    "NumberList",
+    "Step",
+    "Word",
+]
 
 Digits = Annotated[str, Field(pattern=r"^[0-9*#abc]{1,20}$")]
 Area = Annotated[int, Field(ge=1, le=0xFFFE)]
@@ -18,6 +38,23 @@ Area = Annotated[int, Field(ge=1, le=0xFFFE)]
 Behaviour = Annotated[str, Field(json_schema_extra={"enum": sorted(CODES)})]
 Word = Literal["next", "followed_by", "not_followed_by"]
 WORDS: Final[tuple[Word, ...]] = ("next", "followed_by", "not_followed_by")
+
+_LIST_NAME: Final = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
+
+
+def _listed(value: str, info: ValidationInfo) -> str:
+    if not value.endswith(".csv"):
+        if not _LIST_NAME.fullmatch(value):
+            raise ValueError("expected the name of an imported list, or a file that ends in .csv")
+        return value
+    path = Path((info.context or {}).get("folder", ".")) / value
+    if not path.is_file():
+        raise ValueError("expected a file that exists, or the name of an imported list")
+    return str(path)
+
+
+NumberList = Annotated[str, AfterValidator(_listed)]
+"""Name of an imported list, or a CSV file with the header msisdn, taken from the campaign file's folder."""
 
 
 class AtLeast(Strict):
@@ -48,6 +85,9 @@ class BehaviourElement(Strict):
     """The other side's number is one of these; absent: any."""
     peer_prefix: list[Digits] = Field(default_factory=list, max_length=1000)
     """Or begins with one of these."""
+    peer_list: NumberList | None = None
+    """The other side's number is besides on this imported list, or in this CSV file with the header msisdn,
+    in international form; dialled in the national form or with a cheap prefix it counts as well."""
     place: str | None = None
     """Name of a place of the cell table where it happened; absent: anywhere."""
     area: Area | None = None
@@ -80,6 +120,7 @@ class BehaviourElement(Strict):
             and self.role in (None, other.role)
             and self.place in (None, other.place)
             and self.area in (None, other.area)
+            and self.peer_list in (None, other.peer_list)
             and self.condition in (None, other.condition)
             and (not (self.peer or self.peer_prefix) or self._numbers_cover(other))
         )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from marketing.campaigns.campaign import Campaign, Group
+from marketing.campaigns.campaign import LAST_DAY, Campaign, Group
 from marketing.campaigns.condition import using
 from marketing.config import ConfigError, Document, Problem, read_model, suggest
 from marketing.expressions import CATALOGUE, Catalogue
+from marketing.profiles.plain_csv import plain_csv
 
 __all__ = ["Target", "load", "load_all", "read_all", "read_numbers", "read_targets"]
+
+
+_DAY: Final = re.compile("[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,7 @@ def read_targets(group: Group) -> list[Target]:
     targets: list[Target] = []
     problems: list[Problem] = []
     name = str(group.targets)
-    with group.targets.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
+    with plain_csv(group.targets) as rows:
         header = rows.fieldnames or []
         if "msisdn" not in header:
             raise ConfigError([Problem(name, 1, "", ",".join(header), "expected the header msisdn,day")])
@@ -43,9 +47,15 @@ def read_targets(group: Group) -> list[Target]:
                 problems.append(
                     Problem(name, rows.line_num, "msisdn", repr(msisdn), "expected 5 to 15 digits")
                 )
-            elif day and not (day.isascii() and day.isdigit() and int(day) >= 1):
+            elif day and not (_DAY.fullmatch(day) and 1 <= int(day) <= LAST_DAY):
                 problems.append(
-                    Problem(name, rows.line_num, "day", repr(day), "expected a day from 1, or nothing")
+                    Problem(
+                        name,
+                        rows.line_num,
+                        "day",
+                        repr(day),
+                        f"expected a day from 1 to {LAST_DAY}, or nothing",
+                    )
                 )
             else:
                 targets.append(Target(msisdn, int(day) if day else group.day))
@@ -62,8 +72,7 @@ def read_numbers(path: Path) -> list[int]:
     """
     numbers: list[int] = []
     problems: list[Problem] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
+    with plain_csv(path) as rows:
         header = rows.fieldnames or []
         if "msisdn" not in header:
             raise ConfigError([Problem(str(path), 1, "", ",".join(header), "expected the header msisdn")])
@@ -97,8 +106,8 @@ def read_campaign(path: Path) -> tuple[Campaign, Document]:
     campaign, document = read_model(path, Campaign)
     if campaign.group is not None:
         read_targets(campaign.group)
-    if campaign.targets is not None and campaign.targets.endswith(".csv"):
-        read_numbers(Path(campaign.targets))
+    for listed in campaign.number_files:
+        read_numbers(listed)
     return campaign, document
 
 

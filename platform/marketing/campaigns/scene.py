@@ -186,6 +186,15 @@ class Scene(Strict):
         return tuple(named)
 
     @property
+    def peer_lists(self) -> tuple[tuple[tuple[str | int, ...], str], ...]:
+        """Every list of other sides' numbers, with its path of keys below scene."""
+        found: list[tuple[tuple[str | int, ...], str | None]] = []
+        if not isinstance(self.begin, DwellElement):
+            found.append((("begin", "peer_list"), self.begin.peer_list))
+        found += [(("then", i, s.word, "peer_list"), s.element.peer_list) for i, s in enumerate(self.then)]
+        return tuple((path, name) for path, name in found if name is not None)
+
+    @property
     def conditions(self) -> tuple[tuple[tuple[str | int, ...], str], ...]:
         """Every expression, with its path of keys below scene."""
         found: list[tuple[tuple[str | int, ...], str | None]] = [

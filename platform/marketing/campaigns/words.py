@@ -171,6 +171,8 @@ def _element(element: BehaviourElement) -> str:
     numbers = [*element.peer, *(f"{prefix}..." for prefix in element.peer_prefix)]
     if numbers:
         said += f" with {_either(numbers)}"
+    if element.peer_list is not None:
+        said += f" with a number on the list {element.peer_list}"
     if element.place is not None:
         said += f" at {element.place}"
     if element.area is not None:
@@ -192,6 +194,10 @@ def _then(campaign: Campaign) -> Iterator[str]:
             "statistics": "it is counted; nobody is contacted",
         }[campaign.output]
         return
+    if campaign.boss is not None:
+        yield f"BOSS is asked whether this is true now: {' '.join(campaign.boss.split())}"
+        otherwise = "it goes out all the same" if campaign.boss_unknown == "send" else "nothing is sent"
+        yield f"  where BOSS does not say in time, {otherwise}"
     channels = ", ".join(campaign.channels)
     yield f"an offer of {campaign.offer} goes out by {channels} from {campaign.originator}"
     for language, text in campaign.content.items():

@@ -25,6 +25,9 @@ Reason = Literal[
     "quiet_hours",
     "holiday",
     "delivery_margin",
+    "boss",
+    "boss_unknown",
+    "gone",
     "late",
 ]
 REASONS: Final[dict[str, str]] = {
@@ -36,6 +39,9 @@ REASONS: Final[dict[str, str]] = {
     "quiet_hours": "a quiet hour, and the campaign or the policy does not wait for its end",
     "holiday": "a holiday, and the campaign or the policy does not wait for its end",
     "delivery_margin": "too shortly before a quiet hour, holiday or the month's end to be delivered in time",
+    "boss": "by the account as BOSS has it now, the campaign's condition does not hold",
+    "boss_unknown": "BOSS did not say in time what the campaign's condition takes",
+    "gone": "the subscriber left the extract between decision and submission",
     "late": "the allowed time ran out between decision and submission",
 }
 """Why a trigger is suppressed. The order is the order of the checks: the first that applies is the reason."""
@@ -161,6 +167,12 @@ class Policy:
         """When the message centre gives up what is sent in an open window."""
         guard_us = round(self.file.validity_guard_s * 1e6)
         return min(at_us + round(self.file.validity_s * 1e6), window.closes_us - guard_us)
+
+    def refuses(self, book: Book, row: int, at_us: int) -> Reason:
+        """Why this subscriber is not to be approached in whatever way; empty: no reason."""
+        if book.control_us[row] <= at_us:
+            return "control_group"
+        return "do_not_disturb" if book.do_not_disturb_us[row] <= at_us else ""
 
     def next_change_us(self, t_us: int) -> int:
         """The next instant at which an answer may change by the passing of time alone."""

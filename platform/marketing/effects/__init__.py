@@ -1,7 +1,17 @@
 """What came of contacts: replies understood, services ordered at BOSS, everything written down."""
 
+from marketing.effects.accounts import Accounts
 from marketing.effects.orders import Boss, BossError
 from marketing.effects.records import Records, TriggerRecord, recover_records
 from marketing.effects.replies import Conversations, SentContact
 
-__all__ = ["Boss", "BossError", "Conversations", "Records", "SentContact", "TriggerRecord", "recover_records"]
+__all__ = [
+    "Accounts",
+    "Boss",
+    "BossError",
+    "Conversations",
+    "Records",
+    "SentContact",
+    "TriggerRecord",
+    "recover_records",
+]

@@ -1,7 +1,9 @@
-"""From decisions to facts: reserve, submit, settle; receipts and replies back; orders to BOSS.
+"""From decisions to facts: ask BOSS, reserve, submit, settle; receipts and replies back; orders to BOSS.
 
-Nothing is submitted before its reservation is durable. Decisions and inbound messages are taken without
-waiting; `flush` does the waiting part, as a whole in lockstep, in overlapping rounds live.
+BOSS is asked before the reservation, of those whose campaign has a condition for it; their places under the
+caps are kept meanwhile. Nothing is submitted before its reservation is durable. Decisions and inbound
+messages are taken without waiting; `flush` does the waiting part, as a whole in lockstep, in overlapping
+rounds live.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from marketing.channels import Inbound, Outcome, Receipt, Reply
 from marketing.clock import Clock
-from marketing.contact import REASONS
+from marketing.contact import REASONS, Reason
 from marketing.contact.ledger import (
     LedgerError,
     MessageDone,
@@ -24,10 +26,11 @@ from marketing.contact.ledger import (
     Reservation,
     Settled,
 )
+from marketing.effects.accounts import Accounts
 from marketing.effects.orders import BossError
 from marketing.effects.records import Records, TriggerRecord
 from marketing.effects.replies import Conversations, SentContact
-from marketing.engine import Contact, Decision, EngineState, on_opt_out, on_reply, on_unsent
+from marketing.engine import Contact, Decision, EngineState, on_opt_out, on_reply, on_unsent, row_now
 from marketing.metrics import Metrics
 
 __all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
@@ -80,6 +83,9 @@ class Dispatcher:
     conversations: Conversations
     on_fault: Callable[[str], None]
     """Told of what makes a lockstep run worthless."""
+    accounts: Accounts
+    on_output: Callable[[Decision], None] = lambda decision: None
+    """Told of who goes into a file instead of being contacted."""
     _sends: list[Decision] = field(default_factory=list)
     _notes: list[Operation] = field(default_factory=list)
     _stops: list[str] = field(default_factory=list)
@@ -93,9 +99,12 @@ class Dispatcher:
     def take(self, decisions: Iterable[Decision]) -> None:
         """Decisions of the engine, each written down; those to send wait for `flush`."""
         for decision in decisions:
-            self.records.trigger(_record(decision))
             campaign = decision.trigger.campaign
             self.metrics.count("triggers", campaign=campaign, outcome=decision.action, reason=decision.reason)
+            if decision.action == "output":
+                self.on_output(decision)
+                continue
+            self.records.trigger(_record(decision))
             if decision.action == "send":
                 self._sends.append(decision)
 
@@ -145,9 +154,27 @@ class Dispatcher:
 
         Submissions go in the order of (decision time, contact id), orders in that of (time, order id).
         """
-        sends = sorted(self._sends, key=lambda d: (d.t_us, _contact(d).contact_id))
-        notes, stops, orders = self._notes, sorted(set(self._stops)), self._orders
+        sends, notes, stops, orders = self._sends, self._notes, sorted(set(self._stops)), self._orders
         self._sends, self._notes, self._stops, self._orders = [], [], [], []
+        asked = [d for d in sends if _contact(d).campaign.boss is not None]
+        if asked:
+            sends = [d for d in sends if _contact(d).campaign.boss is None]
+            if wait:
+                sends += await self._ask(asked)
+            else:
+                self._spawn(self._ask_then_send(asked))
+        await self._make_true(sends, notes, stops, orders, wait=wait)
+
+    async def _make_true(
+        self,
+        sends: list[Decision],
+        notes: list[Operation],
+        stops: list[str],
+        orders: list[OrderWanted],
+        *,
+        wait: bool,
+    ) -> None:
+        sends.sort(key=lambda d: (d.t_us, _contact(d).contact_id))
         urgent = wait or bool(sends or stops or orders)
         operations = [*(_reservation(d) for d in sends), *notes, *orders]
         try:
@@ -170,16 +197,39 @@ class Dispatcher:
             for work in (self._settle(waiting), self._cancel(stops), self._order(fresh, None)):
                 self._spawn(work)
 
+    async def _ask_then_send(self, asked: list[Decision]) -> None:
+        sends = await self._ask(asked)
+        if sends:
+            await self._make_true(sends, [], [], [], wait=False)
+
+    async def _ask(self, asked: list[Decision]) -> list[Decision]:
+        """Whom BOSS lets through, and the policy still; the others end here, whatever BOSS does."""
+        refusals: Sequence[Reason] = ["boss_unknown"] * len(asked)
+        passed: list[Decision] = []
+        try:
+            refusals = await self.accounts.refusals([_contact(d) for d in asked], self.clock.now_us())
+        finally:  # also when the platform ends meanwhile
+            for decision, refusal in zip(asked, refusals, strict=True):
+                reason = refusal or self._last_look(decision, _contact(decision))
+                if reason:
+                    self._end(decision, "suppressed", reason, unsent=True)
+                else:
+                    passed.append(decision)
+        return passed
+
     def start_flush(self) -> None:
         """The same on the side: the next decisions need not wait for it."""
         self._spawn(self.flush(wait=False))
 
     async def finish(self, timeout_s: float) -> None:
         """Waits for what is under way."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
+        end_s = asyncio.get_running_loop().time() + timeout_s
+        while self._tasks and (left_s := end_s - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left_s)  # what ends may begin something
         for task in self._tasks:
             task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)  # what they still have to write down
 
     def _granted(self, sends: list[Decision], refusals: list[str]) -> list[Decision]:
         granted: list[Decision] = []
@@ -209,10 +259,14 @@ class Dispatcher:
             waiting.append((decision, sent))
         return waiting
 
-    def _last_look(self, decision: Decision, contact: Contact) -> str:
-        """What may have changed while the reservation was written."""
-        now_us = self.clock.now_us()
-        if self.state.book.do_not_disturb_us[decision.trigger.row] <= now_us:
+    def _last_look(self, decision: Decision, contact: Contact) -> Reason:
+        """What may have changed while BOSS was asked or the reservation was written; its place is kept."""
+        now_us, book, row = self.clock.now_us(), self.state.book, row_now(self.state, decision.trigger)
+        if row < 0:
+            return "gone"
+        if book.control_us[row] <= now_us:
+            return "control_group"
+        if book.do_not_disturb_us[row] <= now_us:
             return "do_not_disturb"
         return "late" if now_us >= contact.submit_before_us else ""
 
@@ -338,6 +392,7 @@ def _record(decision: Decision) -> TriggerRecord:
         reason=decision.reason,
         held_until_us=decision.held_until_us,
         decided_us=decision.t_us,
+        arm=decision.arm,
         t_received_ns=trigger.received_ns,
         t_decoded_ns=trigger.decoded_ns,
         t_matched_ns=trigger.matched_ns,

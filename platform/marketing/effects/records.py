@@ -48,6 +48,8 @@ class TriggerRecord:
     """When the hold ends or ended; 0 = never held."""
     decided_us: int
     """The instant of the last decision, on the platform's clock."""
+    arm: str = ""
+    """The subscriber's arm of the campaign's experiment, control and hold_out among them; empty: none."""
     t_received_ns: int = 0
     t_decoded_ns: int = 0
     t_matched_ns: int = 0

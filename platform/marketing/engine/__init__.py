@@ -18,7 +18,8 @@ from marketing.engine.judging import contact_id_of
 from marketing.engine.snapshot import Resumed, StateFolder
 from marketing.engine.state import EngineState, new_state, schedule_group
 from marketing.engine.steps import next_due, on_batch, on_timers
-from marketing.engine.told import on_opt_out, on_reply, on_unsent
+from marketing.engine.timers import on_selection
+from marketing.engine.told import on_opt_out, on_reply, on_unsent, row_now
 from marketing.engine.triggers import Contact, Decision, Trigger
 
 __all__ = [
@@ -38,10 +39,12 @@ __all__ = [
     "on_batch",
     "on_opt_out",
     "on_reply",
+    "on_selection",
     "on_timers",
     "on_unsent",
     "prepare_campaigns",
     "prepare_switch",
+    "row_now",
     "schedule_group",
     "switch_profiles",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from marketing.engine.texts import Texts
 from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
 from marketing.profiles import Profiles
 
-__all__ = ["WISH", "Judged", "contact_id_of", "trigger_id_of"]
+__all__ = ["WISH", "Judged", "Told", "contact_id_of", "trigger_id_of"]
 
 WISH: Final[np.dtype[np.void]] = np.dtype(
     [
@@ -35,13 +36,22 @@ WISH: Final[np.dtype[np.void]] = np.dtype(
         (
             "kept",
             np.int32,
-        ),  # position of its object in a list beside: of a released one, or of its event; -1 = none
+        ),  # position of its object in a list beside: trigger of a released one, or Told; -1 = none
         ("released", np.bool_),
     ]
 )
 """A trigger about to be judged."""
 
-_ACTIONS: Final[tuple[Action, ...]] = ("send", "hold", "suppress")
+_ACTIONS: Final[tuple[Action, ...]] = ("send", "hold", "suppress", "output")
+
+
+class Told(NamedTuple):
+    """What the text of a wish tells of."""
+
+    event: BehaviourBatch | None
+    """The behaviour that completed it, one row."""
+    values: Mapping[str, Any]
+    """Placeholder -> value as of then."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,8 +64,8 @@ class Judged:
     policy: Policy
     wishes: NDArray[np.void]
     """WISH, in the order of judgement."""
-    kept: list[Trigger | BehaviourBatch]
-    """Triggers of released wishes; behaviours that texts tell of."""
+    kept: list[Trigger | Told]
+    """Triggers of released wishes; what texts tell of."""
     verdicts: Verdicts
     decided_ns: int
     said: dict[int, str] = field(default_factory=dict)
@@ -89,14 +99,6 @@ class Judged:
             return ""
         return campaign.arm(imsi_text(int(self.profiles.imsi[wish["row"]])))
 
-    def event(self, at: int) -> BehaviourBatch | None:
-        """The behaviour that completed it, where the text tells of it."""
-        number = int(self.wishes["kept"][at])
-        if number < 0:
-            return None
-        kept = self.kept[number]
-        return kept.event if isinstance(kept, Trigger) else kept
-
     def trigger(self, at: int) -> Trigger:
         """One trigger; its id is a hash of campaign, subscriber and instant."""
         wish = self.wishes[at].item()
@@ -106,6 +108,8 @@ class Judged:
             assert isinstance(known, Trigger)
             return known
         imsi, name = imsi_text(int(self.profiles.imsi[row])), self.campaigns[number].campaign
+        told = self.kept[kept] if kept >= 0 else None
+        assert not isinstance(told, Trigger)
         return Trigger(
             trigger_id_of(name, imsi, t_us),
             name,
@@ -118,7 +122,7 @@ class Judged:
             received_ns,
             decoded_ns,
             matched_ns,
-            self.event(at),
+            *(told or (None, None)),
         )
 
     def contact(self, at: int, trigger: Trigger) -> Contact:

@@ -16,7 +16,7 @@ from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import Campaign
 from marketing.contact import Book, Policy
 from marketing.contact.verdicts import CODES, HOLD, SEND, Asked, Limits, decide_many
-from marketing.engine.judged import WISH, Judged, contact_id_of, trigger_id_of
+from marketing.engine.judged import WISH, Judged, Told, contact_id_of, trigger_id_of
 from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
 from marketing.features import Timer
 from marketing.rules import Completions
@@ -45,6 +45,10 @@ class Roster:
     """Those whose text has placeholders."""
     follows: NDArray[np.bool_]
     """Something follows a contact of theirs."""
+    counted: NDArray[np.bool_]
+    """Those that only count: from all behaviours, also of whom no extract knows (marketing.outputs)."""
+    to_file: NDArray[np.bool_]
+    """Those that contact nobody but make a list."""
 
     @property
     def longest_days(self) -> int:
@@ -68,6 +72,8 @@ class Roster:
             tuple(i for i, c in enumerate(campaigns) if c.experiment is not None),
             np.array([bool(c.placeholders) for c in campaigns], dtype=np.bool_),
             np.array([bool(c.follow_ups) for c in campaigns], dtype=np.bool_),
+            np.array([c.output == "statistics" for c in campaigns], dtype=np.bool_),
+            np.array([c.output == "file" for c in campaigns], dtype=np.bool_),
         )
 
 
@@ -80,29 +86,29 @@ class Finds:
     stamp: Stamp
     columns: list[NDArray[np.void]] = field(default_factory=list)
     """WISH."""
-    kept: list[Trigger | BehaviourBatch] = field(default_factory=list)
-    """Triggers released, and behaviours that texts tell of."""
+    kept: list[Trigger | Told] = field(default_factory=list)
+    """Triggers released, and what texts tell of."""
     decisions: list[Decision] = field(default_factory=list)
     """Of wishes that could not wait for the others."""
 
     def add(self, found: Completions, wave: BehaviourBatch | None, turn: int = BY_TIME) -> None:
         """Completions of a wave, in its turn; None: by the passing of time alone."""
+        roster = self.state.roster() if len(found) else None
+        if roster is not None and roster.counted.any():
+            found = found.take(~roster.counted[found.campaign])
         if not len(found):
             return
         wishes = self._wishes(found.t_us, found.row, found.campaign, turn)
         if wave is None:
             wishes["origin"] = ORIGINS.index("absence")
+            self._tell(wishes)
             return
         by_time = found.index < 0
         act = wave[np.where(by_time, 0, found.index)]
         for name in ("corr", "received_ns", "decoded_ns"):
             wishes[name] = np.where(by_time, 0, act[name])
         wishes["origin"] = np.where(by_time, ORIGINS.index("absence"), ORIGINS.index("behaviour"))
-        if self.state.texts.telling:
-            telling = self.state.roster().telling[found.campaign] & ~by_time
-            for at in np.flatnonzero(telling).tolist():
-                wishes["kept"][at] = len(self.kept)
-                self.kept.append(act[at : at + 1].copy())
+        self._tell(wishes, act, by_time)
 
     def late(
         self,
@@ -113,9 +119,12 @@ class Finds:
         corr: NDArray[np.uint32] | int = 0,
     ) -> None:
         """Something that time has brought, of one campaign and some subscribers."""
+        if self.state.roster().counted[number]:
+            return
         due = np.full(len(rows), due_us, dtype=np.int64)
         wishes = self._wishes(due, rows, np.full(len(rows), number, dtype=np.int32), BY_TIME)
         wishes["origin"], wishes["corr"] = ORIGINS.index(origin), corr
+        self._tell(wishes)
 
     def again(self, number: int, trigger: Trigger, due_us: int) -> None:
         """The end of a hold."""
@@ -130,6 +139,23 @@ class Finds:
         if self.columns:
             columns, kept, self.columns, self.kept = self.columns, self.kept, [], []
             self.decisions += _judged(self.state, np.concatenate(columns), kept, self.stamp)
+
+    def _tell(
+        self,
+        wishes: NDArray[np.void],
+        acts: BehaviourBatch | None = None,
+        by_time: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Looks up what texts tell: when a wish is judged its subscriber may have gone on."""
+        state = self.state
+        if not state.texts.telling:
+            return
+        for at in np.flatnonzero(state.roster().telling[wishes["campaign"]]).tolist():
+            event = None if acts is None or by_time is None or by_time[at] else acts[at : at + 1].copy()
+            wish = wishes[at]
+            told = int(wish["campaign"]), int(wish["row"]), int(wish["t_us"])
+            wishes["kept"][at] = len(self.kept)
+            self.kept.append(Told(event, state.rules.values(*told, event)))
 
     def _wishes(
         self, when_us: NDArray[Any], rows: NDArray[Any], campaign: NDArray[Any], turn: int
@@ -150,7 +176,7 @@ def judge(state: EngineState, found: Finds) -> list[Decision]:
 
 
 def _judged(
-    state: EngineState, wishes: NDArray[np.void], kept: list[Trigger | BehaviourBatch], stamp: Stamp
+    state: EngineState, wishes: NDArray[np.void], kept: list[Trigger | Told], stamp: Stamp
 ) -> list[Decision]:
     roster = state.roster()
     campaign = wishes["campaign"]
@@ -171,6 +197,7 @@ def _judged(
         at_us,
         _kept_out(state, roster, wishes),
         np.ascontiguousarray(wishes["released"]),
+        roster.to_file[position],
     )
     verdicts = decide_many(state.policy, state.book, roster.names, roster.limits, asked)
     judged = Judged(
@@ -183,7 +210,7 @@ def _judged(
         if verdicts.action[at] == HOLD:
             _hold(state, judged, at, decisions[at].trigger)
         else:
-            _sent(state, judged, at)
+            _sent(state, judged, at, decisions[at].trigger)
     return decisions
 
 
@@ -233,13 +260,16 @@ def _hold(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None
     state.timers.add(Timer(judged.held_until_us(at), "release", trigger.campaign, trigger.row))
 
 
-def _sent(state: EngineState, judged: Judged, at: int) -> None:
+def _sent(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None:
     """What a contact decided brings with it: a text that tells of the moment, follow-ups."""
     wish = judged.wishes[at]
     number, row, at_us = int(wish["campaign"]), int(wish["row"]), int(wish["at_us"])
     campaign = state.campaigns[number]
     if campaign.campaign in state.texts.telling:
-        values = state.rules.values(number, row, int(wish["t_us"]), judged.event(at))
+        values = trigger.values
+        if values is None or wish["released"]:
+            # What was true before the night is not what is told after it.
+            values = state.rules.values(number, row, at_us, trigger.event)
         judged.said[at] = state.texts.of(campaign, row, values)
     for follow_up in campaign.follow_ups:
         if follow_up.campaign in state.numbers:

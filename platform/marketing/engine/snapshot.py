@@ -166,7 +166,7 @@ def twin(state: EngineState) -> EngineState:
 
 def _plain(trigger: Trigger) -> dict[str, Any]:
     event = trigger.event
-    held = {name: getattr(trigger, name) for name in trigger.__slots__ if name != "event"}
+    held = {name: getattr(trigger, name) for name in trigger.__slots__ if name not in ("event", "values")}
     return held | {"event": None if event is None else event.tobytes().hex()}
 
 

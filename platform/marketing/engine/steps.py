@@ -104,7 +104,8 @@ def _next_stop(state: EngineState, until_us: int) -> int:
     stops = [until_us, state.policy.next_change_us(from_us)]
     due_us = state.timers.next_due_us()
     if due_us is not None:
-        stops.append(max(due_us, from_us))
+        # Up to just before it first: what is held meanwhile may be released together with it.
+        stops.append(max(due_us - 1, from_us))
     if state.tells_crowds:
         stops.append(-(-from_us // MINUTE_US) * MINUTE_US)
     return min(stops)
@@ -208,7 +209,12 @@ def _come_due(
     state: EngineState, rows: NDArray[np.int64], t_us: NDArray[np.int64], found: Finds, turn: int
 ) -> None:
     """What has fallen due for these subscribers before these, their next rows."""
-    found.add(state.rules.fire(rows, t_us), None, turn)
+    fired = state.rules.fire(rows, t_us)
+    if len(fired):
+        order = np.argsort(rows)
+        now = fired.t_us == t_us[order[np.searchsorted(rows, fired.row, sorter=order)]]
+        found.add(fired.take(~now), None)
+        found.add(fired.take(now), None, turn)
     late = state.dues.before(rows, t_us)
     if len(late):
         stays_due(state, rows[late], t_us[late] - 1, found)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch
 from marketing.engine.judging import Finds, judge
 from marketing.engine.state import EngineState
-from marketing.engine.triggers import Decision
+from marketing.engine.triggers import Decision, Stamp, no_stamp
 from marketing.features import NEVER, Timer
 
-__all__ = ["fire_timers", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
+__all__ = ["fire_timers", "on_selection", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
 
 
 def stays_begun(state: EngineState, wave: BehaviourBatch) -> None:
@@ -122,6 +122,16 @@ def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
     if number is None or not state.rules.passing(number, one, due_us)[0]:
         return
     found.late(number, one, timer.due_us, "follow_up")
+
+
+def on_selection(
+    state: EngineState, number: int, rows: NDArray[np.int64], now_us: int, stamp: Stamp = no_stamp
+) -> list[Decision]:
+    """An operator's selection of subscribers for a campaign, judged now like any other trigger."""
+    found = Finds(state, now_us, stamp)
+    if len(rows):
+        found.late(number, rows, now_us, "manual")
+    return judge(state, found)
 
 
 _FIRE: Final[dict[str, Callable[[EngineState, Timer, Finds], None]]] = {

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from marketing.engine.state import EngineState
 from marketing.engine.triggers import Contact, Trigger
 
-__all__ = ["on_opt_out", "on_reply", "on_unsent"]
+__all__ = ["on_opt_out", "on_reply", "on_unsent", "row_now"]
+
+
+def row_now(state: EngineState, trigger: Trigger) -> int:
+    """The row of a trigger's subscriber: another extract may have come since. -1: he is in none any more."""
+    imsi, row = int(trigger.imsi), trigger.row
+    if row < len(state.profiles) and int(state.profiles.imsi[row]) == imsi:
+        return row
+    return int(state.profiles.rows(np.array([imsi], dtype=np.uint64))[0])
 
 
 def on_unsent(state: EngineState, trigger: Trigger, contact: Contact) -> None:
     """A contact that is proven never to have left: it counts no more, and nothing follows it."""
-    state.book.release(trigger.row, trigger.campaign, contact.span.period, contact.span.day)
-    _end_follow_ups(state, trigger.row, trigger.campaign)
+    row = row_now(state, trigger)
+    if row >= 0:
+        state.book.release(row, trigger.campaign, contact.span.period, contact.span.day)
+        _end_follow_ups(state, row, trigger.campaign)
 
 
 def on_opt_out(state: EngineState, msisdn: str, since_us: int) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["BY_TIME", "ORIGINS", "Contact", "Decision", "Origin", "Stamp", "Trigger", "no_stamp"]
 
 Stamp = Callable[[], int]
-Action = Literal["send", "hold", "suppress"]
-Origin = Literal["behaviour", "absence", "dwell", "group", "follow_up"]
-"""absence: a pattern that ends by something not happening in time."""
-ORIGINS: Final[tuple[Origin, ...]] = ("behaviour", "absence", "dwell", "group", "follow_up")
+Action = Literal["send", "hold", "suppress", "output"]
+"""output: for a file; nobody is contacted."""
+Origin = Literal["behaviour", "absence", "dwell", "group", "follow_up", "manual"]
+"""absence: a pattern that ends by something not happening in time. manual: an operator's selection."""
+ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
 BY_TIME: Final = 1 << 30
 """Order of what the passing of time brings: after everything that was done at the same instant."""
 
@@ -49,6 +50,8 @@ class Trigger:
     matched_ns: int = 0
     event: BehaviourBatch | None = field(default=None, compare=False, repr=False)
     """The behaviour that completed it, one row, where the text tells of it."""
+    values: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """Placeholder -> value as of then, where the text has placeholders; not kept over a restart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Feature expressions: a typed subset of CEL, compiled to masks over columns; never evaluated as code."""
 
-from marketing.expressions.catalogue import CATALOGUE, Catalogue, Feature, Source, Type
+from marketing.expressions.catalogue import BOSS_CATALOGUE, CATALOGUE, Catalogue, Feature, Source, Type
 from marketing.expressions.columns import AnyColumn, Numbers, Sets, View, Words
 from marketing.expressions.compile import Expression, compile_expression, split_expression
 from marketing.expressions.errors import ExpressionError
 
 __all__ = [
+    "BOSS_CATALOGUE",
     "CATALOGUE",
     "AnyColumn",
     "Catalogue",

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from marketing.config import suggest
 
-__all__ = ["CATALOGUE", "Catalogue", "Feature", "Source", "Type"]
+__all__ = ["BOSS_CATALOGUE", "CATALOGUE", "Catalogue", "Feature", "Source", "Type"]
 
 
 class Type(Enum):
@@ -31,7 +31,7 @@ class Type(Enum):
     """Only `last`: indexed by a service line."""
 
 
-Source = Literal["extract", "lists", "handset", "presence", "habits", "clock", "behaviour"]
+Source = Literal["extract", "lists", "handset", "presence", "habits", "clock", "behaviour", "boss"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Feature:
     meaning: str
     source: Source
     """extract: BOSS/BI. lists: imported lists. handset: by the type allocation code last seen, else the
-    extract's. presence, habits: dynamic features. clock: policy's local time. behaviour: the row at hand."""
+    extract's. presence, habits: dynamic features. clock: policy's local time. behaviour: the row at hand.
+    boss: asked of BOSS at the moment of the decision."""
     static: bool = False
     """Changes only when a new extract or list is switched in."""
 
@@ -202,3 +203,17 @@ class Catalogue(Mapping[str, Feature]):
 
 CATALOGUE: Final = Catalogue(_TABLE)
 """What the platform knows by itself."""
+
+BOSS_CATALOGUE: Final = Catalogue(
+    _features(
+        "boss",
+        "boss",
+        """
+        brand    | string       |      | brand at this moment
+        services | list(string) |      | services held at this moment, those just ordered too
+        balance  | double       | yuan | of a prepaid account
+        charges  | double       | yuan | of this month, of an account paid by bill
+        """,
+    )
+)
+"""What a campaign's key `boss` may read, and nothing else may."""

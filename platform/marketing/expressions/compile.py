@@ -63,6 +63,13 @@ class Expression:
         mask = found.values if found.known is None else found.values & found.known
         return mask if mask.shape == (count,) else np.full(count, bool(mask))
 
+    def unknown(self, get: Get, count: int) -> NDArray[np.bool_]:
+        """Where it is neither known to be true nor known to be false."""
+        found: Numbers = self._value(get)
+        if found.known is None:
+            return np.zeros(count, dtype=np.bool_)
+        return np.broadcast_to(~found.known, (count,))
+
     def mask(
         self,
         view: View,
@@ -200,6 +207,8 @@ class _Checker:
                 return node.wrong(f"expected a feature of {group}{near}")
             known = ", ".join(n.partition(".")[2] for n in inside)
             return node.wrong(f"no feature {name!r}; {group} has {known}", self.catalogue.nearest(name))
+        if group == "boss":
+            return node.wrong("what BOSS is asked at the moment of the decision stands in the key boss only")
         groups = ", ".join(sorted(self.catalogue.groups))
         return node.wrong(f"no name {name!r}; names begin with {groups}", self.catalogue.nearest(name))
 

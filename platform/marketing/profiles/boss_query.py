@@ -111,7 +111,9 @@ class BossQuery:
     config: BossQueryConfig
     transport: Any = None
     seconds: Callable[[], float] | None = None
-    """Real seconds for the breaker; the loop's by default."""
+    """Seconds for the breaker; the loop's by default."""
+    on_silence: Callable[[str], None] | None = None
+    """Told where BOSS could not be reached or did not answer in time: of a run that must not hang on that."""
     counts: Counter[str] = field(default_factory=Counter)
     """asked, cached, requests, answered, timeout, network, status, wrong, resting, crowded: how often."""
     breaker: Breaker = field(init=False)
@@ -237,6 +239,8 @@ class BossQuery:
     def _note(self, what: str, now_s: float) -> None:
         self.counts[what] += 1
         self.breaker.failed(now_s)
+        if self.on_silence is not None and what in ("timeout", "network"):
+            self.on_silence(f"BOSS at {self.url} was asked of accounts: {what}")
 
     async def _post(self, numbers: list[int], now_us: int) -> Mapping[int, Account]:
         import httpx  # a seventh of a second, needed from the first question on

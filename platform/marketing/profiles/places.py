@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.config import ConfigError, Problem
+from marketing.profiles.plain_csv import plain_csv
 
 __all__ = ["Places", "load_cells"]
 
@@ -63,8 +64,7 @@ def load_cells(path: Path) -> Places:
     """
     rows: list[tuple[int, int, str]] = []
     problems: list[Problem] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    with plain_csv(path) as reader:
         header = reader.fieldnames or []
         if not {"lac", "ci", "place"} <= set(header):
             raise ConfigError(
@@ -84,7 +84,7 @@ def load_cells(path: Path) -> Places:
             rows.append((lac, ci, (row["place"] or "").strip()))
     cells = [(lac, ci) for lac, ci, _ in rows]
     if len(set(cells)) != len(cells):
-        twice = sorted({c for c in cells if cells.count(c) > 1})[0]
+        twice = min(cell for cell, count in Counter(cells).items() if count > 1)
         problems.append(Problem(str(path), 0, "lac,ci", str(twice), "expected every cell once"))
     if problems:
         raise ConfigError(problems[:100])

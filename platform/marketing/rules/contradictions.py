@@ -47,9 +47,14 @@ def _lacking(
     """Lists named that there are not."""
     static = static_audience(campaign, catalogue)
     reads = static.reads if static is not None else frozenset()
-    named = [(("audience",), name[6:-1]) for name in sorted(reads) if name.startswith("lists[")]
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        (("audience",), name[6:-1]) for name in sorted(reads) if name.startswith("lists[")
+    ]
     if campaign.targets is not None and not campaign.targets.endswith(".csv"):
         named.append((("targets",), campaign.targets))
+    if campaign.scene is not None:
+        listed = campaign.scene.peer_lists
+        named += [(("scene", *path), name) for path, name in listed if not name.endswith(".csv")]
     there = profiles.lists.names
     expected = f"a target list that has been imported: {', '.join(there) or 'there are none'}"
     return [

@@ -44,6 +44,7 @@ STEP: Final[np.dtype[np.void]] = np.dtype(
         ("peers", np.int32, 2),  # first and end in the table of numbers
         ("prefixes", np.int32, 2),
         ("condition", np.int32),  # position of its expression; -1 = none
+        ("list", np.int32),  # position of the list that the other side must be on; -1 = none
     ]
 )
 """One element of a scene and one of its kinds."""
@@ -70,6 +71,8 @@ class Program:
     peers: list[bytes]
     prefixes: list[bytes]
     conditions: list[Expression]
+    lists: list[str]
+    """Lists of other sides: names of imported ones, or CSV files."""
     stages: NDArray[np.void]
     first: NDArray[np.int32]
     within_us: NDArray[np.int64]
@@ -91,6 +94,7 @@ class _Tables:
     peers: list[bytes] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
     conditions: list[Expression] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
 
     def add(self, campaign: int, bit: int, element: BehaviourElement) -> None:
         """An element's rows, one a kind."""
@@ -103,9 +107,14 @@ class _Tables:
         if element.condition is not None:
             condition = len(self.conditions)
             self.conditions.append(compile_expression(element.condition, self.catalogue))
+        listed = -1
+        if element.peer_list is not None:
+            if element.peer_list not in self.lists:
+                self.lists.append(element.peer_list)
+            listed = self.lists.index(element.peer_list)
         role = int(_ROLES[element.role])
         for kind in element.kinds:
-            self.steps.append((kind, campaign, bit, role, place, area, peers, prefixes, condition))
+            self.steps.append((kind, campaign, bit, role, place, area, peers, prefixes, condition, listed))
 
     @staticmethod
     def _span(table: list[bytes], values: list[bytes]) -> tuple[int, int]:
@@ -150,6 +159,7 @@ def compile_program(
         tables.peers,
         tables.prefixes,
         tables.conditions,
+        tables.lists,
         np.array(stages, dtype=STAGE),
         np.array(first, dtype=np.int32),
         np.array(within, dtype=np.int64),

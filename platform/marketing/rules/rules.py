@@ -10,13 +10,23 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import PLACEHOLDERS, Campaign
-from marketing.expressions import CATALOGUE, AnyColumn, Catalogue, Numbers, View, Words
+from marketing.expressions import (
+    CATALOGUE,
+    AnyColumn,
+    Catalogue,
+    Expression,
+    Numbers,
+    View,
+    Words,
+    split_expression,
+)
 from marketing.profiles import Places, Profiles
 from marketing.rules.audiences import Known, audience_bits, members
 from marketing.rules.automata import Automata
 from marketing.rules.completions import Completions
 from marketing.rules.finish import Finish, static_audience
 from marketing.rules.local_time import LocalTime
+from marketing.rules.peers import numbers_on, on_numbers
 from marketing.rules.program import Dwell, compile_program
 from marketing.rules.select import Selection
 from marketing.rules.sources import Events, Sources
@@ -57,6 +67,8 @@ class Rules:
         same = like is not None and like._sources.profiles is profiles
         known = Known(like.campaigns, like._bits) if like is not None and same else None
         self._bits: NDArray[np.uint8] = audience_bits(campaigns, self._sources, catalogue, known)
+        self._peer_lists = [numbers_on(name, profiles) for name in program.lists]
+        self._listed = program.steps["list"] >= 0
         self._conditioned = program.steps["condition"] >= 0
         self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
         self._needs_place = self._selection.by_place
@@ -145,6 +157,8 @@ class Rules:
             return Completions.none()
         events = Events(batch, self._places)
         position, step = self._candidates(batch, rows, events)
+        if len(step) and self._peer_lists:
+            position, step = self._on_lists(position, step, batch)
         if len(step):
             position, step = self._conditions_met(position, step, batch, rows, events)
         pattern = self._pattern_of_step[step]
@@ -204,6 +218,25 @@ class Rules:
             at_us, self._getter(rows, at_us, None, None), self._local
         )
 
+    def chosen(self, campaign: int, at_us: int) -> NDArray[np.int64]:
+        """Rows of who belongs to a campaign at an instant, whatever its scene: audience, targets, valid days."""
+        start_us, end_us = self._finish[campaign].valid_us
+        rows = np.flatnonzero(self.members(campaign))
+        if not start_us <= at_us < end_us:
+            return rows[:0]
+        made = self.campaigns[campaign]
+        moving = split_expression(made.expression, self._catalogue)[1] if made.expression else None
+        return rows if moving is None else rows[self.holding(moving, rows, at_us)]
+
+    def holding(self, condition: Expression, rows: NDArray[np.int64], at_us: int) -> NDArray[np.bool_]:
+        """For which of some subscribers a condition without a behaviour holds at an instant.
+
+        Raises:
+            LookupError: it reads a service line that no campaign reads, or a list that there is not.
+        """
+        instants = np.full(len(rows), at_us, dtype=np.int64)
+        return condition.holds(self._getter(rows, instants, None, None), len(rows))
+
     def values(
         self, campaign: int, row: int, at_us: int, event: BehaviourBatch | None = None
     ) -> dict[str, Any]:
@@ -222,6 +255,7 @@ class Rules:
         """Another extract or other lists, with the same numbering of rows: audiences are worked out anew."""
         self._sources.profiles = profiles
         self._bits = audience_bits(self.campaigns, self._sources, self._catalogue)
+        self._peer_lists = [numbers_on(name, profiles) for name in self._program.lists]
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Live partial matches as arrays, with the names of the patterns that they belong to."""
@@ -288,6 +322,17 @@ class Rules:
             np.ascontiguousarray(rows, dtype=np.int64),
             self._bits,
         )
+
+    def _on_lists(
+        self, position: NDArray[np.int32], step: NDArray[np.int32], batch: BehaviourBatch
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Drops candidates whose step wants the other side on a list that it is not on."""
+        kept = ~self._listed[step]
+        number = self._program.steps["list"][step]
+        for one, numbers in enumerate(self._peer_lists):
+            where = np.flatnonzero(number == one)
+            kept[where] = on_numbers(batch["peer"][position[where]], numbers)
+        return position[kept], step[kept]
 
     def _conditions_met(
         self,

@@ -129,6 +129,13 @@ WRONG = [
     (SCENE + "channels: [mms]\n", 8, "channels[0]", "'sms'"),
     (SCENE + "output: statistics\n", 1, "", "sends nothing: the key content has no sense"),
     (SCENE + "mode: follow_up\n", 1, "", "neither the key scene nor the key group"),
+    (SCENE + "boss: boss.balanse > 5.0\n", 8, "boss", "did you mean 'boss.balance'"),
+    (SCENE + "boss: boss.balance > 5\nboss_unknown: hold\n", 9, "boss_unknown", "'drop' or 'send'"),
+    (SCENE + "boss: boss.balance + 5.0\n", 8, "boss", "expected something true or false"),
+    (SCENE + "boss: profile.age > 5\n", 8, "boss", "names begin with boss"),
+    (SCENE + "boss: 1 < 2\n", 8, "boss", "always true"),
+    (SCENE + "boss_unknown: send\n", 1, "", "no sense without the key boss"),
+    (SCENE + "audience: boss.balance > 5.0\n", 8, "audience", "stands in the key boss only"),
     (SCENE + "caps: {per_calendar_month: 0}\n", 8, "caps.per_calendar_month", "greater than or equal to 1"),
 ]
 
@@ -295,9 +302,19 @@ def test_every_place_of_a_scene_is_looked_up(tmp_path):
 
 
 def test_contacts_need_what_statistics_do_not():
-    made = Campaign(campaign="c", title="t", output="statistics", scene={"begin": {"behaviour": "roamed_in"}})
+    scene = {"begin": {"dwell": {"place": "mall", "at_least_s": 600}}}
+    made = Campaign(campaign="c", title="t", output="statistics", scene=scene)
     assert (made.offer, made.content, made.originator) == ("", {}, "")
     assert describe(made)[3] == ("Then", ["it is counted; nobody is contacted"])
+
+
+def test_a_condition_for_boss_in_words():
+    made = campaign(boss='boss.balance >= 50.0 && !("mms" in boss.services)', boss_unknown="send")
+    said = dict(describe(made))["Then"]
+    assert (
+        said[0] == 'BOSS is asked whether this is true now: boss.balance >= 50.0 && !("mms" in boss.services)'
+    )
+    assert "all the same" in said[1]
 
 
 def test_a_scene_in_words():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -16,13 +17,16 @@ from marketing.channels import Outcome, Receipt, Reply
 from marketing.clock import Clock
 from marketing.contact import Book, Policy
 from marketing.contact.ledger import Ledger, OrderDone
-from marketing.effects import Conversations, Records
+from marketing.effects import Accounts, Conversations, Records
 from marketing.effects.dispatch import Dispatcher
 from marketing.engine import new_state, next_due, on_batch, on_timers
 from marketing.metrics import Metrics
+from marketing.profiles import Column
 from marketing.server import restore
 
 CAP = 2
+ASKING = "1008604"
+"""Sender of the campaign that asks BOSS."""
 HOUR = 3_600_000_000
 
 
@@ -54,6 +58,9 @@ class World:
         self.stopped: dict[str, int] = {}
         self.clock = Clock("lockstep", town.at("2009-03-28 10:30"))
         self.outcome = Outcome("submitted")
+        self.yuan: float | None = 99.0
+        self.takes_us = 0
+        self.rich: set[str] = set()
         self.kill = ""
         self.ledger: Ledger | None = None
         self.numbers = itertools.count()
@@ -69,7 +76,12 @@ class World:
             town.campaign(
                 "call", originator="1008603", hold="drop", scene={"begin": {"behaviour": "call_ended"}}
             ),
-            town.campaign("text", originator="1008604", scene={"begin": {"behaviour": "sms_sent"}}),
+            town.campaign(
+                "text",
+                originator=ASKING,
+                scene={"begin": {"behaviour": "sms_sent"}},
+                boss="boss.balance >= 50.0",
+            ),
         )
         people = town.profiles(3)
         policy = Policy.of(town.policy_file(duplicate={"same_campaign_days": 2}))
@@ -78,7 +90,16 @@ class World:
         records = Records(Path(self.folder.name) / "records")
         self.faults = []
         self.dispatcher = Dispatcher(
-            self.state, self.clock, self, self, self, records, Metrics(), Conversations(), self.faults.append
+            self.state,
+            self.clock,
+            self,
+            self,
+            self,
+            records,
+            Metrics(),
+            Conversations(),
+            self.faults.append,
+            Accounts(self),
         )
         restore(self.ledger, self.state, self.dispatcher.conversations)
 
@@ -92,8 +113,19 @@ class World:
             raise Killed
         return results
 
+    async def ask(self, msisdns, names, now_us):
+        assert names == ["balance"]
+        if self.kill == "while asking":
+            raise Killed
+        self.clock.set_us(now_us + self.takes_us)
+        if self.yuan is None:
+            return {"balance": Column.unknown("double", len(msisdns))}
+        self.rich |= {str(m) for m in msisdns if self.yuan >= 50}
+        return {"balance": Column("double", np.full(len(msisdns), self.yuan))}
+
     def submit(self, contact_id, originator, msisdn, text, valid_until_us, unsent_after_s):
         assert valid_until_us > self.clock.now_us()
+        assert originator != ASKING or msisdn in self.rich
         outcome, at_us = self.outcome, self.clock.now_us()
         if outcome.counted:
             self.left.append((contact_id, msisdn, originator, at_us))
@@ -115,6 +147,8 @@ class World:
         except Killed:
             self.start()
         self.kill = ""
+        # Nothing that was decided is without an end.
+        assert not self.dispatcher.records.counts().get("pending")
 
 
 KINDS = ["power_on", "call_ended", "sms_sent"]
@@ -138,12 +172,15 @@ class ContactHistory(RuleBasedStateMachine):
             st.tuples(st.sampled_from([0, 0, 0, 1]), st.sampled_from(KINDS)), min_size=1, max_size=2
         ),
         outcome=st.sampled_from(OUTCOMES),
-        kill=st.sampled_from([""] * 9 + ["before commit", "after commit", "after submit"]),
+        kill=st.sampled_from([""] * 9 + ["before commit", "after commit", "after submit", "while asking"]),
+        yuan=st.sampled_from([99.0, 99.0, 1.0, None]),
+        takes_us=st.sampled_from([0, 0, 1_000_000, HOUR // 2]),
     )
-    def behave(self, hours, acts, outcome, kill):
+    def behave(self, hours, acts, outcome, kill, yuan, takes_us):
         world = self.world
         t_us = world.clock.now_us() + hours * HOUR
-        world.outcome = outcome
+        world.outcome, world.yuan, world.takes_us = outcome, yuan, takes_us
+        world.rich.clear()
         while (due_us := next_due(world.state)) is not None and due_us <= t_us:
             world.clock.set_us(max(due_us, world.clock.now_us()))
             world.dispatcher.take(on_timers(world.state, due_us, world.clock.now_us()))

@@ -17,6 +17,7 @@ KINDS = ("power_on", "power_off", "location_update", "call_started", "call_ended
 KINDS += ("sms_sent", "call_ended", "location_update", "location_update")
 PEERS = (b"10086", b"12345", b"0755123", b"")
 SUBSCRIBERS = 3
+TOLD = "{place|nowhere} {peer|nobody} {minutes_used|no}"
 
 rows_of = st.lists(
     st.tuples(
@@ -47,6 +48,11 @@ def stream(town, drawn):
     return rows
 
 
+def pattern(town, name, begin, *then, **more):
+    scene = {"begin": {"behaviour": begin}, "then": list(then), "within_s": 300, **more}
+    return town.campaign(name, scene=scene, originator="1008606", hold="drop")
+
+
 def campaigns(town):
     calls = {"begin": {"behaviour": "call_ended", "role": "caller", "peer": ["10086"]}}
     texts = {"begin": {"behaviour": ["sms_sent", "call_ended"]}}
@@ -56,6 +62,41 @@ def campaigns(town):
         town.dwell("stay-on", at_least_s=33, priority=40, hold="drop"),
         town.campaign("hang-up", scene=calls, originator="1008603", hold="drop"),
         town.campaign("text", scene=texts, originator="1008604", caps={"same_campaign_days": 2}),
+        town.campaign("telling", scene=texts, originator="1008604", content={"zh": TOLD}),
+        town.dwell("stay-told", at_least_s=7, content={"zh": TOLD}),
+        # Patterns over time: sequence, strict sequence, count, absence, and what is true at a step.
+        pattern(
+            town, "sequence", ["sms_sent"], {"followed_by": {"behaviour": "call_ended"}, "within_s": 120}
+        ),
+        pattern(town, "strict", ["location_update"], {"next": {"behaviour": "sms_sent"}}),
+        pattern(
+            town, "count", ["sms_sent"], {"followed_by": {"behaviour": "sms_sent"}, "times": 2}, within_s=60
+        ),
+        pattern(
+            town,
+            "absence",
+            ["call_started", "location_update"],
+            {"not_followed_by": {"behaviour": ["sms_sent", "power_off"]}, "within_s": 13},
+        ),
+        pattern(
+            town,
+            "between",
+            ["sms_sent"],
+            {"not_followed_by": {"behaviour": "power_off"}},
+            {"followed_by": {"behaviour": "call_ended", "if": 'now.idle >= duration("1s")'}},
+            **{"if": 'event.cell != 9 || !(now.dwell > duration("5s"))'},
+        ),
+        pattern(
+            town,
+            "implied",
+            ["cell_changed"],
+            {
+                "followed_by": {
+                    "behaviour": "sms_sent",
+                    "if": 'last["10086"] > duration("30s") || !has(last.call)',
+                }
+            },
+        ),
         town.campaign(
             "halved",
             scene=texts,
@@ -76,7 +117,7 @@ def by_subscriber(decisions):
     """Each subscriber's own sequence: what is decided for one hangs on nobody else."""
     found = defaultdict(list)
     for d in decisions:
-        contact = d.contact.contact_id if d.contact else ""
+        contact = (d.contact.contact_id, d.contact.text) if d.contact else ""
         trigger = d.trigger
         found[trigger.imsi].append(
             (trigger.campaign, trigger.t_us, trigger.corr, d.action, d.reason, d.t_us, d.arm, contact)
@@ -95,13 +136,13 @@ def fresh(town, people):
     return town.engine_state(
         *campaigns(town),
         people=people,
-        caps={"per_calendar_month": 6},
+        caps={"per_calendar_month": 12},
         duplicate={"same_campaign_days": 1},
     )
 
 
 EXAMPLES = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -149,3 +190,18 @@ def test_a_copy_goes_on_where_the_first_was(town, drawn, split):
     second = copy.deepcopy(first)
     one = on_batch(first, rows[split:], 0) + on_timers(first, end_us)
     assert on_batch(second, rows[split:], 0) + on_timers(second, end_us) == one
+
+
+def test_such_streams_complete_every_scene(town):
+    """So that the laws above are about every kind of scene and not about silence."""
+    rng = np.random.default_rng(5)
+    gaps = (0, 0, 0, 1, 2, 7, 13, 13, 20, 32, 60, 600)
+    drawn = [
+        (*map(int, (rng.choice(gaps), rng.integers(0, 3))), str(rng.choice(KINDS)), *rng.integers(0, 3, 3))
+        for _ in range(1500)
+    ]
+    rows = stream(town, drawn)
+    decisions = played(fresh(town, town.profiles(SUBSCRIBERS)), rows, [], int(rows["t_us"][-1]))
+    found = {d.trigger.campaign for d in decisions}
+    assert found == {c.campaign for c in campaigns(town)}
+    assert {d.action for d in decisions} >= {"send", "suppress"}

@@ -225,7 +225,8 @@ class Platform:
         return load_config(self.folder / "platform.yaml")
 
     def start(self):
-        boss = httpx.MockTransport(self._boss)
+        # With an address of its own BOSS is asked over real HTTP.
+        boss = None if "boss" in self.values else httpx.MockTransport(self._boss)
         self.server = Server(self.config, Doors(self.centre.theirs, boss, self.signalling))
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()

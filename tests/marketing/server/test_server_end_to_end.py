@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+from marketing.behaviours import BEHAVIOUR
 from sigtran import TransportUnavailable, choose, connect
 from sigtran.association import AspActive, AspSide, BeatAck
 from sigtran.batch import MessageBatch
@@ -181,6 +183,70 @@ def test_as_a_process_over_sctp(town, dormant, sctp):
         assert child.returncode == 0, log
     check(town, one.records())
     assert [(o.msisdn, o.offer) for o in boss.orders()] == [(town.msisdn(3), "e-bill")]
+
+
+def test_a_killed_process_goes_on_and_says_what_it_has_not_seen(town, dormant, sctp):
+    """5 comes to the airport at ten; the platform is killed and starts again at ten to eleven."""
+    one = dormant(
+        mode="live",
+        clock={"mode": "live", "start_s": 36_000},
+        collector={"transport": sctp, "port": 0, "encap_port": 0},
+        smpp={"port": "centre"},
+        boss={"url": "http://127.0.0.1:9"},
+        state={"dir": "state"},
+        ledger={"url": "sqlite:///ledger.db"},
+    )
+    there = {"lac": town.AIRPORT[0], "ci": town.AIRPORT[1]}
+    digits = [f"{town.imsi(i):015d}" for i in range(20)]
+
+    def journaled():
+        tails = (one.folder / "state").glob("tail-*.rows")
+        return sum(path.stat().st_size for path in tails) // BEHAVIOUR.itemsize
+
+    child = start(one)
+    try:
+        tap = Tap(json.loads(child.stdout.readline())["collector"])
+        tap.play("lu_normal", imsi=digits[5], tmsi=None, identity="imsi", new_tmsi=55, **there)
+        tap.play("mo_call_answered", imsi=digits[5], tmsi=55, called="12345", **there)
+        one.until(lambda: journaled() >= 3)
+    finally:
+        child.kill()
+        child.communicate(timeout=40)
+    tap.close()
+    taken_in = journaled()
+    assert one.centre.submits == []
+    one.write(clock={"start_s": 36_000 + 3_000})
+    child = start(one)
+    try:
+        tap = Tap(json.loads(child.stdout.readline())["collector"])
+        # The stay has lasted three quarters of an hour meanwhile.
+        one.until(lambda: len(one.centre.submits) == 2)
+        tap.play("lu_attach", imsi=digits[6], tmsi=None, identity="imsi", new_tmsi=66, **there)
+        one.until(lambda: len(one.centre.submits) == 3)
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, log = child.communicate(timeout=40)
+    tap.close()
+    assert child.returncode == 0, log
+    said = re.search(
+        r"goes on with 20 subscribers from snapshot-\d+.npz and (\d+) behaviours after it; "
+        r"nothing was seen in the ([\d.]+) s since (\d+) us; 0 triggers",
+        log,
+    )
+    assert said, log
+    assert int(said[1]) == taken_in
+    last_us, ten_us = int(said[3]), town.at(f"{DAY} 10:00")
+    assert ten_us <= last_us < ten_us + 120 * SECOND
+    # From the last behaviour to the clock at the second start, which shows ten to eleven and some seconds.
+    assert ten_us + 3_000 * SECOND <= last_us + float(said[2]) * SECOND < ten_us + 3_120 * SECOND
+    stay, power = sorted(one.records().triggers, key=lambda t: t["timer"], reverse=True)
+    assert (stay["campaign"], stay["msisdn"], stay["state"]) == ("airport-travel", town.msisdn(5), "sent")
+    assert ten_us < stay["t_us"] - 2700 * SECOND < ten_us + 120 * SECOND, (
+        "since he came, not since the restart"
+    )
+    assert stay["decided_us"] >= ten_us + 3_000 * SECOND
+    assert (power["campaign"], power["msisdn"]) == ("missed-call-alert", town.msisdn(6))
+    assert (one.config.records.dir / "killed-1" / "behaviours.parquet").exists()
 
 
 def test_a_wrong_configuration_is_explained(town, dormant):

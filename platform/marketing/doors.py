@@ -1,0 +1,67 @@
+"""The server's ends towards signalling, message centre and BOSS, for whoever brings his own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from marketing.behaviours import BehaviourBatch
+
+__all__ = ["Doors", "SignallingSource", "TickLike"]
+
+
+class TickLike(Protocol):
+    """lockstep: all behaviours of one tick."""
+
+    @property
+    def t_unix_us(self) -> int: ...
+    @property
+    def behaviours(self) -> BehaviourBatch: ...
+
+
+class SignallingSource(Protocol):
+    """Where behaviours come from; `marketing.collect.Collector` in the real thing."""
+
+    def fileno(self) -> int:
+        """Readable when `poll` has something to do."""
+
+    @property
+    def due_s(self) -> float | None:
+        """Real seconds after which `poll` should be called though nothing came."""
+
+    def poll(self) -> Sequence[Any]:
+        """Behaviour batches live; in lockstep at most one tick, and no other until it is acknowledged."""
+
+    def acknowledge(self, tick: Any) -> None: ...
+    def flush(self) -> BehaviourBatch:
+        """What still waits for something, at the end of everything."""
+
+    def address(self) -> dict[str, Any]: ...
+    def report(self) -> dict[str, Any]:
+        """What collector.json holds; `received` and `decoded` among it."""
+
+    def state(self) -> str:
+        """Up, waiting or lost."""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will come: it consists of captures, all at their end. Asked if `exit_at_end`."""
+
+    @property
+    def damaged(self) -> int:
+        """Captures that were damaged. Asked if `exit_at_end`."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Ends to use instead of ports, when both programs share a process."""
+
+    smpp_socket: socket.socket | None = None
+    boss_transport: Any = None
+    """An httpx transport."""
+    signalling: SignallingSource | None = None
+    """Absent: the configured collector (its transport may be memory)."""

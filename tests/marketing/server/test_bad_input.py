@@ -1,0 +1,174 @@
+"""Bad input at every door of a running platform: a clear answer, and the running campaigns undisturbed."""
+
+import json
+import time
+
+import httpx
+import pytest
+import yaml
+
+DAY = "2009-03-02"
+TOKEN = "a-token-of-some-length"
+GOOD = {
+    "campaign": "fresh",
+    "title": "t",
+    "scene": {"begin": {"behaviour": "handover"}},
+    "offer": "o",
+    "content": {"en": "fresh"},
+    "originator": "10086077",
+}
+
+
+def changed(**keys):
+    return yaml.safe_dump({**GOOD, **keys})
+
+
+DEEP = "!(" * 300 + "profile.age > 1" + ")" * 300
+WIDE = f"profile.age in [{', '.join(map(str, range(400)))}]"
+LONG = " && ".join(f"profile.age != {n}" for n in range(2000))
+ALIASES = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+THEN = {
+    "begin": {"behaviour": "handover"},
+    "then": [{"followed_by": {"behaviour": "sms_sent"}, "times": 10**9}],
+}
+
+CAMPAIGNS = {
+    "no YAML": ("campaign: [", "not YAML"),
+    "a wrong key": (changed(offfer="o"), "no such key"),
+    "a wrong behaviour": (changed(scene={"begin": {"behaviour": "handovr"}}), "did you mean 'handover'"),
+    "a name that another has": (changed(campaign="hang-up-sms"), "a name of its own"),
+    "a sender that another has": (changed(originator="1008603"), "a sender of its own"),
+    "a place that no cell has": (
+        changed(scene={**GOOD["scene"], "where": {"places": ["airprt"]}}),
+        "airport",
+    ),
+    "days that contradict": (
+        changed(
+            scene={**GOOD["scene"], "when": {"days": ["sun"]}},
+            valid={"from": "2009-03-02", "until": "2009-03-04"},
+        ),
+        "no day of valid",
+    ),
+    "places that contradict": (
+        changed(
+            scene={"begin": {"behaviour": "handover", "place": "mall"}, "where": {"places": ["airport"]}}
+        ),
+        "can never be complete",
+    ),
+    "an unknown feature": (changed(audience="profile.shoe_size > 40"), "shoe_size"),
+    "an unknown feature of BOSS": (changed(boss="boss.shoe_size > 40"), "shoe_size"),
+    "types that do not fit": (changed(audience='profile.age > "x"'), "audience"),
+    "deep nesting": (changed(audience=DEEP), "more than 40 deep"),
+    "a huge list": (changed(audience=WIDE), "more than 200 in one list"),
+    "a huge text": (changed(audience=LONG), "2000"),
+    "a huge count": (changed(scene=THEN), "less than or equal"),
+    "a bomb of aliases": (ALIASES, "more than"),
+    "a huge file": ("# " + "x" * 3_000_000, "campaign"),
+}
+
+LISTS = {
+    "no numbers": ("lists/vip", b"msisdn\n" + b"abc\n" * 5_000, "5000 of 5000 rows"),
+    "no header": ("lists/vip", b"\x00\x01\x02", ""),
+    "an extract without people": ("profiles", b"imsi,msisdn\n" + b"1,2\n" * 2_000, "2000 of 2000 rows"),
+    "an extract without numbers": ("profiles", b"name\nAnn\n", "msisdn"),
+    "a list of dates": ("do-not-disturb", b"msisdn,since\n8613900000001,yesterday\n", "1 of 1 rows"),
+}
+
+
+class Running:
+    """A live platform and a subscriber who has not been contacted yet, again and again."""
+
+    def __init__(self, platform, town, tmp_path):
+        self.town, self.folder = town, tmp_path / "watched"
+        self.folder.mkdir()
+        (tmp_path / "token").write_text(TOKEN)
+        token = str(tmp_path / "token")
+        self.one = platform(
+            mode="live",
+            clock={"mode": "live", "start_s": 36_000, "factor": 1.0},
+            campaigns_dir=str(self.folder),
+            imports={"dir": "imports", "poll_s": 0.05, "token_file": token},
+            http={"port": 0, "token_file": token},
+        )
+        self.door = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.one.server.addresses['http']['port']}",
+            timeout=60,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+        self.called = 0
+        self.before = self.running()
+
+    def running(self):
+        state = self.one.server.state
+        return (
+            [c.campaign for c in state.campaigns],
+            len(state.profiles),
+            sorted(state.profiles.lists.by_name),
+        )
+
+    def undisturbed(self):
+        """A call to the hotline still becomes a contact, and all that was in force is."""
+        one, count = self.one, len(self.one.centre.submits)
+        one.push(
+            {
+                "t": f"{DAY} 10:00:{self.called:02d}",
+                "sub": self.called,
+                "kind": "call_ended",
+                "role": 1,
+                "peer": b"10086",
+            }
+        )
+        self.called += 1
+        one.until(lambda: len(one.centre.submits) == count + 1)
+        assert self.running() == self.before
+        assert self.door.get("/healthz").json()["healthy"]
+
+
+@pytest.fixture
+def running(platform, town, tmp_path):
+    made = Running(platform, town, tmp_path)
+    with made.door:
+        yield made
+    assert made.one.stop() == 0
+    assert not made.one.server.reason
+
+
+def test_wrong_campaigns_leave_the_others_running(running):
+    path = running.folder / "fresh.yaml"
+    for name, (text, said) in CAMPAIGNS.items():
+        path.write_text(text)
+        began = time.monotonic()
+        answer = running.door.post("/campaigns/reload")
+        assert answer.status_code == 422, name
+        problems = json.dumps(answer.json())
+        assert "fresh.yaml" in problems, name
+        assert said in problems, (name, problems[:500])
+        assert len(problems) < 20_000, name
+        assert time.monotonic() - began < 30, name
+        assert running.door.get("/healthz").json()["campaign_problems"], name
+        running.called %= 20
+        if running.called < 18:
+            running.undisturbed()
+    path.write_text(changed())
+    assert running.door.post("/campaigns/reload").json()["added"] == ["fresh"]
+    assert running.door.get("/healthz").json()["campaign_problems"] == []
+    running.one.push({"t": f"{DAY} 10:01", "sub": 19, "kind": "handover"})
+    running.one.until(lambda: any(s.source_addr == "10086077" for s in running.one.centre.submits))
+
+
+def test_wrong_imports_leave_what_is_in_force(running):
+    for name, (path, body, said) in LISTS.items():
+        answer = running.door.put(f"/imports/{path}", content=body)
+        assert answer.status_code == 422, (name, answer.text)
+        assert said in answer.text, (name, answer.text[:500])
+        running.undisturbed()
+    # The same by the watched folder, where nobody waits for an answer.
+    incoming = running.one.folder / "imports" / "incoming"
+    for at, (path, body, _) in enumerate(LISTS.values()):
+        folder = incoming / path.partition("/")[0]
+        folder.mkdir(exist_ok=True)
+        (folder / f"vip{at}.part").write_bytes(body)
+        (folder / f"vip{at}.part").rename(folder / f"vip{at}.csv")
+    running.one.until(lambda: not [p for p in incoming.rglob("*.csv") if "error" not in p.name])
+    running.undisturbed()

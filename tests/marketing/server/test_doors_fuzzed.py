@@ -1,0 +1,196 @@
+"""Every door of the platform, given anything: what is wrong is said in the door's way, and that is all.
+
+| door | held by |
+| --- | --- |
+| campaign files, their lists, policy, segments, terminals, cells, configuration | this file |
+| campaigns dropped into the watched folder, `POST /campaigns/reload` | this file |
+| values in campaign files; texts | `campaigns/test_campaign_scenes.py` |
+| expressions | `expressions/test_expression_errors.py`, over BOSS this file |
+| extract (CSV, Parquet), lists | `profiles/test_typed_columns.py`, `profiles/test_import_store.py` |
+| imports by HTTP | `api/test_uploads.py` |
+| what BOSS answers | `profiles/test_boss_query.py` |
+| signalling, captures | `decode/test_columns_fuzz.py`, `correlate/`, `tests/fuzz/`, `tests/sigtran/` |
+"""
+
+import contextlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marketing.api import HttpDoor, make_app
+from marketing.api.campaigns import Reload
+from marketing.campaigns import load, load_all, read_numbers, read_targets
+from marketing.config import ConfigError, HttpConfig, load_config
+from marketing.contact import load_policy
+from marketing.expressions import BOSS_CATALOGUE, ExpressionError, compile_expression
+from marketing.profiles import load_cells, load_segments, load_terminals
+from marketing.reloading import CampaignFolder
+
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
+CAMPAIGN = (SCENARIOS / "campaigns" / "airport-travel.yaml").read_bytes()
+TERMINALS = b"""tac_from,tac_to,model,maker,gprs,edge,wap,mms,java,price_class,year
+35000001,35000099,N70,Nokia,true,false,true,true,true,2,2005
+35000100,35000199,C100,Samsung,false,,false,false,false,1,
+"""
+CONFIG = b"""subscribers: people.csv
+cells: cells.csv
+policy: policy.yaml
+records: {dir: out}
+boss: {url: "http://127.0.0.1:1", query: {timeout_s: 1.5}}
+clock: {mode: live, epoch: 2009-03-02T00:00:00}
+"""
+
+
+def as_group(path):
+    return read_targets(SimpleNamespace(targets=path, day=1))
+
+
+DOORS = {
+    "campaign": (CAMPAIGN, load),
+    "campaigns together": (CAMPAIGN, lambda path: load_all([path], places=["airport"])),
+    "target list": (b"msisdn\n8613900000001\n8613900000002\n", read_numbers),
+    "group list": (b"msisdn,day\n8613900000001,2\n8613900000002,\n", as_group),
+    "policy": ((SCENARIOS / "policies" / "default.yaml").read_bytes(), load_policy),
+    "segments": (next((SCENARIOS / "audiences").glob("*.yaml")).read_bytes(), load_segments),
+    "terminals": (TERMINALS, load_terminals),
+    "cells": (b"lac,ci,place,kind\n4369,7,airport,macro\n8738,9,,micro\n", load_cells),
+    "configuration": (CONFIG, load_config),
+}
+STRANGE = (b"\x00", b"\xff", b"\xef\xbb\xbf", b'"', b"\n", b"\r", b",", b": ", b"- ", b"{", b"[", b"&a *a ")
+STRANGE += (b"9" * 5000, b"x" * 140_000, b"!!python/object:os.system", b"\xe2\x80\xae", b"1e999", b"-1", b"#")
+
+
+@st.composite
+def damaged(draw, good):
+    """A sound file with a few places cut out, repeated, or replaced by what is strange; or any octets."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.binary(max_size=300))
+    octets = good
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(octets)))
+        end = min(len(octets), at + draw(st.integers(0, 12)))
+        new = draw(st.sampled_from(STRANGE) | st.binary(max_size=4) | st.just(octets[at:end] * 2))
+        octets = octets[:at] + new + octets[end:]
+    return octets
+
+
+EXAMPLES = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_sound_file_is_taken(door, tmp_path):
+    good, read = DOORS[door]
+    for name in ("people.csv", "cells.csv", "policy.yaml"):
+        (tmp_path / name).write_text("")
+    path = tmp_path / "file"
+    path.write_bytes(good)
+    assert read(path) is not None
+
+
+def problems_of(read, path):
+    """Empty where it is taken."""
+    try:
+        read(path)
+    except ConfigError as error:
+        return error.problems or [SimpleNamespace(expected="")]
+    return ()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_any_file_is_taken_or_explained(door, tmp_path):
+    good, read = DOORS[door]
+    path = tmp_path / "file"
+
+    @EXAMPLES
+    @given(damaged(good))
+    def hold(octets):
+        path.write_bytes(octets)
+        assert all(problem.expected for problem in problems_of(read, path))
+
+    hold()
+
+
+def test_any_file_dropped_into_the_folder_leaves_the_campaigns_running(town, tmp_path):
+    state = town.engine_state(town.campaign())
+    watch = CampaignFolder(state, (), tmp_path, lambda prepared: None, ["100860"])
+
+    @EXAMPLES
+    @given(damaged(CAMPAIGN.replace(b"airport-travel", b"dropped")))
+    def hold(octets):
+        (tmp_path / "dropped.yaml").write_bytes(octets)
+        prepared = watch.look(anyway=True)
+        assert (prepared is None) == bool(watch.problems)
+        assert [c.campaign for c in state.campaigns] == ["alert"]
+
+    hold()
+
+
+PIECES = [
+    "boss.balance",
+    "boss.services",
+    "boss",
+    ".",
+    "(",
+    ")",
+    "[",
+    "]",
+    '"mms"',
+    "in",
+    "&&",
+    "!",
+    ">=",
+    "50.0",
+]
+PIECES += ["size", "has(", "duration(", "9" * 40, "profile.age", "? :", "\x00", "--", "//", "\n"]
+
+
+@EXAMPLES
+@given(st.text(max_size=40) | st.lists(st.sampled_from(PIECES), max_size=20).map(" ".join))
+def test_any_text_is_a_condition_for_boss_or_refused(text):
+    with contextlib.suppress(ExpressionError):
+        made = compile_expression(text, BOSS_CATALOGUE)
+        assert all(name.startswith("boss.") for name in made.reads)
+
+
+@pytest.fixture(scope="module")
+def reload_door():
+    """The HTTP door with a count of reloads."""
+    asked = []
+
+    def now():
+        asked.append(1)
+        return {"added": [], "changed": [], "removed": []}, []
+
+    door = HttpDoor(HttpConfig(host="127.0.0.1", port=0))
+    door.start(lambda: make_app(dict, lambda: b"", None, Reload(now, b"the-token")))
+    door.wait_loaded(20)
+    with httpx.Client(base_url=f"http://127.0.0.1:{door.port}", timeout=20, trust_env=False) as client:
+        yield client, asked
+    door.stop()
+
+
+header = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
+
+
+@settings(EXAMPLES, max_examples=50)
+@given(
+    st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    header | header.map("Bearer ".__add__) | st.just("bearer the-token") | st.just("Bearer the-token "),
+    st.binary(max_size=2000),
+    st.sampled_from(["", "/", "/..", "?a=1", "?" + "x" * 3000, "/%00", "%2f"]),
+)
+def test_any_request_reloads_only_with_the_token(reload_door, method, authorization, body, rest):
+    client, asked = reload_door
+    before = len(asked)
+    headers = {"authorization": authorization.strip().encode("latin-1")}
+    answer = client.request(method, f"/campaigns/reload{rest}", headers=headers, content=body)
+    may = authorization.strip() == "Bearer the-token"
+    assert answer.status_code in ((200, 307, 404, 405) if may else (307, 401, 404, 405)), answer.text
+    assert len(asked) - before == (answer.status_code == 200)
+    assert client.post("/campaigns/reload", headers={"authorization": "Bearer the-token"}).status_code == 200
