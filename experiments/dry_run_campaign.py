@@ -1,7 +1,7 @@
-"""`kairos dry-run CAMPAIGN RUN_DIR`: what a campaign would have done on the behaviours that a run has recorded.
+"""`kairos dry-run CAMPAIGN RUN_DIR`: what a campaign would have done on the behaviours of a run.
 
-The run's own extract, lists, cells, handsets and policy are used, and the platform's own engine, alone with this
-campaign: what other campaigns sent in that run counts against no cap here. Nothing is written or sent.
+The run's own extract, lists, cells, handsets and policy are used, and the platform's own engine, alone with
+this campaign: what other campaigns sent in that run counts against no cap here. Nothing is written or sent.
 """
 
 from __future__ import annotations

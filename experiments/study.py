@@ -118,7 +118,7 @@ class Study(Strict):
     blanket_at: str = Field(default="10:00", pattern=TIME_OF_DAY)
     """Local time of the group-sending in the blanket arm."""
     offers: list[Offer] = Field(default_factory=list)
-    """How people respond to each offer that a campaign names; of one left out as `sim.subscribers.offers` says."""
+    """How people respond to each offer that a campaign names; one left out: see `sim.subscribers.offers`."""
     lists: Lists = Lists()
     eligible: Eligible = Eligible()
     replays: int = Field(default=200, ge=200)

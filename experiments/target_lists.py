@@ -1,7 +1,7 @@
-"""Lists that BOSS and BI would hand to the platform: whose tone is fine, whose points fall due, who may leave.
+"""Lists that BOSS and BI would hand to the platform: who has a fine tone, points that fall due, may leave.
 
-They are drawn from what BOSS knows of its customers (services, spending, services for which nothing shows on a
-wire), keyed by seed and subscriber: the same in every arm, and no news of what people will do.
+They are drawn from what BOSS knows of its customers (services, spending, services for which nothing shows on
+a wire), keyed by seed and subscriber: the same in every arm, and no news of what people will do.
 """
 
 from __future__ import annotations

@@ -77,8 +77,8 @@ def dry_run(
     the busy hour's traffic in Erlang and the blocking that Erlang B expects of it; time, memory and disk. The
     network is built whole; its traffic is measured on a sample of its people and scaled.
 
-    A campaign is played on the behaviours that a run has recorded, with that run's extract, cells and policy: how
-    many would have been triggered, when and where, and what the policy would have suppressed, and why.
+    A campaign is played on the behaviours that a run has recorded, with that run's extract, cells and policy:
+    how many would have been triggered, when and where, and what the policy would have suppressed, and why.
 
     \b
     Examples:

@@ -1,8 +1,8 @@
 """An operator's selection: whoever belongs to a campaign now, contacted at once, or written into a file.
 
-Contacts go the way of all contacts: policy, ledger, channel. A file for the outbound centre leaves out who does
-not want to be approached at all; one for bulk SMS leaves out everybody to whom the policy would not send now, but
-what is sent from it is unknown to the ledger, and the file's name says for which campaign it was.
+Contacts go the way of all contacts: policy, ledger, channel. A file for the outbound centre leaves out who
+does not want to be approached at all; one for bulk SMS leaves out everybody to whom the policy would not send
+now, but what is sent from it is unknown to the ledger, and the file's name says for which campaign it was.
 """
 
 from __future__ import annotations

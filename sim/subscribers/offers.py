@@ -165,4 +165,4 @@ STANDARD_OFFERS: Final[dict[str, Offer]] = {
         ),
     )
 }
-"""Offers of the campaigns in scenarios/campaigns, for studies that say nothing else of them: assumptions, too."""
+"""Offers of the campaigns in scenarios/campaigns, for studies that say nothing else: assumptions, too."""

@@ -1,8 +1,8 @@
 """The campaigns of the operator's table over three days of a town: who was triggered when, against the truth.
 
-One run for all: the simulated town is captured, the real collector reads the capture, and the engine decides with
-all campaigns active. What should have happened is worked out here a second time, from the simulator's table of
-visible acts, the population and the lists, by plain loops that share no code with the platform.
+One run for all: the simulated town is captured, the real collector reads the capture, and the engine decides
+with all campaigns active. What should have happened is worked out here a second time, from the simulator's
+table of visible acts, the population and the lists, by plain loops that share no code with the platform.
 """
 
 import csv
@@ -191,7 +191,7 @@ class People:
         return {(w, a.t) for w in self.customers for i, a in enumerate(self.acts[w]) if fits(w, a, i)}
 
     def stays(self, who, place):
-        """Begin and end of stays at a place: from the first sight to the first elsewhere, or to switching off."""
+        """Begin and end of stays at a place: from the first sight to the first elsewhere or switching off."""
         since = None
         for act in self.acts[who]:
             if act.kind in DERIVED:
@@ -428,7 +428,7 @@ TRUTH = {
     "evening-messenger": (evening_messenger, 3),
     "students-campus-fun": (students_campus_fun, 10),
 }
-"""Campaign -> what should have triggered it, and how often it must have at the least for the test to say anything."""
+"""Campaign -> what should have triggered it, and how often at the least for the test to say anything."""
 
 ROWS = set(range(1, 18))
 

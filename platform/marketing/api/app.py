@@ -38,8 +38,9 @@ def make_app(
     reload: Reload | None = None,
     answers: Answers | None = None,
 ) -> FastAPI:
-    """Health and metrics are asked on the HTTP thread and only read. `uploads`: imports by HTTP. `answers`:
-    what campaigns that contact nobody have made.
+    """Health and metrics are asked on the HTTP thread and only read.
+
+    `uploads`: imports by HTTP. `answers`: what campaigns that contact nobody have made.
     """
     from fastapi import FastAPI, Response
     from fastapi.responses import JSONResponse

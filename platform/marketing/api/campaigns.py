@@ -1,8 +1,9 @@
 """Campaigns by HTTP.
 
-    curl -X POST -H "Authorization: Bearer $TOKEN" http://HOST:PORT/campaigns/NAME/trigger -d '{"audience": "now.on"}'
+    curl -X POST -H "Authorization: Bearer $TOKEN" http://HOST:PORT/campaigns/NAME/trigger \\
+        -d '{"audience": "now.on"}'
 
-contacts whoever belongs to a campaign now (or writes an interface file: `marketing.selecting.Selection`). And:
+contacts whoever belongs to a campaign now, or writes an interface file: `marketing.selecting.Selection`. And:
 `curl -X POST -H "Authorization: Bearer $TOKEN" http://HOST:PORT/campaigns/reload`.
 
 200 says what was added, changed and removed; 401 no or a wrong token; 403 no token is configured; 422 the

@@ -12,7 +12,7 @@ __all__ = ["write_csv"]
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """UTF-8 CSV with a header, written whole and then renamed; how many rows. What is not known stays empty."""
+    """UTF-8 CSV with a header, written whole, then renamed; how many rows. What is not known stays empty."""
     partial = path.with_name(f".{path.name}.partial")
     count = 0
     with partial.open("w", encoding="utf-8", newline="") as file:

@@ -16,8 +16,8 @@ from marketing.expressions import AnyColumn, Words
 __all__ = ["OUTBOUND_COLUMNS", "Outbound"]
 
 OUTBOUND_COLUMNS: Final = ("msisdn", "ready_at", "on", "seen_s", "idle_s", "place", "area", "handset")
-"""Number; local time at which the scene was complete; now: switched on, seconds since the last sight and since
-the last own act, place, location area, model of the handset. What is not known is empty."""
+"""Number; local time at which the scene was complete; now: switched on, seconds since the last sight and
+since the last own act, place, location area, model of the handset. What is not known is empty."""
 _SHOWN: Final = {
     "on": "now.on",
     "idle_s": "now.idle",

@@ -219,7 +219,7 @@ class Rules:
         )
 
     def chosen(self, campaign: int, at_us: int) -> NDArray[np.int64]:
-        """Rows of who belongs to a campaign at an instant, whatever its scene: audience, targets, valid days."""
+        """Rows of a campaign's people at an instant, whatever its scene: audience, targets, valid days."""
         start_us, end_us = self._finish[campaign].valid_us
         rows = np.flatnonzero(self.members(campaign))
         if not start_us <= at_us < end_us:
