@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 SEND: Final[int]
 HOLD: Final[int]
 SUPPRESS: Final[int]
+OUTPUT: Final[int]
 PAIR: Final[np.dtype[np.void]]
 
 class Pairs:
@@ -27,6 +28,7 @@ class Pairs:
         waits: NDArray[np.uint8],
         before: NDArray[np.int32],
         stopped: NDArray[np.uint8],
+        to_file: NDArray[np.uint8],
         at_us: NDArray[np.int64],
         control_us: NDArray[np.int64],
         do_not_disturb_us: NDArray[np.int64],

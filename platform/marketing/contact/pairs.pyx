@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 import numpy as np
 
-SEND, HOLD, SUPPRESS = 0, 1, 2
+SEND, HOLD, SUPPRESS, OUTPUT = 0, 1, 2, 3
 
 PAIR = np.dtype([("key", np.uint64), ("day", np.uint32), ("month", np.uint16), ("ordinal", np.uint16)])
 
@@ -32,6 +32,7 @@ cdef enum:
     _SEND = 0
     _HOLD = 1
     _SUPPRESS = 2
+    _OUTPUT = 3
 
 
 cdef inline bint _held_before(
@@ -94,7 +95,7 @@ cdef class Pairs:
 
     def decide(self, const int64_t[::1] rows, const int32_t[::1] campaigns, const int32_t[::1] most,
                const int32_t[::1] days, const uint8_t[::1] may_hold, const uint8_t[::1] waits,
-               const int32_t[::1] before, const uint8_t[::1] stopped, const int64_t[::1] at_us,
+               const int32_t[::1] before, const uint8_t[::1] stopped, const uint8_t[::1] to_file, const int64_t[::1] at_us,
                const int64_t[::1] control_us, const int64_t[::1] do_not_disturb_us, uint16_t[:, ::1] months,
                uint16_t[:, ::1] counts, uint32_t[::1] contact_s, int64_t day, int month, int closed,
                uint8_t[::1] actions, uint8_t[::1] reasons, uint16_t[::1] ordinals):
@@ -120,6 +121,9 @@ cdef class Pairs:
                 continue
             if do_not_disturb_us[row] <= at_us[i]:
                 reasons[i] = _DO_NOT_DISTURB
+                continue
+            if to_file[i]:
+                actions[i], reasons[i] = _OUTPUT, 0
                 continue
             at = self._find(key)
             if self.pairs[at].day:

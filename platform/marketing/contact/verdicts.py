@@ -10,10 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.contact.book import Book, month_of
-from marketing.contact.pairs import HOLD, SEND, SUPPRESS
+from marketing.contact.pairs import HOLD, OUTPUT, SEND, SUPPRESS
 from marketing.contact.policy import Policy, Reason, Tighter, Window
 
-__all__ = ["CODES", "HOLD", "REASON_OF", "SEND", "SUPPRESS", "Asked", "Limits", "Verdicts", "decide_many"]
+__all__ = [
+    "CODES",
+    "HOLD",
+    "OUTPUT",
+    "REASON_OF",
+    "SEND",
+    "SUPPRESS",
+    "Asked",
+    "Limits",
+    "Verdicts",
+    "decide_many",
+]
 
 REASON_OF: Final[tuple[Reason, ...]] = get_args(Reason)
 """Reason by its code; 0 = none."""
@@ -63,6 +74,8 @@ class Asked:
     """Code of why it is suppressed whatever the policy says; 0 = it is not."""
     released: NDArray[np.bool_]
     """It has been held already."""
+    to_file: NDArray[np.bool_]
+    """For a list of people to telephone: who does not want to hear of us is not on it; nothing is counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +83,7 @@ class Verdicts:
     """One entry a trigger."""
 
     action: NDArray[np.uint8]
-    """SEND, HOLD or SUPPRESS."""
+    """SEND, HOLD, SUPPRESS or OUTPUT."""
     reason: NDArray[np.uint8]
     ordinal: NDArray[np.uint16]
     """send: which of this campaign's contacts of this subscriber this month it is."""
@@ -101,6 +114,7 @@ def decide_many(policy: Policy, book: Book, names: Sequence[str], limits: Limits
             _waiting(book, names, asked.row[part], asked.campaign[part]).view(np.uint8),
             _before(asked.row[part], asked.campaign[part], now),
             asked.stopped[part],
+            asked.to_file[part].view(np.uint8),
             asked.at_us[part],
             book.control_us,
             book.do_not_disturb_us,

@@ -18,7 +18,7 @@ from marketing.engine.texts import Texts
 from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
 from marketing.profiles import Profiles
 
-__all__ = ["OUTPUT", "WISH", "Judged", "Told", "contact_id_of", "trigger_id_of"]
+__all__ = ["WISH", "Judged", "Told", "contact_id_of", "trigger_id_of"]
 
 WISH: Final[np.dtype[np.void]] = np.dtype(
     [
@@ -36,24 +36,22 @@ WISH: Final[np.dtype[np.void]] = np.dtype(
         (
             "kept",
             np.int32,
-        ),  # position of its object in a list beside: of a released one, or of its event; -1 = none
+        ),  # position of its object in a list beside: trigger of a released one, or Told; -1 = none
         ("released", np.bool_),
     ]
 )
 """A trigger about to be judged."""
 
 _ACTIONS: Final[tuple[Action, ...]] = ("send", "hold", "suppress", "output")
-OUTPUT: Final = _ACTIONS.index("output")
-"""Besides the actions of `marketing.contact.verdicts`: it goes into a file."""
 
 
 class Told(NamedTuple):
-    """What a text with placeholders tells of, as of the moment that it tells of."""
+    """What the text of a wish tells of."""
 
     event: BehaviourBatch | None
-    """The behaviour that completed the scene, one row."""
+    """The behaviour that completed it, one row."""
     values: Mapping[str, Any]
-    """Placeholder -> value."""
+    """Placeholder -> value as of then."""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,7 +78,7 @@ class Judged:
         return column
 
     def action(self, at: int) -> Action:
-        """send, hold, suppress or output."""
+        """send, hold or suppress."""
         return _ACTIONS[int(self.verdicts.action[at])]
 
     def reason(self, at: int) -> Reason:
@@ -101,18 +99,6 @@ class Judged:
             return ""
         return campaign.arm(imsi_text(int(self.profiles.imsi[wish["row"]])))
 
-    def event(self, at: int) -> BehaviourBatch | None:
-        """The behaviour that completed it, where the text tells of it."""
-        number = int(self.wishes["kept"][at])
-        if number < 0:
-            return None
-        return self.kept[number].event
-
-    def told(self, at: int) -> Mapping[str, Any] | None:
-        """What its text tells, as of when its scene was complete."""
-        number = int(self.wishes["kept"][at])
-        return self.kept[number].values if number >= 0 else None
-
     def trigger(self, at: int) -> Trigger:
         """One trigger; its id is a hash of campaign, subscriber and instant."""
         wish = self.wishes[at].item()
@@ -122,6 +108,8 @@ class Judged:
             assert isinstance(known, Trigger)
             return known
         imsi, name = imsi_text(int(self.profiles.imsi[row])), self.campaigns[number].campaign
+        told = self.kept[kept] if kept >= 0 else None
+        assert not isinstance(told, Trigger)
         return Trigger(
             trigger_id_of(name, imsi, t_us),
             name,
@@ -134,8 +122,7 @@ class Judged:
             received_ns,
             decoded_ns,
             matched_ns,
-            self.event(at),
-            self.told(at),
+            *(told or (None, None)),
         )
 
     def contact(self, at: int, trigger: Trigger) -> Contact:

@@ -15,17 +15,8 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import Campaign
 from marketing.contact import Book, Policy
-from marketing.contact.verdicts import (
-    CODES,
-    HOLD,
-    SEND,
-    SUPPRESS,
-    Asked,
-    Limits,
-    Verdicts,
-    decide_many,
-)
-from marketing.engine.judged import OUTPUT, WISH, Judged, Told, contact_id_of, trigger_id_of
+from marketing.contact.verdicts import CODES, HOLD, SEND, Asked, Limits, decide_many
+from marketing.engine.judged import WISH, Judged, Told, contact_id_of, trigger_id_of
 from marketing.engine.told import follow
 from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
 from marketing.features import Timer
@@ -56,9 +47,9 @@ class Roster:
     follows: NDArray[np.bool_]
     """Something follows a contact of theirs."""
     counted: NDArray[np.bool_]
-    """Those of which statistics alone are wanted."""
-    listed: NDArray[np.bool_]
-    """Those whose triggers go into a file."""
+    """Those that only count: from all behaviours, also of whom no extract knows (marketing.outputs)."""
+    to_file: NDArray[np.bool_]
+    """Those that contact nobody but make a list."""
 
     @property
     def longest_days(self) -> int:
@@ -103,6 +94,9 @@ class Finds:
 
     def add(self, found: Completions, wave: BehaviourBatch | None, turn: int = BY_TIME) -> None:
         """Completions of a wave, in its turn; None: by the passing of time alone."""
+        roster = self.state.roster() if len(found) else None
+        if roster is not None and roster.counted.any():
+            found = found.take(~roster.counted[found.campaign])
         if not len(found):
             return
         wishes = self._wishes(found.t_us, found.row, found.campaign, turn)
@@ -115,7 +109,7 @@ class Finds:
         for name in ("corr", "received_ns", "decoded_ns"):
             wishes[name] = np.where(by_time, 0, act[name])
         wishes["origin"] = np.where(by_time, ORIGINS.index("absence"), ORIGINS.index("behaviour"))
-        self._tell(wishes, act)
+        self._tell(wishes, act, by_time)
 
     def late(
         self,
@@ -126,6 +120,8 @@ class Finds:
         corr: NDArray[np.uint32] | int = 0,
     ) -> None:
         """Something that time has brought, of one campaign and some subscribers."""
+        if self.state.roster().counted[number]:
+            return
         due = np.full(len(rows), due_us, dtype=np.int64)
         wishes = self._wishes(due, rows, np.full(len(rows), number, dtype=np.int32), BY_TIME)
         wishes["origin"], wishes["corr"] = ORIGINS.index(origin), corr
@@ -145,6 +141,23 @@ class Finds:
             columns, kept, self.columns, self.kept = self.columns, self.kept, [], []
             self.decisions += _judged(self.state, np.concatenate(columns), kept, self.stamp)
 
+    def _tell(
+        self,
+        wishes: NDArray[np.void],
+        acts: BehaviourBatch | None = None,
+        by_time: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Looks up what texts tell: when a wish is judged its subscriber may have gone on."""
+        state = self.state
+        if not state.texts.telling:
+            return
+        for at in np.flatnonzero(state.roster().telling[wishes["campaign"]]).tolist():
+            event = None if acts is None or by_time is None or by_time[at] else acts[at : at + 1].copy()
+            wish = wishes[at]
+            told = int(wish["campaign"]), int(wish["row"]), int(wish["t_us"])
+            wishes["kept"][at] = len(self.kept)
+            self.kept.append(Told(event, state.rules.values(*told, event)))
+
     def _wishes(
         self, when_us: NDArray[Any], rows: NDArray[Any], campaign: NDArray[Any], turn: int
     ) -> NDArray[np.void]:
@@ -155,18 +168,6 @@ class Finds:
         wishes["matched_ns"], wishes["kept"] = self.stamp(), -1
         self.columns.append(wishes)
         return wishes
-
-    def _tell(self, wishes: NDArray[np.void], act: BehaviourBatch | None = None) -> None:
-        """What texts tell is looked up now: when it is judged the subscriber may have gone on."""
-        if not self.state.texts.telling:
-            return
-        behaviour = ORIGINS.index("behaviour")
-        for at in np.flatnonzero(self.state.roster().telling[wishes["campaign"]]).tolist():
-            done = act is not None and wishes["origin"][at] == behaviour
-            event = act[at : at + 1].copy() if act is not None and done else None
-            number, row, t_us = (int(wishes[name][at]) for name in ("campaign", "row", "t_us"))
-            wishes["kept"][at] = len(self.kept)
-            self.kept.append(Told(event, self.state.rules.values(number, row, t_us, event)))
 
 
 def judge(state: EngineState, found: Finds) -> list[Decision]:
@@ -179,8 +180,6 @@ def _judged(
     state: EngineState, wishes: NDArray[np.void], kept: list[Trigger | Told], stamp: Stamp
 ) -> list[Decision]:
     roster = state.roster()
-    # Statistics are counted from all behaviours, also of those whom no extract knows (marketing.outputs).
-    wishes = wishes[~roster.counted[wishes["campaign"]]]
     campaign = wishes["campaign"]
     # Rows ascend as IMSIs do. What comes last here is compared first.
     keys = (
@@ -199,9 +198,9 @@ def _judged(
         at_us,
         _kept_out(state, roster, wishes),
         np.ascontiguousarray(wishes["released"]),
+        roster.to_file[position],
     )
     verdicts = decide_many(state.policy, state.book, roster.names, roster.limits, asked)
-    _list(state, roster.listed[position], asked, verdicts)
     judged = Judged(
         state.campaigns, state.profiles, state.texts, state.policy, wishes, kept, verdicts, stamp()
     )
@@ -212,7 +211,7 @@ def _judged(
         if verdicts.action[at] == HOLD:
             _hold(state, judged, at, decisions[at].trigger)
         else:
-            _sent(state, judged, at)
+            _sent(state, judged, at, decisions[at].trigger)
     return decisions
 
 
@@ -254,17 +253,7 @@ def _kept_out(state: EngineState, roster: Roster, wishes: NDArray[np.void]) -> N
             arm = campaign.arm(imsi_text(int(state.profiles.imsi[wishes["row"][at]])))
             if not campaign.contacts(arm):
                 stopped[at] = CODES["experiment"]
-    # For those who telephone nothing is counted and nothing waits: see _list.
-    stopped[roster.listed[wishes["campaign"]]] = CODES["experiment"]
     return stopped
-
-
-def _list(state: EngineState, listed: NDArray[np.bool_], asked: Asked, verdicts: Verdicts) -> None:
-    """A list for people who telephone: who does not want to hear of us is not on it."""
-    for at in np.flatnonzero(listed).tolist():
-        reason = state.policy.refuses(state.book, int(asked.row[at]), int(asked.at_us[at]))
-        verdicts.action[at] = SUPPRESS if reason else OUTPUT
-        verdicts.reason[at] = CODES[reason]
 
 
 def _hold(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None:
@@ -272,15 +261,15 @@ def _hold(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None
     state.timers.add(Timer(judged.held_until_us(at), "release", trigger.campaign, trigger.row))
 
 
-def _sent(state: EngineState, judged: Judged, at: int) -> None:
+def _sent(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None:
     """What a contact decided brings with it: a text that tells of the moment, follow-ups."""
     wish = judged.wishes[at]
     number, row, at_us = int(wish["campaign"]), int(wish["row"]), int(wish["at_us"])
     campaign = state.campaigns[number]
     if campaign.campaign in state.texts.telling:
-        values = judged.told(at)
-        if wish["released"]:
+        values = trigger.values
+        if values is None or wish["released"]:
             # What was true before the night is not what is told after it.
-            values = state.rules.values(number, row, at_us, judged.event(at))
+            values = state.rules.values(number, row, at_us, trigger.event)
         judged.said[at] = state.texts.of(campaign, row, values)
     follow(state, row, campaign.campaign, at_us)

@@ -131,7 +131,8 @@ def on_selection(
 ) -> list[Decision]:
     """An operator's selection of subscribers for a campaign, judged now like any other trigger."""
     found = Finds(state, now_us, stamp)
-    found.late(number, rows, now_us, "manual")
+    if len(rows):
+        found.late(number, rows, now_us, "manual")
     return judge(state, found)
 
 

@@ -40,7 +40,7 @@ cdef class Automata:
     cdef readonly int64_t most
     cdef readonly int ring_width
     cdef readonly bint has_strict
-    cdef uint64_t mask
+    cdef uint64_t size
     cdef object _columns
     cdef object _made_of
     cdef uint64_t[::1] key
@@ -121,15 +121,22 @@ cdef class Automata:
             np.zeros(capacity * self.ring_width, dtype=np.int64),
         )
         self.key, self.state, self.count, self.since, self.entered, self.ring = self._columns
-        self.mask = <uint64_t>(capacity - 1)
+        self.size = <uint64_t>capacity
         self.live = 0
 
+    cdef inline uint64_t _home(self, uint64_t key) noexcept nogil:
+        # The upper half of the hash as a fraction of the size: any size will do.
+        return (mixed(key) >> 32) * self.size >> 32
+
+    cdef inline uint64_t _after(self, uint64_t at) noexcept nogil:
+        return at + 1 if at + 1 < self.size else 0
+
     cdef int64_t _find(self, uint64_t key) noexcept nogil:
-        cdef uint64_t at = mixed(key) & self.mask
+        cdef uint64_t at = self._home(key)
         while self.key[at] != 0:
             if self.key[at] == key:
                 return <int64_t>at
-            at = (at + 1) & self.mask
+            at = self._after(at)
         return -1
 
     cdef void _move(self, uint64_t source, uint64_t target) noexcept nogil:
@@ -147,11 +154,13 @@ cdef class Automata:
         cdef uint64_t hole = <uint64_t>place, at = <uint64_t>place, home
         self.live -= 1
         while True:
-            at = (at + 1) & self.mask
+            at = self._after(at)
             if self.key[at] == 0:
                 break
-            home = mixed(self.key[at]) & self.mask
-            if ((at - home) & self.mask) >= ((at - hole) & self.mask):
+            home = self._home(self.key[at])
+            if (at - home if at >= home else at + self.size - home) >= (
+                at - hole if at >= hole else at + self.size - hole
+            ):
                 self._move(at, hole)
                 hole = at
         self.key[hole] = 0
@@ -159,34 +168,34 @@ cdef class Automata:
     cdef int64_t _insert(self, uint64_t key) except -2:
         """A place for a key that is not there; -1 where there is no room."""
         cdef uint64_t at
-        if self.live >= self.most or self.live * 10 >= <int64_t>(self.mask + 1) * 7:
+        if self.live >= self.most or self.live * 4 >= <int64_t>self.size * 3:
             self._sweep()
             if self.live >= self.most:
                 self.refused += 1
                 return -1
-            if self.live * 2 >= <int64_t>(self.mask + 1):
+            if self.live * 5 >= <int64_t>self.size * 3:
                 self._grow()
-        at = mixed(key) & self.mask
+        at = self._home(key)
         while self.key[at] != 0:
-            at = (at + 1) & self.mask
+            at = self._after(at)
         self.key[at] = key
         self.live += 1
         return <int64_t>at
 
     cdef void _grow(self):
-        cdef uint64_t old = self.mask + 1, i, at
+        cdef uint64_t i, at
         key, state, count, since, entered, ring = self._columns
         cdef uint64_t[::1] keys = key
-        self._make(2 * old)
+        self._make(<int64_t>self.size * 5 // 4)
         new_key, new_state, new_count, new_since, new_entered, new_ring = self._columns
         places = np.flatnonzero(key)
         target = np.empty(len(places), dtype=np.int64)
         cdef int64_t[::1] targets = target
         cdef int64_t[::1] sources = places
         for i in range(<uint64_t>len(places)):
-            at = mixed(keys[sources[i]]) & self.mask
+            at = self._home(keys[sources[i]])
             while self.key[at] != 0:
-                at = (at + 1) & self.mask
+                at = self._after(at)
             self.key[at] = keys[sources[i]]
             targets[i] = <int64_t>at
         new_state[target] = state[places]
@@ -202,7 +211,7 @@ cdef class Automata:
         cdef int64_t place
         cdef uint64_t key
         gone = []
-        for place in range(<int64_t>(self.mask + 1)):
+        for place in range(<int64_t>self.size):
             if self.key[place] != 0 and not self._absent(place) and self._due(place) <= self.horizon_us:
                 gone.append(self.key[place])
         for key in gone:
@@ -547,7 +556,7 @@ cdef class Automata:
         stages = np.diff(np.asarray(self.first))[patterns]
         if np.any(np.asarray(saved["state"]) >= stages) or ring.shape != (len(patterns), ring.shape[1]):
             raise ValueError("a snapshot of other patterns")
-        self._make(64)
+        self._make(max(64, len(patterns) * 3 // 2))
         self.heap_size = 0
         self.horizon_us = int(saved["horizon_us"])
         self.refused = int(saved["refused"])

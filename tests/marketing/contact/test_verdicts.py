@@ -14,7 +14,7 @@ from marketing.contact.verdicts import CODES, HOLD, REASON_OF, SEND, Asked, Limi
 
 NAMES = ("alert", "roam", "song")
 ROWS = 4
-ACTIONS = ("send", "hold", "suppress")
+ACTIONS = ("send", "hold", "suppress", "output")
 INSTANTS = (
     "2009-03-02 10:00", "2009-03-02 20:54:59", "2009-03-02 20:55", "2009-03-02 20:59:59", "2009-03-02 21:00",
     "2009-03-03 08:59:59", "2009-03-03 09:00", "2009-03-08 12:00", "2009-03-31 20:56", "2009-03-31 22:00",
@@ -26,6 +26,7 @@ asked = st.lists(
         st.sampled_from(INSTANTS),
         st.integers(0, ROWS - 1),
         st.integers(0, len(NAMES) - 1),
+        st.sampled_from((False, False, False, True)),
         st.sampled_from((False, False, False, True)),
         st.sampled_from((False, False, False, True)),
     ),
@@ -64,9 +65,13 @@ def book_of(town, contacts, waiting, listed):
 
 def one_by_one(policy, book, triggers, limits, may_hold):
     found = []
-    for at_us, row, number, stopped, released in triggers:
+    for at_us, row, number, stopped, released, to_file in triggers:
         if stopped:
             found.append(("suppress", "experiment", 0, 0, 0))
+            continue
+        if to_file:
+            reason = policy.refuses(book, row, at_us)
+            found.append(("suppress" if reason else "output", reason, 0, 0, 0))
             continue
         verdict = policy.decide(
             book, row, NAMES[number], at_us, may_hold=may_hold[number], released=released, caps=limits[number]
@@ -81,13 +86,14 @@ def one_by_one(policy, book, triggers, limits, may_hold):
 
 
 def together(policy, book, triggers, limits, may_hold):
-    at_us, row, number, stopped, released = zip(*triggers, strict=True)
+    at_us, row, number, stopped, released, to_file = zip(*triggers, strict=True)
     columns = Asked(
         np.array(row, dtype=np.int64),
         np.array(number, dtype=np.int32),
         np.array(at_us, dtype=np.int64),
         np.array(stopped, dtype=np.uint8) * np.uint8(CODES["experiment"]),
         np.array(released),
+        np.array(to_file),
     )
     verdicts = decide_many(policy, book, NAMES, Limits.of(policy, book, NAMES, limits, may_hold), columns)
     found = []
@@ -144,7 +150,7 @@ def test_codes_are_those_that_the_compiled_loop_writes(town):
     limits = [SimpleNamespace(per_calendar_month=1, same_campaign_days=None)] * 3
     at_us = town.at("2009-03-02 10:00")
     triggers = [
-        (at_us, row, number, False, False) for row, number in ((0, 0), (1, 0), (2, 0), (2, 0), (2, 1))
+        (at_us, row, number, False, False, False) for row, number in ((0, 0), (1, 0), (2, 0), (2, 0), (2, 1))
     ]
     reasons = [reason for _, reason, *_ in together(policy, book, triggers, limits, [True] * 3)]
     assert reasons == ["control_group", "do_not_disturb", "", "duplicate", "cap"]
@@ -156,7 +162,7 @@ def test_codes_are_those_that_the_compiled_loop_writes(town):
 def test_only_one_of_a_pair_is_held(town, n):
     policy, book = Policy.of(town.policy_file()), Book.empty(ROWS)
     limits = [SimpleNamespace(per_calendar_month=None, same_campaign_days=None)] * 3
-    triggers = [(town.at("2009-03-02 22:00") + i, 1, 0, False, False) for i in range(n)]
+    triggers = [(town.at("2009-03-02 22:00") + i, 1, 0, False, False, False) for i in range(n)]
     actions = [action for action, *_ in together(policy, book, triggers, limits, [True] * 3)]
     assert actions == ["hold", *["suppress"] * (n - 1)]
     assert book.waiting == {(1, "alert")}
