@@ -161,6 +161,8 @@ def read_yaml(path: Path) -> Document:
         values = builder.value(root, ())
     except RecursionError:
         raise refuse(0, "nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise refuse(0, f"a value that is none: {error}") from None
     if builder.problems:
         raise ConfigError(builder.problems)
     return Document(path, values, builder.lines)
