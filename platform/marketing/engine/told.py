@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from marketing.engine.state import EngineState
 from marketing.engine.triggers import Contact, Trigger
 from marketing.features import Timer
+
+if TYPE_CHECKING:
+    from marketing.engine.state import EngineState
 
 __all__ = ["follow", "on_opt_out", "on_reply", "on_unsent", "row_now"]
 
