@@ -17,11 +17,16 @@ def plain_csv(path: Path) -> Iterator[csv.DictReader[str]]:
     """The rows of a file in UTF-8, by header.
 
     Raises:
-        ConfigError: it is no text, or no CSV.
+        ConfigError: it cannot be read, is no text, or no CSV.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             yield csv.DictReader(file)
+    except FileNotFoundError:
+        raise ConfigError([Problem(str(path), 0, "", "", "no such file")]) from None
+    except OSError as error:
+        said = f"cannot be read: {error.strerror or error}"
+        raise ConfigError([Problem(str(path), 0, "", "", said)]) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem(str(path), 0, "", "", "expected text in UTF-8")]) from None
     except csv.Error as error:

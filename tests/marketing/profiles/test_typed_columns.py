@@ -123,7 +123,7 @@ def test_a_bad_cell_costs_that_cell_and_a_bad_identity_the_row():
 REFUSED = [
     ("imsi,msisdn,imsi", "every column once"),
     ("imsi,msisdn,age,age:int", "every column once"),
-    ("imsi,number", "columns msisdn"),
+    ("imsi,number", "columns imsi and msisdn"),
     ("imsi;msisdn", "commas"),
     ("imsi,msisdn,Best Friend", "small letters"),
     ("imsi,msisdn,x:date", "one of the types"),
