@@ -17,6 +17,7 @@ from marketing.contact.verdicts import REASON_OF, SEND, Verdicts
 from marketing.engine.texts import Texts
 from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
 from marketing.profiles import Profiles
+from marketing.rules import Telling
 
 __all__ = ["WISH", "Judged", "Told", "contact_id_of", "trigger_id_of"]
 
@@ -46,12 +47,21 @@ _ACTIONS: Final[tuple[Action, ...]] = ("send", "hold", "suppress", "output")
 
 
 class Told(NamedTuple):
-    """What the text of a wish tells of."""
+    """What the text of a wish tells of: one entry of columns, looked at by whoever makes the text."""
 
-    event: BehaviourBatch | None
-    """The behaviour that completed it, one row."""
-    values: Mapping[str, Any]
-    """Placeholder -> value as of then."""
+    at: int
+    telling: Telling
+    events: BehaviourBatch | None
+
+    @property
+    def event(self) -> BehaviourBatch | None:
+        """The behaviour that completed it, one row."""
+        return None if self.events is None else self.events[self.at : self.at + 1]
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Placeholder -> value as of then."""
+        return self.telling.of(self.at)
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +132,7 @@ class Judged:
             received_ns,
             decoded_ns,
             matched_ns,
-            *(told or (None, None)),
+            *((told.event, told.values) if told is not None else (None, None)),
         )
 
     def contact(self, at: int, trigger: Trigger) -> Contact:

@@ -151,12 +151,23 @@ class Finds:
         state = self.state
         if not state.texts.telling:
             return
-        for at in np.flatnonzero(state.roster().telling[wishes["campaign"]]).tolist():
-            event = None if acts is None or by_time is None or by_time[at] else acts[at : at + 1].copy()
-            wish = wishes[at]
-            told = int(wish["campaign"]), int(wish["row"]), int(wish["t_us"])
-            wishes["kept"][at] = len(self.kept)
-            self.kept.append(Told(event, state.rules.values(*told, event)))
+        there = np.flatnonzero(state.roster().telling[wishes["campaign"]])
+        if not len(there):
+            return
+        timed = np.ones(len(there), dtype=np.bool_) if by_time is None else by_time[there]
+        for number in np.unique(wishes["campaign"][there]).tolist():
+            mine = wishes["campaign"][there] == number
+            for some, seen in ((there[mine & timed], None), (there[mine & ~timed], acts)):
+                if len(some):
+                    self._keep(wishes, number, some, None if seen is None else seen[some].copy())
+
+    def _keep(
+        self, wishes: NDArray[np.void], number: int, some: NDArray[np.int64], events: BehaviourBatch | None
+    ) -> None:
+        rows, at_us = (np.ascontiguousarray(wishes[name][some]) for name in ("row", "t_us"))
+        telling = self.state.rules.told(number, rows, at_us, events)
+        wishes["kept"][some] = len(self.kept) + np.arange(len(some), dtype=np.int32)
+        self.kept.extend(Told(at, telling, events) for at in range(len(some)))
 
     def _wishes(
         self, when_us: NDArray[Any], rows: NDArray[Any], campaign: NDArray[Any], turn: int

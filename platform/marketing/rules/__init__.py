@@ -24,10 +24,10 @@ goes on, or the conditions do not hold). `rules.next_due_us()` is the next timer
 `rules.members(i)` is the mask of a campaign's static audience and targets over all rows;
 `rules.passing(i, rows, at_us)` also asks the moving audience and valid days of subscribers chosen otherwise
 (groups, follow-ups). `rules.switch(profiles)` looks at audiences anew after an import.
-`rules.values(i, row, at_us, event)` gives what `campaign.render` needs. `rules.snapshot()` and
-`rules.restore(saved, rows)` carry the live partial matches over a restart, a reload with other campaigns
-(made
-with `like=` the rules in force: a tenth of a second for a million subscribers), or another numbering of rows.
+`rules.values(i, row, at_us, event)` gives what `campaign.render` needs, `rules.told` the same of many in
+columns. `rules.snapshot()` and `rules.restore(saved, rows)` carry the live partial matches over a restart, a
+reload with other campaigns (made with `like=` the rules in force: a tenth of a second for a million
+subscribers), or another numbering of rows.
 """
 
 from marketing.rules.completions import Completions
@@ -35,5 +35,6 @@ from marketing.rules.contradictions import check_audiences
 from marketing.rules.program import Dwell
 from marketing.rules.rules import Rules
 from marketing.rules.sources import catalogue_of
+from marketing.rules.telling import Telling
 
-__all__ = ["Completions", "Dwell", "Rules", "catalogue_of", "check_audiences"]
+__all__ = ["Completions", "Dwell", "Rules", "Telling", "catalogue_of", "check_audiences"]

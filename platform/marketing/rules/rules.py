@@ -15,9 +15,7 @@ from marketing.expressions import (
     AnyColumn,
     Catalogue,
     Expression,
-    Numbers,
     View,
-    Words,
     split_expression,
 )
 from marketing.profiles import Places, Profiles
@@ -30,6 +28,7 @@ from marketing.rules.peers import numbers_on, on_numbers
 from marketing.rules.program import Dwell, compile_program
 from marketing.rules.select import Selection
 from marketing.rules.sources import Events, Sources
+from marketing.rules.telling import Telling
 
 if TYPE_CHECKING:
     from marketing.rules.automata import Completed
@@ -241,15 +240,29 @@ class Rules:
         self, campaign: int, row: int, at_us: int, event: BehaviourBatch | None = None
     ) -> dict[str, Any]:
         """Placeholder -> value, for `Campaign.render`; None: not known. `event`: one row, or None."""
-        found: dict[str, Any] = {}
         rows, instant = np.array([row], dtype=np.int64), np.array([at_us], dtype=np.int64)
-        events = Events(event, self._places) if event is not None and len(event) else None
-        get = self._getter(rows, instant, events, np.zeros(1, dtype=np.int32))
-        for name in sorted(self.campaigns[campaign].placeholders):
-            source = PLACEHOLDERS[name].source
-            if source and not (source.startswith("event.") and events is None):
-                found[name] = _single(get(source))
-        return found
+        return self.told(campaign, rows, instant, event).of(0)
+
+    def told(
+        self,
+        campaign: int,
+        rows: NDArray[np.int64],
+        at_us: NDArray[np.int64],
+        events: BehaviourBatch | None = None,
+    ) -> Telling:
+        """The same of many, each as of its own instant. `events`: the behaviour of each, or None."""
+        around = Events(events, self._places) if events is not None and len(events) else None
+        get = self._getter(rows, at_us, around, np.arange(len(rows), dtype=np.int32))
+        sources = (
+            (name, PLACEHOLDERS[name].source) for name in sorted(self.campaigns[campaign].placeholders)
+        )
+        return Telling(
+            {
+                name: get(source)
+                for name, source in sources
+                if source and not (source.startswith("event.") and around is None)
+            }
+        )
 
     def switch(self, profiles: Profiles) -> None:
         """Another extract or other lists, with the same numbering of rows: audiences are worked out anew."""
@@ -432,12 +445,3 @@ class Rules:
             return self._sources.column(name, rows, at_us)
 
         return get
-
-
-def _single(column: AnyColumn) -> Any:
-    """The one value of a column of one row; None where it is not known."""
-    if column.known is not None and not bool(column.known[0]):
-        return None
-    if isinstance(column, Words):
-        return column.words[int(column.codes[0])]
-    return column.values[0].item() if isinstance(column, Numbers) else None
