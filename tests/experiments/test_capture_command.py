@@ -231,7 +231,7 @@ def test_mistakes_are_said_in_a_line(arguments, said, tmp_path, monkeypatch):
 
 def test_a_world_that_is_none(tmp_path):
     campaign = ROOT / "scenarios" / "campaigns" / "airport-travel.yaml"
-    for world, said in ((tmp_path / "no.yaml", "no such file"), (campaign, "expected this key")):
+    for world, said in ((tmp_path / "no.yaml", "no such file"), (campaign, "expected a world")):
         done = CliRunner().invoke(
             cli, ["capture", str(world), "--minutes", "1", "--out", str(tmp_path / "x")]
         )

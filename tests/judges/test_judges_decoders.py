@@ -22,7 +22,7 @@ from sim.m3ua_view import view_m3ua
 ROOT = Path(__file__).parents[2]
 CONFIRMED = json.loads((Path(__file__).parent / "confirmed.json").read_text())
 COUNT = int(os.environ.get("KAIROS_JUDGE_COUNT", "10000"))
-SEED = 20
+SEED = 21
 ALL = {f"{protocol}: {name}" for protocol, names in KINDS.items() for name in names}
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import Campaign
 from marketing.contact import Policy, Reason
-from marketing.contact.verdicts import REASON_OF, SEND, Verdicts
+from marketing.contact.verdicts import REASON_OF, SEND, SUPPRESS, Verdicts
 from marketing.engine.texts import Texts
 from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
 from marketing.profiles import Profiles
@@ -79,7 +79,7 @@ class Judged:
     verdicts: Verdicts
     decided_ns: int
     said: dict[int, str] = field(default_factory=dict)
-    """Texts that tell of the moment."""
+    """Texts of contacts that were held."""
 
     @property
     def at_us(self) -> NDArray[np.int64]:
@@ -118,7 +118,7 @@ class Judged:
             assert isinstance(known, Trigger)
             return known
         imsi, name = imsi_text(int(self.profiles.imsi[row])), self.campaigns[number].campaign
-        told = self.kept[kept] if kept >= 0 else None
+        told = self.kept[kept] if kept >= 0 and self.verdicts.action[at] != SUPPRESS else None
         assert not isinstance(told, Trigger)
         return Trigger(
             trigger_id_of(name, imsi, t_us),
@@ -145,7 +145,7 @@ class Judged:
             contact_id_of(trigger.campaign, trigger.imsi, window.span.period, ordinal),
             campaign,
             trigger.msisdn,
-            self.texts.of(campaign, trigger.row, None) if text is None else text,
+            self.texts.of(campaign, trigger.row, trigger.values) if text is None else text,
             window.span,
             ordinal,
             window.submit_before_us,

@@ -217,7 +217,8 @@ def _judged(
     )
     decisions = [Decision(judged, at) for at in range(len(wishes))]
     special = verdicts.action == HOLD
-    special |= (verdicts.action == SEND) & (roster.telling | roster.follows)[asked.campaign]
+    again = roster.telling[asked.campaign] & asked.released
+    special |= (verdicts.action == SEND) & (again | roster.follows[asked.campaign])
     for at in np.flatnonzero(special).tolist():
         if verdicts.action[at] == HOLD:
             _hold(state, judged, at, decisions[at].trigger)
@@ -273,14 +274,12 @@ def _hold(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None
 
 
 def _sent(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None:
-    """What a contact decided brings with it: a text that tells of the moment, follow-ups."""
+    """What a contact decided brings with it: after a hold a text of the present, follow-ups."""
     wish = judged.wishes[at]
     number, row, at_us = int(wish["campaign"]), int(wish["row"]), int(wish["at_us"])
     campaign = state.campaigns[number]
-    if campaign.campaign in state.texts.telling:
-        values = trigger.values
-        if values is None or wish["released"]:
-            # What was true before the night is not what is told after it.
-            values = state.rules.values(number, row, at_us, trigger.event)
+    if campaign.campaign in state.texts.telling and wish["released"]:
+        # What was true before the night is not what is told after it.
+        values = state.rules.values(number, row, at_us, trigger.event)
         judged.said[at] = state.texts.of(campaign, row, values)
     follow(state, row, campaign.campaign, at_us)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AnyColumn", "Numbers", "Sets", "View", "Words"]
+__all__ = ["AnyColumn", "Ascii", "Numbers", "Sets", "View", "Words"]
 
 Known = NDArray[np.bool_] | None
 """None: all are known."""
@@ -25,6 +25,36 @@ class Numbers:
 
     values: NDArray[Any]
     known: Known = None
+
+
+class Ascii(Sequence[str]):
+    """A vocabulary of ASCII texts, decoded one by one for whoever asks: most are never asked for."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: NDArray[np.bytes_]) -> None:
+        self._raw = raw
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return Ascii(self._raw[index])
+        text: bytes = self._raw[index]
+        return text.decode("ascii", "replace")
+
+    def begins(self, prefix: str) -> NDArray[np.bool_]:
+        """Which of them begin with it."""
+        if not prefix or not prefix.isascii():
+            return np.full(len(self), not prefix)
+        # Cut to the prefix's length: a longer prefix leaves the texts whole, and equals none of them.
+        found: NDArray[np.bool_] = self._raw.astype(f"S{len(prefix)}") == prefix.encode("ascii")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +76,7 @@ class Words:
     def of_bytes(cls, values: NDArray[np.bytes_]) -> Words:
         """ASCII texts."""
         unique, codes = np.unique(values, return_inverse=True)
-        return cls(codes, [text.decode("ascii", "replace") for text in unique.tolist()])
+        return cls(codes, Ascii(unique))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from marketing.expressions import operations as ops
 from marketing.expressions.catalogue import Type
-from marketing.expressions.columns import Numbers, Sets, Words
+from marketing.expressions.columns import Ascii, Numbers, Sets, Words
 from marketing.expressions.parts import Checker, Get, Part
 from marketing.expressions.syntax import Access, Call, Literal, Node
 
@@ -150,9 +150,18 @@ def _text(how: Callable[[str, str], bool]) -> Callable[[Checker, Call], Part]:
         if not isinstance(wanted, str):
             raise argument.wrong(f"{node.name} takes a text in quotes")
         table = ops.Table(lambda word: how(word, wanted), np.bool_)
+        if how is str.startswith:
+            return Part(Type.BOOL, part.reads, lambda get: _begins(table, wanted, part.value(get)))
         return Part(Type.BOOL, part.reads, lambda get: _table(table, part.value(get)))
 
     return made
+
+
+def _begins(table: ops.Table, prefix: str, column: Words) -> Numbers:
+    """Numbers dialled are as many as rows: no table of them pays."""
+    if not isinstance(column.words, Ascii):
+        return _table(table, column)
+    return Numbers(column.words.begins(prefix)[column.codes], column.known)
 
 
 def _units(unit_us: int) -> Callable[[Checker, Call], Part]:

@@ -45,7 +45,7 @@ class Door:
         self.door.stop()
 
     def files(self):
-        return sorted(p.name for p in self.store.folder.iterdir())
+        return sorted(p.name for p in self.store.folder.iterdir() if p.name != "lock")
 
 
 @pytest.fixture(scope="module")
