@@ -55,7 +55,7 @@ def town(tmp_path_factory):
     # A scene that happens often in a quarter of an hour, beside those of the demo.
     often = yaml.safe_load((ROOT / "scenarios" / "campaigns" / "hang-up-sms.yaml").read_text())
     often["scene"]["begin"] = {"behaviour": "call_ended", "role": "caller"}
-    often["campaign"], often["originator"] = "every-call", "1008699"
+    often["campaign"], often["originator"] = "every-call", "10086099"
     (folder / "every-call.yaml").write_text(yaml.safe_dump(often, allow_unicode=True))
     study = study.model_copy(update={"campaigns": [*study.campaigns, folder / "every-call.yaml"]})
     nobody = np.zeros(world.n, dtype=bool)
