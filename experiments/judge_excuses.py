@@ -126,10 +126,11 @@ EXCUSES: Final[tuple[Excuse, ...]] = (
     ),
     Excuse(
         "cell of UTRAN",
-        "TS 48.008 3.2.2.17, discriminator 1100: a CI stands behind the RNC-ID; Wireshark stops before it",
+        "TS 48.008 3.2.2.17, discriminator 1100: a CI stands behind the RNC-ID; Wireshark stops before it, "
+        "and takes a CI that begins with 51 for a container of RANAP",
         lambda shown: _discriminator(shown, 12),
         _bss,
-        f"{_MISSING}|{_EXTRANEOUS}",
+        f"{_MISSING}|{_EXTRANEOUS}|^something unknown here",
         malformed=True,
     ),
     Excuse(
