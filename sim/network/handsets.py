@@ -38,21 +38,6 @@ class DecisionLike(Protocol):
     def opt_out(self) -> bool: ...
 
 
-class MomentLike(Protocol):
-    """`sim.subscribers.response.Moment`."""
-
-    @property
-    def since_power_on_us(self) -> int: ...
-    @property
-    def since_service_call_us(self) -> int: ...
-    @property
-    def place(self) -> int: ...
-    @property
-    def dwell_us(self) -> int: ...
-    @property
-    def local_second(self) -> int: ...
-
-
 class People(Protocol):
     """How people decide; the run binds it to the response model."""
 

@@ -391,10 +391,6 @@ class Population:
         """E.164 digits without plus."""
         return str(int(self.msisdn[sub]))
 
-    def imei_text(self, sub: int) -> str:
-        """The fifteen digits on day 0, check digit last."""
-        return f"{int(self.imei[sub]):015d}"
-
     def extract(self, day: int = 0) -> dict[str, list[Any]]:
         """Columns of the extract that BOSS/BI gives the platform, a row for everybody in the world.
 

@@ -172,12 +172,6 @@ class Collector:
         """One descriptor, readable when `poll` has something to do."""
         return self._epoll.fileno()
 
-    def filenos(self) -> tuple[int, ...]:
-        """The descriptors behind it: the listener's, the taps', then those of the associations."""
-        sources = [source for source in (self._listener, self._taps) if source is not None]
-        associations = [peer.association for peer in self._peers]
-        return (*(source.fileno() for source in sources), *(one.fileno() for one in associations))
-
     def wait(self, timeout_s: float) -> bool:
         """Wait until `fileno` is readable."""
         return bool(self._epoll.poll(timeout_s, 1))
@@ -269,11 +263,6 @@ class Collector:
     def received(self) -> int:
         """DATA messages so far."""
         return self._counts.received
-
-    @property
-    def silent_links(self) -> int:
-        """Pairs of point codes that have fallen silent."""
-        return len(self._watch.silent)
 
     def _look_at_links(self, now_us: int) -> None:
         if not self._watch.due(now_us):

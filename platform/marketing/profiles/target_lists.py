@@ -89,14 +89,6 @@ class TargetLists:
         whole[np.asarray(held.to_array(), dtype=np.int64)] = True
         return whole if rows is None else whole[rows]
 
-    def with_list(self, one: TargetList) -> TargetLists:
-        """With one list more, or in place of the one of its name."""
-        return TargetLists({**self.by_name, one.name: one})
-
-    def without(self, name: str) -> TargetLists:
-        """With one list less."""
-        return TargetLists({key: one for key, one in self.by_name.items() if key != name})
-
     def bound(self, find: Find) -> TargetLists:
         """The same lists in another extract."""
         return TargetLists({name: one.bound(find) for name, one in self.by_name.items()})
