@@ -44,7 +44,9 @@ def run_import(kind: str, file: Path, options: Options) -> None:
         BadInput: the file, or where it should go, cannot be used.
     """
     if not file.is_file():
-        raise BadInput(f"{relative(file)}: no such file")
+        raise BadInput(
+            f"{relative(file)}: {'not a file that can be imported' if file.exists() else 'no such file'}"
+        )
     if options.to is None and not options.check:
         raise BadInput("--to is needed: a configuration, an import store or a URL (or --check)")
     if kind == "list" and not options.name:
