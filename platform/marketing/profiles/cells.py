@@ -70,8 +70,9 @@ def some_cells(cells: pa.Array, at: NDArray[np.int64]) -> list[Any]:
     some = cells.take(pa.array(at))
     if pa.types.is_dictionary(some.type):
         some = some.dictionary_decode()
-    if pa.types.is_list(some.type) or pa.types.is_large_list(some.type):
-        return ["a list"] * len(some)
+    if pa.types.is_nested(some.type):
+        is_list = pa.types.is_list(some.type) or pa.types.is_large_list(some.type)
+        return ["a list" if is_list else "a structure"] * len(some)
     return list(some.cast(pa.binary()).to_pylist() if pa.types.is_string(some.type) else some.to_pylist())
 
 
@@ -90,7 +91,10 @@ def as_text(cells: pa.Array) -> tuple[pa.Array, Flags]:
             bad = np.fromiter((not _utf8(cell) for cell in cells.to_pylist()), dtype=np.bool_, count=n)
             text = pc.if_else(pa.array(~bad), cells, pa.scalar(b"", cells.type)).cast(pa.string())
     else:
-        text = cells.cast(pa.string())
+        try:
+            text = cells.cast(pa.string())
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # structures; times that no calendar has
+            return pa.nulls(n, pa.string()), np.ones(n, dtype=np.bool_)
     text = pc.utf8_trim_whitespace(text)
     bad |= _flags(pc.match_substring(text, "\ufffd"))  # what could not be read when it was text of a file
     empty = pc.fill_null(pc.equal(text, ""), True)

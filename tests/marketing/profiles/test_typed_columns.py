@@ -320,3 +320,28 @@ def test_a_damaged_parquet_file_is_read_or_refused(data):
     except Unusable:
         return
     assert len(people) <= 20
+
+
+@pytest.mark.parametrize("column", ["imsi", "msisdn", "age", "services", "brand", "often_off"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"a": "b"},
+        [{"a": 1}],
+        [["mms"]],
+        {"list": [{"element": "mms"}]},
+    ],
+    ids=["structure", "list of structures", "list of lists", "list in a structure"],
+)
+def test_a_column_that_is_no_text_has_bad_rows(column, cell):
+    columns = {
+        "imsi": [f"{1010000000000 + i:015d}" for i in range(3)],
+        "msisdn": [str(8613900000000 + i) for i in range(3)],
+    }
+    columns[column] = [cell] * 3
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    loaded = Loaded()
+    people = read_extract(io.BytesIO(file.getvalue()), loaded)
+    assert loaded.errors.rows == 3
+    assert len(people) == (0 if column in ("imsi", "msisdn") else 3)
