@@ -246,7 +246,9 @@ class Server:
         if keys is None:
             return
         try:
-            self.journal = StateFolder(keys.dir, every_s=keys.every_s, sync_s=keys.sync_s)
+            self.journal = StateFolder(
+                keys.dir, every_s=keys.every_s, sync_s=keys.sync_s, beside=self.outputs
+            )
         except OSError as error:
             raise StartError(f"state folder {keys.dir}: {error.strerror}") from None
         resumed = self.journal.resume(self.state)

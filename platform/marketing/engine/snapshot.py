@@ -20,9 +20,10 @@ import re
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ from marketing.engine.triggers import Decision, Trigger
 from marketing.features import Habits, Presence, Timer
 from marketing.profiles import RowMap
 
-__all__ = ["Resumed", "StateFolder", "capture", "restore", "twin"]
+__all__ = ["Beside", "Resumed", "StateFolder", "capture", "restore", "twin"]
 
 log = logging.getLogger("marketing.state")
 
@@ -64,6 +65,22 @@ class Resumed:
     """Triggers of the replay that the last run had not sent, and whose moment is over."""
     partial: int
     """Rows cut off in the journal's end."""
+
+
+class Beside(Protocol):
+    """What takes the same rows and decisions as the engine's server, and is to go on after a restart too."""
+
+    def freeze(self) -> Callable[[], Captured]:
+        """As of now; what it returns is called on the thread that writes."""
+        ...
+
+    def restore(self, kept: Captured) -> None:
+        """What was frozen, or nothing. Raises ValueError for what another version has written."""
+        ...
+
+    def behaviours(self, batch: BehaviourBatch) -> None: ...
+
+    def decided(self, decision: Decision) -> None: ...
 
 
 def capture(state: EngineState) -> Captured:
@@ -128,9 +145,7 @@ def restore(state: EngineState, captured: Captured) -> int:
     state.unknown_imsi = plain["unknown_imsi"]
     state.lately = plain["lately"][0], frozenset(plain["lately"][1])
     _restore_waiting(state, plain, rows)
-    restore_rules(
-        state, {k.removeprefix("rules."): v for k, v in captured.items() if k.startswith("rules.")}, rows
-    )
+    restore_rules(state, _under("rules.", captured), rows)
     stays_again(state, state.reached_us)
     return rows.kept
 
@@ -197,10 +212,10 @@ def _restore_waiting(state: EngineState, plain: dict[str, Any], rows: RowMap) ->
 class StateFolder:
     """Snapshots and journals of one platform. One process at a time; called on the engine's thread."""
 
-    def __init__(self, folder: Path, *, every_s: float, sync_s: float) -> None:
+    def __init__(self, folder: Path, *, every_s: float, sync_s: float, beside: Beside | None = None) -> None:
         """Raises OSError where the folder cannot be made."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder, self.beside = folder, beside
         self.every_s, self.sync_s = every_s, sync_s
         self.failed = ""
         """Why the latest snapshot could not be written; empty: it could."""
@@ -220,7 +235,10 @@ class StateFolder:
             try:
                 # numpy leaves a file open that turns out to be none of its own.
                 with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                    subscribers = restore(state, dict(file))
+                    captured = dict(file)
+                    subscribers = restore(state, captured)
+                    if self.beside is not None:
+                        self.beside.restore(_under("beside.", captured))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 log.error("%s is of no use: %s", path.name, error)
                 continue
@@ -236,7 +254,13 @@ class StateFolder:
             rows, odd = _rows_of(path)
             partial += odd
             for start in range(0, len(rows), REPLAY_ROWS):
-                decisions = on_batch(state, rows[start : start + REPLAY_ROWS], 0)
+                part = rows[start : start + REPLAY_ROWS]
+                decisions = on_batch(state, part, 0)
+                if self.beside is not None:
+                    self.beside.behaviours(part)
+                    for decision in decisions:
+                        if decision.action == "output":
+                            self.beside.decided(decision)
                 not_sent += _take_back(state, decisions)
             replayed += len(rows)
             if len(rows):
@@ -303,14 +327,16 @@ class StateFolder:
             self._told.close()
         self._tail = (self.folder / f"tail-{number:06d}.rows").open("ab", buffering=0)
         self._told = (self.folder / f"told-{number:06d}.jsonl").open("ab", buffering=0)
+        made = self.beside.freeze() if self.beside is not None else dict
         captured = capture(state)
-        self._writing = threading.Thread(target=self._write, args=(number, captured), name="snapshot")
+        self._writing = threading.Thread(target=self._write, args=(number, captured, made), name="snapshot")
         self._writing.start()
 
-    def _write(self, number: int, captured: Captured) -> None:
+    def _write(self, number: int, captured: Captured, beside: Callable[[], Captured]) -> None:
         path = self.folder / f"snapshot-{number:06d}.npz"
         partial = path.with_suffix(".partial")
         try:
+            captured |= {f"beside.{name}": column for name, column in beside().items()}
             with partial.open("wb") as file:
                 np.savez(file, **captured)  # type: ignore[arg-type]
                 file.flush()
@@ -329,6 +355,10 @@ class StateFolder:
             if int(tail.stem.partition("-")[2]) < number:
                 with contextlib.suppress(FileNotFoundError):
                     tail.unlink()
+
+
+def _under(prefix: str, captured: Captured) -> Captured:
+    return {name.removeprefix(prefix): v for name, v in captured.items() if name.startswith(prefix)}
 
 
 def _rows_of(path: Path) -> tuple[BehaviourBatch, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -61,6 +62,14 @@ class Outbound:
             row |= {"msisdn": str(msisdn), "ready_at": self._local(ready_us).isoformat(timespec="seconds")}
             found.append({name: row[name] for name in OUTBOUND_COLUMNS})
         return found
+
+    def freeze(self) -> dict[str, int]:
+        """Who was ready, and when; as JSON has it."""
+        return {str(msisdn): t_us for msisdn, t_us in self._ready.items()}
+
+    def restore(self, kept: Mapping[str, int]) -> None:
+        """Goes on with what another has frozen."""
+        self._ready = {int(msisdn): t_us for msisdn, t_us in kept.items()}
 
     def _local(self, at_us: int) -> datetime:
         return datetime.fromtimestamp(at_us // 1_000_000, UTC).astimezone(self.zone)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign
@@ -18,6 +22,7 @@ from marketing.outputs.visitors import VISITOR_COLUMNS, Visitors
 
 __all__ = ["Outputs"]
 
+VERSION: Final = 1
 WRITE_EVERY_US: Final = 60_000_000
 """A list that has changed is written again after so long, by the platform's clock."""
 
@@ -53,17 +58,64 @@ class Outputs:
             self._changed.add(name)
 
     def tend(self, now_us: int, *, whole: bool = False) -> None:
-        """Closes what has come to an end, and writes what has changed. `whole`: this is the end of all."""
+        """Closes what has come to an end, and writes what has changed.
+
+        `whole`: nothing comes any more. The files then tell of hours and days cut short too; what is known
+        stays open, for a platform that is started again.
+        """
         self._sync()
         for name, visitors in self._visitors.items():
-            if visitors.until(now_us, whole=whole):
-                write_csv(self._folder / f"statistics-{name}.csv", VISITOR_COLUMNS, visitors.rows)
+            fresh = visitors.until(now_us)
+            rows = visitors.ended(now_us) if whole else visitors.rows
+            if fresh or len(rows) > len(visitors.rows):
+                write_csv(self._folder / f"statistics-{name}.csv", VISITOR_COLUMNS, rows)
         if self._changed and (whole or now_us - self._written_us >= WRITE_EVERY_US):
             for name in sorted(self._changed & self._outbound.keys()):
                 rows = self._outbound[name].rows(self._state, now_us)
                 write_csv(self._folder / f"outbound-{name}.csv", OUTBOUND_COLUMNS, rows)
             self._changed.clear()
             self._written_us = now_us
+
+    def freeze(self) -> Callable[[], dict[str, NDArray[Any]]]:
+        """All that is counted and listed, as of now, for a snapshot; its arrays may be made elsewhere."""
+        self._sync()
+        marks = {c.campaign: _mark(c) for c in self._campaigns or ()}
+        visitors = {name: one.freeze() for name, one in self._visitors.items()}
+        ready = {name: {"mark": marks[name], "ready": one.freeze()} for name, one in self._outbound.items()}
+
+        def made() -> dict[str, NDArray[Any]]:
+            plain: dict[str, Any] = {}
+            arrays: dict[str, NDArray[Any]] = {}
+            for name, freeze in visitors.items():
+                values, columns = freeze()
+                plain[name] = {"mark": marks[name], **values}
+                arrays |= {f"{name}.{key}": column for key, column in columns.items()}
+            text = json.dumps({"version": VERSION, "visitors": plain, "outbound": ready})
+            return {"plain": np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+
+        return made
+
+    def restore(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on with what was frozen of campaigns that are still what they were.
+
+        Raises:
+            ValueError: it was written by another version of the platform.
+        """
+        self._sync()
+        if "plain" not in kept:
+            return  # by a platform that kept nothing of this
+        plain = json.loads(kept["plain"].tobytes())
+        if plain["version"] != VERSION:
+            raise ValueError(f"outputs of version {plain['version']}: expected {VERSION}")
+        marks = {c.campaign: _mark(c) for c in self._campaigns or ()}
+        for name, values in plain["visitors"].items():
+            if name in self._visitors and values["mark"] == marks[name]:
+                arrays = {key: kept[f"{name}.{key}"] for key in ("stays", "hours", "days")}
+                self._visitors[name].restore((values, arrays))
+        for name, values in plain["outbound"].items():
+            if name in self._outbound and values["mark"] == marks[name]:
+                self._outbound[name].restore(values["ready"])
+                self._changed.add(name)
 
     def statistics(self, name: str) -> list[dict[str, Any]] | None:
         """Closed hours and days of a campaign; None: no such campaign of output statistics."""
@@ -94,3 +146,17 @@ class Outputs:
                 )
             elif campaign.output == "file" and name not in self._outbound:
                 self._outbound[name] = Outbound(campaign, self._zone)
+
+
+def _mark(campaign: Campaign) -> str:
+    """Of two campaigns the same only if they are."""
+    return hashlib.sha256(repr(_ordered(campaign.model_dump())).encode()).hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    """Without what differs from one process to the next: the order of sets."""
+    if isinstance(value, dict):
+        return [(key, _ordered(one)) for key, one in value.items()]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(repr, value))
+    return [_ordered(one) for one in value] if isinstance(value, (list, tuple)) else value

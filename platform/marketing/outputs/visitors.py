@@ -9,12 +9,14 @@ day, is open and their stay lasts; what comes out are counts.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, Kind
 from marketing.campaigns import Campaign, DwellElement, When
@@ -41,6 +43,8 @@ _NO_ACTS: Final = np.array(
     dtype=np.uint8,
 )
 """What the subscriber has not done, or has done in another row."""
+Kept = tuple[dict[str, Any], dict[str, NDArray[np.int64]]]
+"""Values fit for JSON, and arrays by name."""
 
 
 @dataclass(slots=True)
@@ -116,6 +120,43 @@ class Visitors:
                 self._close_day(day)
         return len(self.rows) > before
 
+    def ended(self, at_us: int) -> list[dict[str, Any]]:
+        """What `rows` would be if all ended at an instant; nothing changes."""
+        stays = {imsi: stay.copy() for imsi, stay in self._stays.items()}
+        hours, days = _copied(self._hours), _copied(self._days)
+        other = replace(self, rows=self.rows.copy(), _stays=stays, _hours=hours, _days=days)
+        other.until(at_us, whole=True)
+        return other.rows
+
+    def freeze(self) -> Callable[[], Kept]:
+        """All it knows, as of now; the call that makes arrays of it may come on another thread."""
+        rows, stays = self.rows.copy(), [(imsi, *stay) for imsi, stay in self._stays.items()]
+        hours, days = _copied(self._hours), _copied(self._days)
+        plain = {"closed_us": self._closed_us, "late": self.late, "rows": rows, "days": list(days)}
+
+        def made() -> Kept:
+            in_hours = [(hour_us, imsi) for hour_us, seen in hours.items() for imsi in seen]
+            in_days = [(at, imsi) for at, seen in enumerate(days.values()) for imsi in seen]
+            arrays = {
+                "stays": np.array(stays, dtype=np.int64).reshape(-1, 3),
+                "hours": np.array(in_hours, dtype=np.int64).reshape(-1, 2),
+                "days": np.array(in_days, dtype=np.int64).reshape(-1, 2),
+            }
+            return plain, arrays
+
+        return made
+
+    def restore(self, kept: Kept) -> None:
+        """Goes on with what another has frozen."""
+        plain, arrays = kept
+        self._closed_us, self.late, self.rows = plain["closed_us"], plain["late"], list(plain["rows"])
+        self._stays = {imsi: [since_us, seen_us] for imsi, since_us, seen_us in arrays["stays"].tolist()}
+        self._hours, self._days = {}, {}
+        for hour_us, imsi in arrays["hours"].tolist():
+            self._hours.setdefault(hour_us, set()).add(imsi)
+        for at, imsi in arrays["days"].tolist():
+            self._days.setdefault(plain["days"][at], set()).add(imsi)
+
     # ----------------------------------------------------------------- inside
 
     def _see(self, t_us: int, imsi: int, is_here: bool) -> None:
@@ -187,3 +228,10 @@ class Visitors:
     def _local(self, at_us: int) -> datetime:
         seconds, micros = divmod(at_us, 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).astimezone(self.zone)
+
+
+_Key = TypeVar("_Key")
+
+
+def _copied(sets: dict[_Key, set[int]]) -> dict[_Key, set[int]]:
+    return {key: held.copy() for key, held in sets.items()}

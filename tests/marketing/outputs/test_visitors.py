@@ -1,5 +1,6 @@
 """Visitors: hours, days, silence, strangers; the same however the stream is cut."""
 
+import json
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketing.campaigns import Campaign
 from marketing.config import ConfigError
-from marketing.outputs import Origins, Visitors, load_origins
+from marketing.outputs import Origins, Outputs, Visitors, load_origins
 
 DAY = "2009-03-02"  # a Monday
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -29,6 +30,11 @@ def visitors(town, silence_us=0, **keys):
 
 def counted(one):
     return {(row["day"], row["hour"], row["origin"]): row["visitors"] for row in one.rows}
+
+
+def known(one):
+    plain, arrays = one.freeze()()
+    return plain, {key: sorted(map(tuple, column.tolist())) for key, column in arrays.items()}
 
 
 def seen(t, cell, who=46001_0000000001, kind="location_update"):
@@ -99,7 +105,7 @@ acts = st.tuples(
 # The helpers of `town` keep nothing from one example to the next.
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(acts, min_size=1, max_size=40), st.sets(st.integers(1, 39)))
-def test_cuts_change_nothing_and_counts_are_those_of_a_loop(town, drawn, cuts):
+def test_cuts_and_restarts_change_nothing_and_counts_are_those_of_a_loop(town, drawn, cuts):
     at_us, rows = town.at(f"{DAY} 06:00"), []
     for who, minutes, cell, kind in drawn:
         at_us += minutes * 60_000_000 + 1
@@ -121,7 +127,15 @@ def test_cuts_change_nothing_and_counts_are_those_of_a_loop(town, drawn, cuts):
         for piece in pieces:
             one.take(piece)
             one.until(int(piece["t_us"][-1]))
+            plain, arrays = one.freeze()()
+            again = visitors(town)
+            again.restore((json.loads(json.dumps(plain)), arrays))
+            assert known(again) == known(one)
+            one = again
+        shown = one.ended(end_us)
+        assert known(again) == known(one)
         one.until(end_us, whole=True)
+        assert shown == one.rows
         found.append(counted(one))
     assert found[0] == found[1]
     assert found[0] == by_loop(town, rows, end_us)
@@ -181,3 +195,13 @@ def test_a_wrong_file_of_origins_is_explained(tmp_path):
     with pytest.raises(ConfigError, match="header imsi_prefix,origin"):
         load_origins(path)
     assert load_origins(None).of(46000_1234567890) == "460-00"
+
+
+def test_what_another_version_froze_is_refused(town, tmp_path):
+    one = Outputs(town.engine_state(campaign()), tmp_path, ZONE, ORIGINS)
+    kept = one.freeze()()
+    one.restore({})  # an older platform kept none
+    one.restore(kept)
+    kept["plain"] = np.frombuffer(kept["plain"].tobytes().replace(b'"version": 1', b'"version": 9'), np.uint8)
+    with pytest.raises(ValueError, match="version 9: expected 1"):
+        one.restore(kept)
