@@ -70,6 +70,8 @@ log = logging.getLogger("marketing")
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_INVALID: Final = 3
+SELECTION_PATIENCE_S: Final = 600.0
+"""How long an operator's file may take to reserve: a million lines take about a minute."""
 LONGEST_SLEEP_S: Final = 1.0
 """wall: a stepped clock is noticed within this time."""
 
@@ -311,9 +313,13 @@ class Server:
 
     def _select(self, campaign: str, keys: dict[str, Any]) -> dict[str, Any]:
         """Asked from the HTTP thread: an operator's selection, judged between two steps."""
-        found: dict[str, Any] = self._ask(lambda: self.selector.select(campaign, keys))
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._readable.set)
+        loop = self._loop
+        assert loop is not None
+        work = asyncio.run_coroutine_threadsafe(
+            self.dispatcher.tracked(self.selector.select(campaign, keys)), loop
+        )
+        found: dict[str, Any] = work.result(SELECTION_PATIENCE_S)
+        loop.call_soon_threadsafe(self._readable.set)
         return found
 
     def _schedule_groups(self, campaigns: Sequence[Campaign] | None = None) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from marketing.channels import Inbound, Outcome, Receipt, Reply
 from marketing.clock import Clock
@@ -35,6 +35,7 @@ from marketing.metrics import Metrics
 
 __all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
 
+T = TypeVar("T")
 CHANNEL_NAME: Final = "sms"
 MOST_EARLY: Final = 10_000
 LOCKSTEP_PATIENCE_S: Final = 25.0
@@ -97,7 +98,7 @@ class Dispatcher:
     _orders: list[OrderWanted] = field(default_factory=list)
     _early: dict[str, MessageDone] = field(default_factory=dict)
     """Receipts for messages not known yet."""
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     # ----------------------------------------------------------------- taking, without waiting
 
@@ -343,6 +344,72 @@ class Dispatcher:
                 await self.ledger.apply([done], urgent=patience_s is not None)
             except LedgerError as error:
                 self.on_fault(str(error))  # stays open: placed again after a restart, once at BOSS
+
+    # ----------------------------------------------------------------- contacts that leave in a file
+
+    async def tracked(self, work: Coroutine[Any, Any, T]) -> T:
+        """Waits for work that `finish` is to wait for too, and to end."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return await work
+        finally:
+            self._tasks.discard(task)
+
+    async def reserve(self, decisions: Iterable[Decision]) -> list[Decision]:
+        """Takes decisions whose messages others send from a file: those to send, once they are reserved.
+
+        Each must come to an end by `handed_over` or `given_back`; one that does not counts.
+
+        Raises:
+            LedgerError: none of them is reserved, and all have ended as failed.
+        """
+        sends: list[Decision] = []
+        for decision in decisions:
+            campaign = decision.trigger.campaign
+            self.metrics.count("triggers", campaign=campaign, outcome=decision.action, reason=decision.reason)
+            self.records.trigger(_record(decision))
+            if decision.action == "send":
+                sends.append(decision)
+        try:
+            results = await self.ledger.apply([_reservation(d) for d in sends])
+        except LedgerError:
+            for decision in sends:
+                self._end(decision, "failed", "ledger", unsent=True)
+            raise
+        return self._granted(sends, results)
+
+    def still_right(self, decision: Decision) -> Reason:
+        """Why a reserved contact is not to be written into the file after all; empty: it is."""
+        return self._last_look(decision, _contact(decision))
+
+    async def handed_over(self, decisions: Sequence[Decision], where: str) -> None:
+        """The file is there and may be sent from: these count, whatever becomes of them."""
+        for decision in decisions:
+            contact = _contact(decision)
+            self._end(decision, "sent", "")
+            self.conversations.sent(_sent(contact), ())
+            if contact.campaign.follow_ups:
+                self.note("sent", contact.msisdn, contact.campaign.campaign, decision.t_us)
+            self.metrics.count("contacts", state="handed over")
+        await self._settle_file(decisions, "submitted", where)
+
+    async def given_back(self, decisions: Sequence[Decision], state: str, reason: str) -> None:
+        """Reserved for a file in which they are not: they never left. `state`: suppressed or failed."""
+        for decision in decisions:
+            self._end(decision, state, reason, unsent=True)
+        await self._settle_file(decisions, "failed", reason)
+
+    async def _settle_file(
+        self, decisions: Sequence[Decision], state: Literal["submitted", "failed"], reason: str
+    ) -> None:
+        at_us, counted = self.clock.now_us(), state == "submitted"
+        settled = [Settled(_contact(d).contact_id, state, at_us, counted, reason[:60]) for d in decisions]
+        try:
+            await self.ledger.apply(settled)
+        except LedgerError as error:
+            self.on_fault(str(error))  # still reserved: it counts
 
     # ----------------------------------------------------------------- inside
 

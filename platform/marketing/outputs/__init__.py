@@ -5,7 +5,7 @@ the folder of records, each written whole and then renamed, and answers for the 
 send anything, and none of the statistics holds an identity.
 """
 
-from marketing.outputs.interface_file import write_csv
+from marketing.outputs.interface_file import prepare_csv, write_csv
 from marketing.outputs.origins import Origins, load_origins
 from marketing.outputs.outbound import OUTBOUND_COLUMNS, Outbound
 from marketing.outputs.outputs import Outputs
@@ -19,5 +19,6 @@ __all__ = [
     "Outputs",
     "Visitors",
     "load_origins",
+    "prepare_csv",
     "write_csv",
 ]

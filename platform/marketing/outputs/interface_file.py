@@ -8,12 +8,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["write_csv"]
+__all__ = ["prepare_csv", "write_csv"]
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
     """UTF-8 CSV with a header, written whole and then renamed; how many rows. Unknown cells stay empty."""
+    partial, count = prepare_csv(path, columns, rows)
+    os.replace(partial, path)
+    return count
+
+
+def prepare_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> tuple[Path, int]:
+    """The same up to the renaming: the file beside, safe on the disk, and how many rows it has.
+
+    Raises:
+        OSError: it cannot be written; nothing of it is left.
+    """
     partial = path.with_name(f".{path.name}.partial")
+    try:
+        return partial, _write(partial, columns, rows)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _write(partial: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     with partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -23,7 +42,6 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
             count += 1
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
     return count
 
 

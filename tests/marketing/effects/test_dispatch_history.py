@@ -1,6 +1,7 @@
 """Any history of triggers, refusals, losses, receipts, stop codes, crashes and restarts keeps the policy."""
 
 import asyncio
+import csv
 import itertools
 import tempfile
 from collections import Counter
@@ -16,12 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from marketing.channels import Outcome, Receipt, Reply
 from marketing.clock import Clock
 from marketing.contact import Book, Policy
-from marketing.contact.ledger import Ledger, OrderDone
+from marketing.contact.ledger import Ledger, OrderDone, Settled
 from marketing.effects import Accounts, Conversations, Records
 from marketing.effects.dispatch import Dispatcher
 from marketing.engine import new_state, next_due, on_batch, on_timers
 from marketing.metrics import Metrics
 from marketing.profiles import Column
+from marketing.selecting import SelectionError, Selector
 from marketing.server import restore
 
 CAP = 2
@@ -111,6 +113,8 @@ class World:
         results = self.ledger.apply(operations) if operations else []
         if self.kill == "after commit" and operations:
             raise Killed
+        if self.kill == "at settlement" and any(isinstance(one, Settled) for one in operations):
+            raise Killed
         return results
 
     async def ask(self, msisdns, names, now_us):
@@ -140,6 +144,27 @@ class World:
     async def place(self, order, give_up_s=None):
         self.orders.append(order.order_id)
         return OrderDone(order.order_id, "done")
+
+    def bulk(self, name):
+        """An operator's file of contacts; whatever is in a file that is there may be on its way."""
+        state = self.state
+        campaign = state.campaigns[state.numbers[name]]
+        folder = Path(self.folder.name)
+        selector = Selector(state, self.clock, self.dispatcher, folder)
+        before, now_us = set(folder.glob("bulk-sms-*.csv")), self.clock.now_us()
+        try:
+            asyncio.run(selector._bulk(campaign, np.arange(3), now_us))
+        except SelectionError:
+            assert not state.policy.window(now_us).open
+        except Killed:
+            self.start()
+        self.kill = ""
+        for path in set(folder.glob("bulk-sms-*.csv")) - before:
+            with path.open(encoding="utf-8", newline="") as file:
+                self.left += [
+                    (row["contact_id"], row["msisdn"], row["originator"], now_us)
+                    for row in csv.DictReader(file)
+                ]
 
     def flush(self):
         try:
@@ -190,6 +215,14 @@ class ContactHistory(RuleBasedStateMachine):
         world.clock.set_us(t_us)
         world.kill = kill
         world.flush()
+
+    @rule(
+        name=st.sampled_from(["alert", "call"]),
+        kill=st.sampled_from(["", "", "before commit", "after commit", "at settlement"]),
+    )
+    def select(self, name, kill):
+        self.world.kill = kill
+        self.world.bulk(name)
 
     @rule(which=st.integers(0, 5), state=st.sampled_from(["delivered", "expired", "failed"]))
     def receipt(self, which, state):

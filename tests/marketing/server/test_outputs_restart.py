@@ -3,11 +3,9 @@
 import csv
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -28,6 +26,17 @@ LIST = {
     "output": "file",
     "scene": {"begin": {"behaviour": ["power_on", "sms_sent"]}},
 }
+MESSAGES = [
+    {
+        "campaign": name,
+        "title": "t",
+        "scene": {"begin": {"behaviour": "call_busy"}},
+        "offer": "o",
+        "content": {"en": "hello"},
+        "originator": f"1008607{number}",
+    }
+    for number, name in enumerate(("first", "second", "third"))
+]
 
 # A platform in a process of its own: rows come in as lines, and it says when it has taken them.
 CHILD = """
@@ -43,6 +52,10 @@ def module(name, path):
 tests, folder, changes = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 town = module("town", tests / "conftest.py")
 surroundings = module("surroundings", tests / "server" / "conftest.py")
+if sys.argv[4] == "killed before its file":
+    import os, signal
+    from marketing import selecting
+    selecting.prepare_csv = lambda path, columns, rows: os.kill(os.getpid(), signal.SIGKILL)
 one = surroundings.Platform(town, folder, mode="live", campaigns=(), **changes).start()
 print(one.server.addresses["http"]["port"], flush=True)
 taken = 0
@@ -62,7 +75,7 @@ for line in sys.stdin:
 class Child:
     """The platform as a process; the clock of each begins at an hour of the day."""
 
-    def __init__(self, folder, hour, every_s):
+    def __init__(self, folder, hour, every_s, end):
         changes = {
             "clock": {"mode": "live", "start_s": hour * 3600, "factor": 1.0},
             "campaigns_dir": str(folder / "watched"),
@@ -71,7 +84,7 @@ class Child:
         }
         tests = Path(__file__).parents[1]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(CHILD), str(tests), str(folder), json.dumps(changes)],
+            [sys.executable, "-c", CHILD, str(tests), str(folder), json.dumps(changes), end],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -85,12 +98,18 @@ class Child:
         assert self.process.stdout.readline()
 
     def ask(self, path):
+        return self._asked("GET", path)["rows"]
+
+    def select(self, campaign):
+        return self._asked("POST", f"/campaigns/{campaign}/trigger", json.dumps({"deliver": "bulk-sms"}))
+
+    def _asked(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
-        answer = connection.getresponse()
-        found = json.loads(answer.read())["rows"]
-        connection.close()
-        return found
+        try:
+            connection.request(method, path, body, headers={"Authorization": f"Bearer {TOKEN}"})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def snapshot(self):
         """Waits for the next one to be there whole."""
@@ -101,7 +120,8 @@ class Child:
             time.sleep(0.01)
 
     def kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
+        """Also of one that has ended."""
+        self.process.kill()
         self._end()
 
     def stop(self):
@@ -119,19 +139,18 @@ class Child:
 @pytest.fixture
 def child(tmp_path):
     (tmp_path / "watched").mkdir()
-    for values in (STATISTICS, LIST):
+    for values in (STATISTICS, LIST, *MESSAGES):
         (tmp_path / "watched" / f"{values['campaign']}.yaml").write_text(yaml.safe_dump(values))
     (tmp_path / "token").write_text(TOKEN)
     made = []
 
-    def make(hour, every_s=3600.0):
-        made.append(Child(tmp_path, hour, every_s))
+    def make(hour, every_s=3600.0, end=""):
+        made.append(Child(tmp_path, hour, every_s, end))
         return made[-1]
 
     yield make
     for one in made:
-        if one.process.poll() is None:
-            one.kill()
+        one.kill()
 
 
 def seen(town, t, cell, who, kind="location_update"):
@@ -214,3 +233,23 @@ def test_a_campaign_that_was_changed_meanwhile_begins_anew(child, town, tmp_path
     assert again.ask("/statistics/visitors") == []
     assert again.ask("/outbound/ready") == []
     again.stop()
+
+
+def test_a_file_that_a_kill_kept_from_appearing_counts_all_the_same(child, tmp_path):
+    """Nobody can say of a reservation that nothing was sent for it; two a month are the cap."""
+    one = child(10.05, end="killed before its file")
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        one.select("first")
+    assert one.process.wait(60) == -signal.SIGKILL
+    assert not list((tmp_path / "records").glob("bulk-sms-*"))
+    again = child(10.1)
+    said = again.select("first")
+    assert (said["lines"], said["suppressed"]) == (0, {"duplicate": 20})
+    assert again.select("second")["lines"] == 20
+    said = again.select("third")
+    assert (said["lines"], said["suppressed"]) == (0, {"cap": 20})
+    again.kill()
+    after = child(10.15)
+    said = after.select("third")
+    assert (said["lines"], said["suppressed"]) == (0, {"cap": 20})
+    after.stop()

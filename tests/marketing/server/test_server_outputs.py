@@ -7,6 +7,13 @@ import json
 import pytest
 import yaml
 
+from marketing import selecting
+from marketing.contact.ledger import LedgerError
+from marketing.contact.schema import contact
+from marketing.effects.dispatch import Dispatcher
+from marketing.engine import prepare_campaigns
+from marketing.outputs import prepare_csv
+
 DAY = "2009-03-02"
 STATISTICS = {
     "campaign": "visitors",
@@ -32,12 +39,16 @@ ALERT = {
 }
 
 
+OTHER = {**ALERT, "campaign": "other", "originator": "10086078"}
+THIRD = {**ALERT, "campaign": "third", "originator": "10086079"}
+
+
 @pytest.fixture
 def running(platform, tmp_path):
-    """A live platform with these three campaigns and a token."""
+    """A live platform with these campaigns and a token."""
     folder = tmp_path / "watched"
     folder.mkdir()
-    for values in (STATISTICS, LIST, ALERT):
+    for values in (STATISTICS, LIST, ALERT, OTHER, THIRD):
         (folder / f"{values['campaign']}.yaml").write_text(
             yaml.safe_dump(values, allow_unicode=True), encoding="utf-8"
         )
@@ -159,7 +170,18 @@ def test_an_operator_contacts_a_selection_once(running):
     assert len(records.ledger) == 1
 
 
-def test_a_selection_as_an_interface_file(running):
+def lines_of(one, said):
+    with (one.config.records.dir / said["file"]).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def ledger_of(one):
+    """Contact id -> row, as it is on the disk now."""
+    rows = one.server._ask(lambda: list(one.server.ledger.ledger.rows(contact)))
+    return {row["contact_id"]: row for row in rows}
+
+
+def test_a_selection_as_a_list_for_the_outbound_centre(running):
     running.server.state.book.do_not_disturb_us[4] = 0
     status, said = select(running, deliver="outbound")
     assert (status, said["selected"], said["lines"], said["suppressed"]) == (
@@ -168,15 +190,115 @@ def test_a_selection_as_an_interface_file(running):
         19,
         {"do_not_disturb": 1},
     )
-    path = running.config.records.dir / said["file"]
-    assert len(path.read_text(encoding="utf-8").splitlines()) == 20
-    status, said = select(running, deliver="bulk-sms")
-    with (running.config.records.dir / said["file"]).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert (len(rows), rows[0]["originator"], rows[0]["text"]) == (19, "10086077", "你好")
-    assert running.town.msisdn(4) not in {row["msisdn"] for row in rows}
+    assert len(lines_of(running, said)) == 19
+    other = select(running, deliver="outbound")[1]["file"]  # within the second, too
+    assert other != said["file"]
     assert running.centre.submits == []
+    assert ledger_of(running) == {}  # the agent's call is the contact
     assert select(running, "ready", deliver="outbound")[1]["lines"] == 19
+
+
+def test_a_line_for_bulk_sms_is_a_contact(running):
+    """Reserved and counted: then nobody is in a second file, and two such files fill the month."""
+    book = running.server.state.book
+    book.do_not_disturb_us[4] = book.control_us[5] = 0
+    status, said = select(running, deliver="bulk-sms")
+    assert (status, said["selected"], said["lines"]) == (200, 20, 18)
+    assert said["suppressed"] == {"control_group": 1, "do_not_disturb": 1}
+    rows = lines_of(running, said)
+    assert {(row["originator"], row["text"]) for row in rows} == {("10086077", "你好")}
+    assert {row["submit_before"][:10] for row in rows} == {DAY}
+    kept_out = {running.town.msisdn(4), running.town.msisdn(5)}
+    assert not {row["msisdn"] for row in rows} & kept_out
+    ledger = ledger_of(running)
+    assert {row["contact_id"]: row["msisdn"] for row in rows} == {
+        contact_id: str(row["msisdn"]) for contact_id, row in ledger.items()
+    }
+    assert {(row["state"], row["counted"], row["reason"]) for row in ledger.values()} == {
+        ("submitted", True, said["file"])
+    }
+    said = select(running, deliver="bulk-sms")[1]
+    assert (said["lines"], said["suppressed"]["duplicate"]) == (0, 18)
+    assert select(running, "other", deliver="bulk-sms")[1]["lines"] == 18
+    assert select(running, "third", deliver="bulk-sms")[1]["suppressed"]["cap"] == 18
+    assert select(running, "third")[1]["suppressed"]["cap"] == 18
+    assert running.centre.submits == []
+    assert running.stop() == 0
+    assert sum(row["state"] == "sent" for row in running.records().triggers) == 36
+
+
+def test_who_stops_by_reply_to_a_bulk_message_is_let_alone(running):
+    said = select(running, deliver="bulk-sms")[1]
+    number = lines_of(running, said)[0]["msisdn"]
+    running.centre.reply(number, "10086077", "TD", running.town.at(f"{DAY} 10:00"))
+    running.until(lambda: select(running, "other", deliver="outbound")[1]["lines"] == 19)
+    assert number not in {
+        row["msisdn"] for row in lines_of(running, select(running, "other", deliver="bulk-sms")[1])
+    }
+
+
+def test_the_file_appears_when_all_is_reserved(running, monkeypatch):
+    monkeypatch.setattr(selecting, "SLICE", 7)
+    seen = []
+
+    def looks(path, columns, rows):
+        seen.append([row["state"] for row in ledger_of(running).values()])
+        seen.append(list(path.parent.glob("bulk-sms-*")))
+        return prepare_csv(path, columns, rows)
+
+    monkeypatch.setattr(selecting, "prepare_csv", looks)
+    said = select(running, deliver="bulk-sms")[1]
+    assert seen == [["reserved"] * 20, []]
+    assert said["lines"] == 20
+
+
+@pytest.mark.parametrize("at_fault", ["disk", "ledger", "campaign"])
+def test_without_a_file_nobody_was_contacted(running, monkeypatch, at_fault):
+    monkeypatch.setattr(selecting, "SLICE", 7)
+    server, reserve, calls = running.server, running.server.dispatcher.reserve, []
+
+    def full(path, columns, rows):
+        raise OSError(28, "No space left on device")
+
+    async def second_fails(decisions):
+        calls.append(len(calls))
+        if len(calls) == 2 and at_fault == "ledger":
+            monkeypatch.setattr(server.ledger, "apply", refuse)
+        if len(calls) == 2 and at_fault == "campaign":
+            server._exchange(prepare_campaigns(server.state, server.state.campaigns[1:]))
+        return await reserve(decisions)
+
+    apply = server.ledger.apply
+
+    async def refuse(operations, **keys):
+        monkeypatch.setattr(server.ledger, "apply", apply)
+        raise LedgerError("the ledger cannot be written: full")
+
+    if at_fault == "disk":
+        monkeypatch.setattr(selecting, "prepare_csv", full)
+    else:
+        monkeypatch.setattr(Dispatcher, "reserve", lambda self, decisions: second_fails(decisions))
+    before = server.state.campaigns
+    status, said = select(running, deliver="bulk-sms")
+    assert (status, "nobody is contacted" in said["detail"]) == (422, True), said
+    assert not list(running.config.records.dir.glob("*bulk-sms-*"))
+    assert not any(row["counted"] for row in ledger_of(running).values())
+    assert running.server.records.counts().get("sent") is None
+    monkeypatch.undo()
+    server._ask(lambda: server._exchange(prepare_campaigns(server.state, before)))
+    # Nobody has lost a place by it.
+    assert select(running, deliver="bulk-sms")[1]["lines"] == 20
+    assert select(running, "other", deliver="bulk-sms")[1]["lines"] == 20
+
+
+def test_at_night_there_is_no_file_for_bulk_sms(running):
+    running.server.clock.epoch_us += 12 * 3_600_000_000
+    status, said = select(running, deliver="bulk-sms")
+    assert (status, said["detail"]) == (
+        422,
+        "quiet_hours: nothing may be sent before 2009-03-03T09:00:00+08:00",
+    )
+    assert ledger_of(running) == {}
 
 
 @pytest.mark.parametrize(
