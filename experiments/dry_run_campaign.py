@@ -1,8 +1,9 @@
 """`kairos dry-run CAMPAIGN RUN_DIR`: what a campaign would have done on behaviours that a run has recorded.
 
-The run's own extract, lists, cells, handsets and policy are used, and the platform's own engine, alone with
-this campaign: what other campaigns sent in that run counts against no cap here, and BOSS is not asked.
-Nothing is written or sent.
+The run's own extract, lists, cells, handsets and policy are used, and the platform's own engine with this
+campaign. What the run's other campaigns had sent counts against the caps, and who had answered them with a
+stop code is let alone, each from its moment on; `alone` leaves them out. BOSS is not asked, nobody answers
+this campaign, nothing is written or sent.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from experiments.dry_run_others import Others, read_others
 from experiments.problems import BadInput, relative
 from experiments.validate import problems_of
 from reports.records import read
 
 if TYPE_CHECKING:
     from marketing.config import PlatformConfig
-    from marketing.engine import Decision
+    from marketing.engine import Decision, EngineState
     from marketing.profiles import Places
     from marketing.starting import Started
 
@@ -61,12 +63,16 @@ class Rehearsal:
     """What it would have suppressed, by reason."""
     asks_boss: bool
     """Whether BOSS would have been asked, which it is not here."""
+    others: dict[str, int] | None
+    """Contacts of the run's other campaigns that were counted; None: they were left out."""
     visitors: list[dict[str, Any]]
     """Of a campaign of output statistics: counts by day, hour and origin."""
 
 
-def rehearse(campaign: Path, run_dir: Path, arm: str | None = None) -> Rehearsal:
+def rehearse(campaign: Path, run_dir: Path, arm: str | None = None, *, alone: bool = False) -> Rehearsal:
     """Plays a campaign on the behaviours of one arm of a run; absent: the precise arm, or the first.
+
+    `alone`: as if the run's other campaigns had sent nothing.
 
     Raises:
         BadInput: the campaign cannot be used with this run, or the run has no behaviours.
@@ -77,9 +83,13 @@ def rehearse(campaign: Path, run_dir: Path, arm: str | None = None) -> Rehearsal
     if problems:
         raise BadInput(problems)
     started = found[0]
+    playing = started.state.campaigns[0]
     batch = _behaviours(folder)
+    others = Others()
+    if not alone and playing.output == "contact":
+        others = read_others(_config(folder), playing)
     zone = started.zone
-    decisions, visitors = _played(started, batch)
+    decisions, visitors = _played(started, batch, others)
     last: dict[str, Decision] = {one.trigger.trigger_id: one for one in decisions}
     triggers = [one.trigger for one in last.values()]
     hours = Counter(f"{_local(t.t_us, zone):%H}" for t in triggers)
@@ -99,16 +109,17 @@ def rehearse(campaign: Path, run_dir: Path, arm: str | None = None) -> Rehearsal
         by_place=dict(sorted(places.items(), key=lambda one: (-one[1], one[0]))),
         outcomes=dict(sorted(outcomes.items())),
         suppressed=dict(sorted(reasons.items())),
+        others=None if alone or playing.output != "contact" else dict(others.contacts),
         asks_boss=started.state.campaigns[0].boss is not None,
         visitors=visitors,
     )
 
 
-def rehearse_command(campaign: Path, run_dir: Path, arm: str | None, *, as_json: bool) -> None:
+def rehearse_command(campaign: Path, run_dir: Path, arm: str | None, *, alone: bool, as_json: bool) -> None:
     """Prints it."""
     import click
 
-    found = rehearse(campaign, run_dir, arm)
+    found = rehearse(campaign, run_dir, arm, alone=alone)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
         return
@@ -119,6 +130,9 @@ def rehearse_command(campaign: Path, run_dir: Path, arm: str | None, *, as_json:
     if found.visitors:
         _echo_table("visitors", [(_hour(one), one["visitors"]) for one in found.visitors])
         return
+    if found.others is not None:
+        told = ", ".join(f"{count:,} of {name}" for name, count in found.others.items())
+        click.echo(f"beside the other campaigns of the run, whose contacts count: {told or 'none'}")
     if found.asks_boss:
         click.echo("of those sent, BOSS would still have been asked")
     click.echo(f"triggered {found.triggers:,} times, {found.subscribers:,} subscribers")
@@ -173,12 +187,17 @@ def _arm_folder(run_dir: Path, arm: str | None) -> Path:
     return folder
 
 
+def _config(folder: Path) -> PlatformConfig:
+    from marketing.config import load_config
+
+    return load_config(folder / "platform.yaml")
+
+
 def _started(folder: Path, campaign: Path) -> Started:
     """The run's platform with this campaign alone, as it was before anything was seen."""
-    from marketing.config import load_config
     from marketing.starting import load_started
 
-    config: PlatformConfig = load_config(folder / "platform.yaml")
+    config = _config(folder)
     changes = {"campaigns": [campaign], "campaigns_dir": None, "imports": None, "state": None}
     return load_started(config.model_copy(update=changes))
 
@@ -202,9 +221,11 @@ def _behaviours(folder: Path) -> NDArray[np.void]:
     return batch[np.argsort(batch["t_us"], kind="stable")]
 
 
-def _played(started: Started, batch: NDArray[np.void]) -> tuple[list[Decision], list[dict[str, Any]]]:
+def _played(
+    started: Started, batch: NDArray[np.void], others: Others
+) -> tuple[list[Decision], list[dict[str, Any]]]:
     """Decisions in their order, and the counts of a campaign of output statistics."""
-    from marketing.engine import on_batch, on_timers
+    from marketing.engine import on_timers
     from marketing.outputs import Visitors
 
     state, campaign = started.state, started.state.campaigns[0]
@@ -215,10 +236,27 @@ def _played(started: Started, batch: NDArray[np.void]) -> tuple[list[Decision], 
         visitors.until(end_us, whole=True)
         return [], visitors.rows
     decisions: list[Decision] = []
+    start = 0
+    for moment in others.moments:
+        until_us = moment.at_us if moment.last else moment.at_us - 1
+        stop = int(np.searchsorted(batch["t_us"], until_us, side="right"))
+        decisions += _taken(state, batch[start:stop])
+        if moment.at_us <= end_us:
+            decisions += on_timers(state, until_us)
+        moment.enter(state)
+        start = stop
+    decisions += _taken(state, batch[start:])
+    return decisions + on_timers(state, end_us), []
+
+
+def _taken(state: EngineState, batch: NDArray[np.void]) -> list[Decision]:
+    from marketing.engine import on_batch
+
+    decisions: list[Decision] = []
     for first in range(0, len(batch), _CHUNK):
         decisions += on_batch(state, batch[first : first + _CHUNK], 0)
         state.take_derived()
-    return decisions + on_timers(state, end_us), []
+    return decisions
 
 
 def _where(batch: NDArray[np.void], places: Places, triggers: Sequence[tuple[int, int]]) -> Counter[str]:

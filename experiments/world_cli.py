@@ -61,6 +61,9 @@ def draw(world: Path, out: Path | None, seed: int, cell_list: Path | None, setti
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the file. Repeatable."
 )
 @click.option("--arm", help="With a campaign: on whose behaviours. Default: the precise arm's.")
+@click.option(
+    "--alone", is_flag=True, help="With a campaign: as if the other campaigns of the run had sent nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
 def dry_run(
     file: Path,
@@ -69,6 +72,7 @@ def dry_run(
     day: int,
     settings: tuple[str, ...],
     arm: str | None,
+    alone: bool,
     as_json: bool,
 ) -> None:
     """Say what a world, a study or a campaign will come to, before anything runs.
@@ -79,6 +83,7 @@ def dry_run(
 
     A campaign is played on the behaviours that a run has recorded, with that run's extract, cells and policy:
     how many would have been triggered, when and where, and what the policy would have suppressed, and why.
+    What the other campaigns of that run had sent counts against the caps.
 
     \b
     Examples:
@@ -98,7 +103,7 @@ def dry_run(
             )
         if file.is_file() and kind_of(file) != "campaign":
             raise BadInput(f"{file}: RUN_DIR goes with a campaign file, and this is none")
-        rehearse_command(file, run_dir, arm, as_json=as_json)
+        rehearse_command(file, run_dir, arm, alone=alone, as_json=as_json)
         return
     from experiments.dry_run import dry_run_command
 

@@ -11,7 +11,9 @@ import yaml
 from click.testing import CliRunner
 
 from experiments.cli import cli
+from experiments.dry_run_campaign import rehearse
 from experiments.inputs import world_files
+from marketing.contact.ledger import Ledger, OptOut, Reservation
 from reports.records import TABLES, write
 from sim.run import Run, build
 from sim.scenario import load_world
@@ -78,7 +80,7 @@ def kairos(*arguments):
 
 def test_how_many_when_where_and_what_the_policy_would_suppress(run):
     folder, acts, extract, scenarios = run
-    done = kairos(scenarios / "campaigns" / "missed-call-alert.yaml", folder, "--json")
+    done = kairos(scenarios / "campaigns" / "missed-call-alert.yaml", folder, "--json", "--alone")
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     often = often_off(extract)
@@ -93,7 +95,7 @@ def test_how_many_when_where_and_what_the_policy_would_suppress(run):
     assert sum(found["suppressed"].values()) == found["outcomes"]["suppressed"]
     assert found["suppressed"]["do_not_disturb"] == Counter(on["imsi"].tolist())[first_on(acts, extract)]
     assert found["suppressed"]["duplicate"] > 0
-    in_words = kairos(scenarios / "campaigns" / "missed-call-alert.yaml", folder)
+    in_words = kairos(scenarios / "campaigns" / "missed-call-alert.yaml", folder, "--alone")
     assert f"triggered {len(on)} times" in in_words.output
 
 
@@ -103,6 +105,93 @@ def test_statistics_are_counted(run):
     assert done.exit_code == 0, done.output
     rows = json.loads(done.output)["visitors"]
     assert sum(row["visitors"] for row in rows if row["hour"] is not None) > 10
+
+
+def reserved(extract, imsi, campaign, number, at_us):
+    """A contact of another campaign, as the ledger has it."""
+    msisdn = int(extract["msisdn"][extract["imsi"].index(f"{imsi:015d}")])
+    name, period = f"{campaign[:8]}{number:08d}", 200706
+    return Reservation(
+        name, name, campaign, "10086999", "o", imsi, msisdn, period, 732831, number, at_us, at_us + 1
+    )
+
+
+@pytest.fixture
+def ledger(run):
+    """What others sent: to one two contacts before his first trigger, to one after it; one has said stop."""
+    folder, acts, extract, scenarios = run
+    on = acts[
+        (acts["kind"] == 1) & np.isin(acts["imsi"], list(often_off(extract) - {first_on(acts, extract)}))
+    ]
+    sent = rehearse(scenarios / "campaigns" / "missed-call-alert.yaml", folder, alone=True)
+    first = {}
+    for imsi, t_us in zip(on["imsi"].tolist(), on["t_us"].tolist(), strict=True):
+        first.setdefault(imsi, t_us)
+    hours = {imsi: (t - int(acts["t_us"][0])) / 3_600_000_000 for imsi, t in first.items()}
+    early, late, stopped = [imsi for imsi, hour in hours.items() if 10 < hour < 19][:3]
+    book = Ledger(f"sqlite:///{folder}/arms/precise/ledger.db", cap=9)
+    wanted = [reserved(extract, early, "other", n, first[early] - 60_000_000 * (n + 1)) for n in range(2)]
+    wanted += [reserved(extract, late, "further", n, first[late] + 1 + n) for n in range(2)]
+    wanted += [reserved(extract, early, "missed-call-alert", n, 1) for n in range(2)]  # its own: played anew
+    msisdn = int(extract["msisdn"][extract["imsi"].index(f"{stopped:015d}")])
+    book.apply([*wanted, OptOut(msisdn, first[stopped] - 1, "10086999")])
+    book.close()
+    yield sent, Counter(on["imsi"].tolist()), early, stopped
+    (folder / "arms" / "precise" / "ledger.db").unlink()
+
+
+def test_what_the_other_campaigns_had_sent_counts(run, ledger):
+    folder, *_, scenarios = run
+    alone, triggers, early, stopped = ledger
+    campaign = scenarios / "campaigns" / "missed-call-alert.yaml"
+    found = json.loads(kairos(campaign, folder, "--json").output)
+    assert alone.others is None
+    assert found["others"] == {"further": 2, "other": 2}
+    assert found["triggers"] == alone.triggers
+    # The early one would have been contacted once; who was contacted by others later, was so before.
+    assert found["outcomes"]["sent"] == alone.outcomes["sent"] - 2
+    assert found["suppressed"]["cap"] == triggers[early]
+    assert found["suppressed"]["do_not_disturb"] == alone.suppressed["do_not_disturb"] + triggers[stopped]
+    assert "2 of further, 2 of other" in kairos(campaign, folder).output
+    again = json.loads(kairos(campaign, folder, "--json", "--alone").output)
+    assert (again["outcomes"], again["others"]) == (alone.outcomes, None)
+
+
+def test_one_that_is_judged_earlier_goes_first_at_one_instant(run, tmp_path):
+    """Of equal priority the name decides; here the other's file is there to say so."""
+    folder, acts, extract, scenarios = run
+    campaign = scenarios / "campaigns" / "missed-call-alert.yaml"
+    switched_on = Counter(acts[acts["kind"] == 1]["imsi"].tolist())
+    named = often_off(extract) - {first_on(acts, extract)}
+    imsi = min(imsi for imsi in named if switched_on[imsi] == 1)
+    on = acts[(acts["kind"] == 1) & (acts["imsi"] == imsi)]
+    config = folder / "arms" / "precise" / "platform.yaml"
+    before = config.read_text(encoding="utf-8")
+    found = []
+    for name in ("aaa", "zzz"):
+        values = yaml.safe_load(campaign.read_text(encoding="utf-8")) | {"campaign": name}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        named = yaml.safe_load(before) | {"campaigns": [str(tmp_path / f"{name}.yaml")]}
+        config.write_text(yaml.safe_dump(named), encoding="utf-8")
+        book = Ledger(f"sqlite:///{folder}/arms/precise/ledger.db", cap=9)
+        book.apply([reserved(extract, imsi, name, n, int(on["t_us"][0])) for n in range(2)])
+        book.close()
+        found.append(rehearse(campaign, folder).suppressed.get("cap", 0))
+        (folder / "arms" / "precise" / "ledger.db").unlink()
+    config.write_text(before, encoding="utf-8")
+    assert found == [1, 0]
+
+
+def test_a_run_without_a_ledger_says_what_is_not_known(run):
+    folder, *_, scenarios = run
+    ledger = folder / "arms" / "precise" / "ledger.db"
+    for words in ("no such file", "cannot be read as a ledger"):
+        done = kairos(scenarios / "campaigns" / "missed-call-alert.yaml", folder)
+        assert done.exit_code == 2
+        assert words in done.output
+        assert "--alone" in done.output
+        ledger.write_bytes(b"no database at all, whatever its name says")
+    ledger.unlink()
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from experiments.dry_run_campaign import rehearse
 from reports.records import DETERMINISTIC, digest
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -72,6 +75,24 @@ def hashes(folder):
         for arm in sorted((folder / "arms").iterdir())
         for name in DETERMINISTIC
     }
+
+
+def test_a_campaign_rehearsed_beside_the_others_does_what_it_did(whole):
+    *_, folder = whole
+    arm = folder / "arms" / "precise"
+    did = Counter()
+    for row in pq.read_table(arm / "triggers.parquet").to_pylist():
+        # What came too late for its tick's end was to be sent as far as the policy goes.
+        reason = row["reason"] if row["reason"] != "late" else "sent"
+        did[row["campaign"], reason or row["state"]] += 1
+    would = Counter()
+    for path in sorted((arm / "campaigns").glob("*.yaml")):
+        found = rehearse(path, folder)
+        for what, count in {**found.outcomes, **found.suppressed}.items():
+            would[found.campaign, what] += count
+        del would[found.campaign, "suppressed"]
+    assert sum(did.values()) > 100
+    assert would == did
 
 
 def test_the_summary_keeps_its_contract(whole):
