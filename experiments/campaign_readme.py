@@ -8,7 +8,10 @@ A test compares the committed file with this, so no key, feature, placeholder or
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Final
+
+import yaml
 
 from experiments.scenario_readme import table
 from marketing.behaviours import CODES, Kind
@@ -66,6 +69,42 @@ match may begin the next; whatever completes one may not. A row that is both for
 
 """
 
+_SCENES: Final = """\
+## The service scenes
+
+In the key `source` a file says which of the operator's wishes it comes from. J12 is the list of seventeen *service
+scenes*: moments that signalling shows, at which one particular service is of use to whoever lives through them. J13 is
+the table of nine customer segments ([segments.yaml](../audiences/segments.yaml)), J3 what is known of a subscriber over
+time. Each row of J12 is one file here or two, and a test plays a town's day on it
+(`tests/experiments/test_campaigns_of_j12.py`). What signalling cannot show, such as which numbers have a fine ring-back
+tone, comes from imported lists. Two rows contact nobody: row 6 counts, row 14 makes a list of people to telephone.
+
+"""
+
+_ROWS: Final = (
+    ("a caller has just heard somebody's fine ring-back tone", "the same tone for the own number"),
+    ("a subscriber waits or is idle, with a handset that has a browser", "pages to read: WAP news"),
+    ("the working day is spent in an office tower or business flats", "mail on the handset"),
+    ("the SIM has come into a handset that can do MMS", "a trial of MMS"),
+    ("often switched off, and now on; or often rejecting, and has just rejected", "notice of missed calls"),
+    ("visitors come to sights or shops", "nothing: where they come from is counted, by hour and day"),
+    ("a call to the hotline has ended", "a text on what was asked about"),
+    ("somebody is in a region for the first time", "a greeting, and what is to be had there"),
+    ("points expire soon, and the counter that redeems them is near", "a reminder"),
+    ("the hotline's old number, 1860, was dialled", "its new number, 10086"),
+    (
+        "a long-distance call was dialled directly; or such calls are received and never made",
+        "the cheap prefix 12593",
+    ),
+    ("far fewer minutes are used than the tariff includes", "a reason to talk, as caller or as callee"),
+    ("a call has ended shortly before calls get cheap", "the off-peak tariff"),
+    ("somebody on the outbound centre's list is reachable now", "nothing: a line in the agents' list"),
+    ("a call to the information line 12580 has ended", "the answer as a text, with an offer"),
+    ("a customer who is silent or about to leave switches on", "a reason to stay"),
+    ("a number that is vacant or out of service was dialled", "the number that has taken its place"),
+)
+"""J12 in our words: the moment, and what is offered at it; row 1 first."""
+
 _EXPRESSIONS: Final = """\
 ## Expressions
 
@@ -77,6 +116,10 @@ At most 2,000 characters, 40 levels and 200 items in a list.
 What is not known of a subscriber is what CEL calls an error: `false && unknown` is false, `true || unknown` is true,
 anything else with it is unknown, and a condition that is unknown does not hold. `has(profile.age)` asks.
 `1` and `1.0` are of different types, as in CEL: they can be ordered, but not added or tested for equality.
+
+A condition that can never hold is refused, with line and key: `now.hour > 30`, `now.on && !now.on`, and what `audience`,
+`terminal`, `if`, hours and days of one file say against each other. What is found is certain; not all is found
+(arithmetic beyond sums, the order of texts).
 
 """
 
@@ -91,8 +134,14 @@ _EXPERIMENTS: Final = (
 )
 
 
-def readme() -> str:
-    """The page."""
+def readme(folder: Path = Path("scenarios/campaigns")) -> str:
+    """The page; `folder` holds the campaign files."""
+    files = _by_source(folder)
+    scenes = [
+        f"| {number} | {moment} | {offered} | {_links(files.pop(f'J12 row {number}'))} |"
+        for number, (moment, offered) in enumerate(_ROWS, 1)
+    ]
+    others = [f"| {source} | {_links(names)} |" for source, names in sorted(files.items())]
     kinds = [f"| `{name}` | {_behaviour(name)} |" for name in CODES]
     functions = [f"| `{form}` | {meaning} |" for form, meaning in FUNCTION_TABLE]
     features = [
@@ -104,7 +153,11 @@ def readme() -> str:
     ]
     return "\n".join(
         [
-            _HEAD + "## Behaviours\n",
+            _HEAD + _SCENES.rstrip("\n") + "\n",
+            "| J12 row | moment | what is offered | file |",
+            *("| ---: | --- | --- | --- |", *scenes, ""),
+            *("| other source | file |", "| --- | --- |", *others, ""),
+            "## Behaviours\n",
             *("| behaviour | when |", "| --- | --- |", *kinds, ""),
             _EXPRESSIONS.rstrip("\n") + "\n",
             *("| function | gives |", "| --- | --- |", *functions, ""),
@@ -122,6 +175,19 @@ def readme() -> str:
             table(Campaign),
         ]
     )
+
+
+def _by_source(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """Source -> (name, title) of its campaigns."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found.setdefault(values["source"], []).append((path.name, values["title"]))
+    return found
+
+
+def _links(files: list[tuple[str, str]]) -> str:
+    return "; ".join(f"[{_cell(title)}]({name})" for name, title in files)
 
 
 def _behaviour(name: str) -> str:

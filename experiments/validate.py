@@ -214,7 +214,10 @@ def check_campaigns_together(files: list[Path], cells: Path | None, subscribers:
         places = load_cells(cells).names if cells is not None else ()
         extract = load_extract(subscribers) if subscribers is not None else None
         catalogue = catalogue_of(extract) if extract is not None else CATALOGUE
-        read = read_all(files, places=places, alone=len(files) == 1, catalogue=catalogue)
+        folders = sorted({file.resolve().parent for file in files})
+        given = {file.resolve() for file in files}
+        beside = [path for folder in folders for path in sorted(folder.glob("*.yaml")) if path not in given]
+        read = read_all(files, places=places, beside=beside, catalogue=catalogue)
         if extract is not None:
             check_audiences(read, extract, catalogue)
 

@@ -135,7 +135,7 @@ def test_editors_get_a_meaning_for_every_key_and_the_names_of_behaviours():
 
 def test_the_page_on_campaigns_is_made_from_the_tables():
     page = SCENARIOS / "campaigns" / "README.md"
-    made = readme()
+    made = readme(SCENARIOS / "campaigns")
     assert made == page.read_text(encoding="utf-8"), (
         "run: python -m experiments.campaign_readme > scenarios/campaigns/README.md"
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from marketing.expressions import BOSS_CATALOGUE, CATALOGUE, Catalogue, compile_expression
+from marketing.expressions import BOSS_CATALOGUE, CATALOGUE, Catalogue, compile_expression, impossible
 
 __all__ = ["BossCondition", "Condition", "in_use", "reads", "using"]
 
@@ -51,6 +51,9 @@ def _varying(text: str, catalogue: Catalogue) -> str:
     found = compile_expression(text, catalogue)
     if found.constant is not None:
         raise ValueError(f"this is always {str(found.constant).lower()}: it reads no feature")
+    never = impossible([text], catalogue)
+    if never is not None:
+        raise never
     return text
 
 

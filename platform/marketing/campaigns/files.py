@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from marketing.campaigns.campaign import LAST_DAY, Campaign, Group
-from marketing.campaigns.condition import using
-from marketing.config import ConfigError, Document, Problem, read_model, suggest
-from marketing.expressions import CATALOGUE, Catalogue
+from marketing.campaigns.condition import in_use, using
+from marketing.config import ConfigError, Document, KeyPath, Problem, read_model, suggest
+from marketing.expressions import CATALOGUE, Catalogue, Domain, impossible
 from marketing.profiles.plain_csv import plain_csv
 
 __all__ = ["Target", "load", "load_all", "read_all", "read_numbers", "read_targets"]
@@ -104,11 +105,35 @@ def load(path: Path | str) -> Campaign:
 def read_campaign(path: Path) -> tuple[Campaign, Document]:
     """One file with its document, for what has to be checked between files. Raises ConfigError."""
     campaign, document = read_model(path, Campaign)
+    never = _never(campaign, document)
+    if never is not None:
+        raise ConfigError([never])
     if campaign.group is not None:
         read_targets(campaign.group)
     for listed in campaign.number_files:
         read_numbers(listed)
     return campaign, document
+
+
+def _never(campaign: Campaign, document: Document) -> Problem | None:
+    """Conditions that cannot hold all at the moment the scene is complete; each by itself can."""
+    scene = campaign.scene
+    given: dict[str, Domain] = {}
+    if scene is not None and scene.when is not None:
+        hours = {minute // 60 for start, end in scene.when.spans for minute in range(start, end)}
+        given["now.hour"] = Domain(only=frozenset(hours or range(24)))
+        given["now.weekday"] = Domain(only=frozenset(day + 1 for day in scene.when.weekdays))
+    conditions: list[tuple[KeyPath, str | None]] = [(("audience",), campaign.expression)]
+    if scene is not None:
+        conditions += [(("scene", "terminal"), scene.terminal), (("scene", "if"), scene.condition)]
+    texts: list[str] = []
+    for key, text in conditions:
+        if text:
+            texts.append(text)
+            never = impossible(texts, in_use(), given)
+            if never is not None:
+                return document.problem(key, text, str(never))
+    return None
 
 
 @dataclass(slots=True)
@@ -117,6 +142,8 @@ class _Together:
 
     originators: Sequence[str]
     places: Sequence[str]
+    beside: Sequence[Path] = ()
+    """Further files, which follow-ups may name."""
     files: dict[str, tuple[Campaign, Document]] = field(default_factory=dict)
     senders: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -146,21 +173,35 @@ class _Together:
 
     def follow_ups(self) -> None:
         """Every follow-up is a campaign of mode follow_up, and no chain comes back to its start."""
-        after = {name: [f.campaign for f in c.follow_ups] for name, (c, _) in self.files.items()}
+        known = {name: campaign for name, (campaign, _) in self.files.items()}
+        if any(f.campaign not in known for c in known.values() for f in c.follow_ups):
+            known = {**self._others(), **known}
+        after = {name: [f.campaign for f in c.follow_ups] for name, c in known.items()}
         for name, (campaign, document) in self.files.items():
             for i, follow_up in enumerate(campaign.follow_ups):
                 at = ("follow_ups", i, "campaign")
-                other = self.files.get(follow_up.campaign)
+                other = known.get(follow_up.campaign)
                 if other is None:
-                    near = suggest(follow_up.campaign, list(self.files))
+                    near = suggest(follow_up.campaign, list(known))
                     expected = "the name of a campaign that runs beside this one"
+                    if self.beside:
+                        expected += "; no other file of its folder has it"
                     self.problems.append(document.problem(at, follow_up.campaign, expected, near))
-                elif other[0].mode != "follow_up":
-                    expected = f"a campaign of mode follow_up; this one has mode {other[0].mode}"
+                elif other.mode != "follow_up":
+                    expected = f"a campaign of mode follow_up; this one has mode {other.mode}"
                     self.problems.append(document.problem(at, follow_up.campaign, expected))
                 elif name in _reached(after, follow_up.campaign):
                     expected = "no way back: follow-ups would go round for ever"
                     self.problems.append(document.problem(at, follow_up.campaign, expected))
+
+    def _others(self) -> dict[str, Campaign]:
+        """Campaigns of further files that are correct by themselves."""
+        found = {}
+        for path in self.beside:
+            with contextlib.suppress(ConfigError, OSError):
+                campaign = read_campaign(path)[0]
+                found[campaign.campaign] = campaign
+        return found
 
 
 def _reached(after: Mapping[str, Sequence[str]], start: str) -> set[str]:
@@ -204,11 +245,15 @@ def read_all(
     originators: Sequence[str] = (),
     places: Sequence[str] = (),
     alone: bool = False,
+    beside: Sequence[Path] = (),
     catalogue: Catalogue = CATALOGUE,
     read: Callable[[Path], tuple[Campaign, Document]] | None = None,
 ) -> list[tuple[Campaign, Document]]:
-    """The same, each with its document, for what has to be checked against other things."""
-    together = _Together(originators, places)
+    """The same, each with its document, for what has to be checked against other things.
+
+    `beside`: further files, of which follow-ups may name campaigns; nothing else is asked of them.
+    """
+    together = _Together(originators, places, beside)
     for path in map(Path, paths):
         try:
             with using(catalogue):

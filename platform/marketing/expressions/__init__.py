@@ -3,13 +3,16 @@
 from marketing.expressions.catalogue import BOSS_CATALOGUE, CATALOGUE, Catalogue, Feature, Source, Type
 from marketing.expressions.columns import AnyColumn, Numbers, Sets, View, Words
 from marketing.expressions.compile import Expression, compile_expression, split_expression
+from marketing.expressions.domains import Domain
 from marketing.expressions.errors import ExpressionError
+from marketing.expressions.impossible import impossible
 
 __all__ = [
     "BOSS_CATALOGUE",
     "CATALOGUE",
     "AnyColumn",
     "Catalogue",
+    "Domain",
     "Expression",
     "ExpressionError",
     "Feature",
@@ -20,5 +23,6 @@ __all__ = [
     "View",
     "Words",
     "compile_expression",
+    "impossible",
     "split_expression",
 ]

@@ -50,13 +50,36 @@ class Feature:
     boss: asked of BOSS at the moment of the decision."""
     static: bool = False
     """Changes only when a new extract or list is switched in."""
+    low: int | None = None
+    """It is never less; None: not stated."""
+    high: int | None = None
+    """It is never more."""
+
+
+_RANGES: Final[dict[str, tuple[int | None, int | None]]] = {
+    "0-23": (0, 23),
+    "1-7": (1, 7),
+    "0-65535": (0, 65535),
+    "of one": (0, 1),
+    "people": (0, None),
+    "times": (0, None),
+    "minutes": (0, None),
+}
+"""Unit -> what a feature of it can be."""
+
+
+def _range(source: Source, kind: Type, unit: str) -> tuple[int | None, int | None]:
+    if source in ("extract", "boss"):
+        return None, None  # what others tell may be anything
+    return (0, None) if kind is Type.DURATION else _RANGES.get(unit, (None, None))
 
 
 def _features(source: Source, group: str, rows: str, static: bool = False) -> Iterator[Feature]:
     """Rows `name | type | unit | meaning`, one a line."""
     for line in rows.strip().splitlines():
         name, kind, unit, meaning = (cell.strip() for cell in line.split("|"))
-        yield Feature(f"{group}.{name}", Type(kind), unit, meaning, source, static)
+        limits = _range(source, Type(kind), unit)
+        yield Feature(f"{group}.{name}", Type(kind), unit, meaning, source, static, *limits)
 
 
 _TABLE: Final = (
@@ -105,8 +128,8 @@ _TABLE: Final = (
         "now",
         """
         place    | string   |        | name of the place of the last cell seen
-        area     | int      |        | location area code last seen
-        cell     | int      |        | cell identity last seen
+        area     | int      | 0-65535 | location area code last seen
+        cell     | int      | 0-65535 | cell identity last seen
         dwell    | duration |        | at this place without a break
         idle     | duration |        | since the subscriber's last own act
         waiting  | bool     |        | waits: long in one cell, idle, not at home or at work
@@ -115,8 +138,14 @@ _TABLE: Final = (
         on       | bool     |        | switched on, as far as the network knows
         """,
     ),
-    Feature("now.hour", Type.INT, "0-23", "hour of the policy's local time", "clock"),
-    Feature("now.weekday", Type.INT, "1-7", "day of the week, 1 = Monday", "clock"),
+    *_features(
+        "clock",
+        "now",
+        """
+        hour    | int | 0-23 | hour of the policy's local time
+        weekday | int | 1-7  | day of the week, 1 = Monday
+        """,
+    ),
     *_features(
         "habits",
         "habit",
@@ -160,8 +189,8 @@ _TABLE: Final = (
         duration | duration |  | of a call since CONNECT
         cause    | int      |  | CC, reject or RP cause; 0 = none
         place    | string   |  | name of the place where it happened
-        area     | int      |  | location area code where it happened
-        cell     | int      |  | cell identity where it happened
+        area     | int      | 0-65535 | location area code where it happened
+        cell     | int      | 0-65535 | cell identity where it happened
         detail   | int      |  | IMEI, supplementary service x 256 + operation, or old area, by kind
         """,
     ),

@@ -32,7 +32,7 @@ from marketing.expressions.syntax import (
     parse,
 )
 
-__all__ = ["Expression", "compile_expression", "split_expression"]
+__all__ = ["Expression", "compile_expression", "part_of", "split_expression"]
 
 _LIST_OF: Final = {
     Type.STRING: Type.STRINGS,
@@ -130,6 +130,11 @@ def split_expression(
         part = _Checker(catalogue).part(node)
         halves[_static(part.reads, catalogue)].append(part)
     return tuple(_joined(text, halves[half], half) for half in (True, False))  # type: ignore[return-value]
+
+
+def part_of(node: Node, catalogue: Catalogue) -> Part:
+    """A part of a tree, typed and compiled. Raises ExpressionError."""
+    return _Checker(catalogue).part(node)
 
 
 def _joined(text: str, parts: list[Part], static: bool) -> Expression | None:

@@ -57,6 +57,11 @@ CAMPAIGNS = {
         ),
         "can never be complete",
     ),
+    "a condition that contradicts itself": (changed(audience="now.on && !now.on"), "can never hold"),
+    "conditions that contradict": (
+        changed(audience="now.hour > 12", scene={**GOOD["scene"], "when": {"hours": ["06:00-09:00"]}}),
+        "can never hold",
+    ),
     "an unknown feature": (changed(audience="profile.shoe_size > 40"), "shoe_size"),
     "an unknown feature of BOSS": (changed(boss="boss.shoe_size > 40"), "shoe_size"),
     "types that do not fit": (changed(audience='profile.age > "x"'), "audience"),
