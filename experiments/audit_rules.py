@@ -274,13 +274,11 @@ def _duplicates(judged: Judged) -> Iterator[Broken]:
 
 
 def _within(local_us: NDArray[np.int64], stretch: Stretch) -> NDArray[np.bool_]:
-    """Which local moments lie in a stretch that begins on one of its days."""
+    """Which local moments lie in the hours of a stretch, on one of its days."""
     clock, weekday = local_us % DAY_US, (local_us // DAY_US + 3) % 7
     today = np.isin(weekday, list(stretch.days))
-    if stretch.start_us <= stretch.end_us:
-        return today & (clock >= stretch.start_us) & (clock < stretch.end_us)
-    yesterday = np.isin((weekday - 1) % 7, list(stretch.days))
-    return today & (clock >= stretch.start_us) | yesterday & (clock < stretch.end_us)
+    after, before = clock >= stretch.start_us, clock < stretch.end_us
+    return today & (after & before if stretch.start_us <= stretch.end_us else after | before)
 
 
 def _by_parts(judged: Judged, rule: str, wrong: NDArray[np.bool_], why: Callable[[int], str]) -> Broken:
