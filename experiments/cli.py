@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from experiments.audit_cli import audit
 from experiments.bench_compare_cli import COMMANDS
 from experiments.bench_network_cli import network_command
 from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
@@ -265,22 +266,6 @@ def schema(kind: str) -> None:
 
 @cli.command()
 @click.argument("run_dir", type=click.Path(path_type=Path, file_okay=False))
-def audit(run_dir: Path) -> None:
-    """Judge a run's contacts by its policy, from handset records alone.
-
-    Reads what handsets received and the policy file with its dated lists, nothing of the platform. Exits with
-    3 where a violation is found.
-    """
-    from experiments.audit_run import audit_run, table
-
-    results = audit_run(run_dir)
-    click.echo(table(results))
-    if any(sum(result.by_rule.values()) for result in results.values()):
-        raise RunInvalid("the policy was violated")
-
-
-@cli.command()
-@click.argument("run_dir", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; RUN_DIR/report.html."
 )
@@ -402,7 +387,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
     run_command(stages, json_file, **options)
 
 
-for _command in (*_BENCH.values(), *WORLD_COMMANDS, *WIRE_COMMANDS, *IMPORT_COMMANDS):
+for _command in (audit, *_BENCH.values(), *WORLD_COMMANDS, *WIRE_COMMANDS, *IMPORT_COMMANDS):
     cli.add_command(_command)
 
 

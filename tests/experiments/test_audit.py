@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from experiments.audit import RULES, Part, audit, read_policy, reassemble
+from experiments.audit import RULES, Part, Parts, audit, read_policy, reassemble
 from experiments.problems import BadInput
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -67,7 +67,7 @@ PLANTED = {
     ],
     "quiet_hours_evening": [part("2009-09-02T21:00:00")],
     "quiet_hours_morning": [part("2009-09-02T08:59:59")],
-    "quiet_hours_holiday": [part("2009-10-01T12:00:00")],
+    "holiday": [part("2009-10-01T12:00:00")],
     "quiet_hours_one_part": [
         part("2009-09-02T20:59:58", reference=7, number=1, parts=2),
         part("2009-09-02T21:00:01", reference=7, number=2, parts=2),
@@ -91,12 +91,15 @@ def test_a_planted_violation_is_caught_alone(policy, name):
 def test_in_flight_at_the_opt_out_is_listed_and_no_violation(policy):
     found = audit([part("2009-09-02T10:00:30", msisdn="8613900000008", smsc="2009-09-02T09:59:59")], policy)
     assert sum(found.by_rule.values()) == 0
-    assert len(found.in_flight) == 1
+    assert found.in_flight == 1
+    assert found.in_flight_listed[0].said == (
+        "on the list since 2009-09-02 10:00:00, accepted 2009-09-02 09:59:59"
+    )
 
 
 def test_before_the_opt_out_is_nothing(policy):
     found = audit([part("2009-09-02T09:30:00", msisdn="8613900000008")], policy)
-    assert sum(found.by_rule.values()) == len(found.in_flight) == 0
+    assert found.violations == found.in_flight == 0
 
 
 def test_a_long_message_counts_once(policy):
@@ -113,18 +116,44 @@ def test_a_long_message_of_which_a_part_is_missing_counts_too(policy):
 def test_a_reused_reference_makes_another_message():
     first = [part(f"2009-09-02T12:00:0{n}", reference=9, number=n, parts=2) for n in (1, 2)]
     second = [part(f"2009-09-03T12:00:0{n}", reference=9, number=n, parts=2) for n in (1, 2)]
-    contacts, repeated = reassemble([*first, *second])
-    assert [len(c.received_us) for c in contacts] == [2, 2]
-    assert all(c.whole for c in contacts)
-    assert repeated == 0
+    contacts = reassemble(Parts.of([*first, *second]))
+    assert contacts.of_part.tolist() == [0, 0, 1, 1]
+    assert contacts.whole.all()
+    assert contacts.repeated == 0
+
+
+def test_parts_eight_days_apart_are_two_messages():
+    parts = [part(f"2009-09-{d}T12:00:00", reference=9, number=n, parts=2) for d, n in (("02", 1), ("10", 2))]
+    contacts = reassemble(Parts.of(parts))
+    assert len(contacts) == 2
+    assert not contacts.whole.any()
 
 
 def test_a_part_told_twice_is_one_part():
     one = part("2009-09-02T12:00:01", reference=9, number=1, parts=2)
     again = part("2009-09-02T12:00:09", reference=9, number=1, parts=2, smsc="2009-09-02T12:00:01")
     two = part("2009-09-02T12:00:10", reference=9, number=2, parts=2)
-    contacts, repeated = reassemble([one, again, two])
-    assert (len(contacts), contacts[0].whole, repeated) == (1, True, 1)
+    contacts = reassemble(Parts.of([one, again, two]))
+    assert (len(contacts), contacts.whole.tolist(), contacts.repeated) == (1, [True], 1)
+
+
+def test_a_finding_names_rule_person_contacts_and_local_times(policy):
+    found = audit(PLANTED["cap"], policy).findings[0]
+    assert (found.rule, found.msisdn, found.source) == ("cap", "8613900000001", "1008604")
+    assert found.said == "contact 3 in 2009-09, 2 allowed a calendar month"
+    assert [(s.source, s.local, s.channel) for s in found.contacts] == [
+        (f"100860{d}", f"2009-09-0{d} 12:00:00", "sms") for d in (2, 3, 4)
+    ]
+
+
+def test_records_without_cells_cannot_show_busy_ones(tmp_path):
+    (tmp_path / "busy.csv").write_text("cell,from,to\n1-2,10:00,14:00\n")
+    (tmp_path / "policy.yaml").write_text(
+        "timezone: Asia/Shanghai\nbusy_cells: {file: busy.csv}\nmarketing_originators: ['100860']\n"
+    )
+    read = read_policy(tmp_path / "policy.yaml")
+    found = audit([part("2009-09-02T12:00:00")], read)
+    assert (found.violations, list(found.unjudged)) == (0, ["busy_cell"])
 
 
 def test_a_list_that_is_not_there_is_the_users_mistake(tmp_path):
