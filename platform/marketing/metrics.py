@@ -30,6 +30,7 @@ MetricName = Literal[
     "held_waiting",
     "tick_seconds",
     "submit_seconds",
+    "http_refused",
 ]
 
 METRICS: Final[
@@ -55,6 +56,7 @@ METRICS: Final[
     "timers_waiting": (Gauge, "Dwell, group and release timers in the queue", ()),
     "held_waiting": (Gauge, "Triggers on hold", ()),
     "tick_seconds": (Histogram, "lockstep: real time from a tick's barrier to its acknowledgement", ()),
+    "http_refused": (Counter, "HTTP requests that were not let in", ("status",)),
     "submit_seconds": (Histogram, "Real time from the socket read to the message centre's acceptance", ()),
 }
 """Name -> kind, help, labels. No label ever carries a subscriber's number."""
