@@ -46,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         except StartError as error:
             print(f"marketing: {safe(str(error))}", file=sys.stderr)  # noqa: T201 - it talks to people
             return 1
+        except ConfigError:
+            raise
         except Exception:
             logging.getLogger("marketing").exception("the platform failed")
             return 1

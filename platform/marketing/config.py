@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from marketing.config_files import (
     ConfigError,
@@ -26,6 +28,7 @@ from marketing.config_files import (
     shorten,
     suggest,
 )
+from marketing.hiding import hide
 
 __all__ = [
     "BossConfig",
@@ -39,11 +42,13 @@ __all__ = [
     "ImportsConfig",
     "LedgerConfig",
     "NewPath",
+    "PeerConfig",
     "PlatformConfig",
     "Problem",
     "RecordsConfig",
     "SmppConfig",
     "Strict",
+    "boss_key",
     "load_config",
     "read_model",
     "read_yaml",
@@ -76,6 +81,20 @@ class ClockConfig(Strict):
         return self
 
 
+class PeerConfig(Strict):
+    """Who may associate; written short as its address alone."""
+
+    address: IPv4Network | IPv6Network
+    """An address, or a network such as 10.1.2.0/24."""
+    asp: int | None = Field(default=None, ge=0, le=0xFFFF_FFFF)
+    """ASP identifier that it must name (RFC 4666 3.5.1); null: any or none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, values: object) -> object:
+        return {"address": values} if isinstance(values, str) else values
+
+
 class CollectorConfig(Strict):
     """Where signalling comes in: M3UA over SCTP, the platform listening, and captures."""
 
@@ -89,6 +108,9 @@ class CollectorConfig(Strict):
     """usrsctp: UDP port of the encapsulation (RFC 6951); 0 = a free one."""
     streams: int = Field(default=16, ge=2, le=65535)
     """Streams asked for in each direction."""
+    peers: list[PeerConfig] | None = None
+    """Who may associate, by address or network, with an ASP identifier or without; null: whoever reaches the
+    port."""
     taps: list[TapSource] = Field(default_factory=list)
     """Captures to read beside, pcapng or pcap: files, named pipes, `-` for standard input; merged by time."""
     exit_at_end: bool = False
@@ -112,7 +134,7 @@ class SmppConfig(Strict):
     port: Port = 2775
     system_id: str = Field(default="kairos", max_length=15)
     """At most 15 characters (SMPP 3.4 5.2.1)."""
-    password: str = Field(default="kairos", max_length=8)
+    password: SecretStr = Field(default=SecretStr("kairos"), max_length=8)
     """At most 8 characters (SMPP 3.4 5.2.2)."""
     window: int = Field(default=100, ge=1, le=10000)
     """Requests awaiting their response at most."""
@@ -138,8 +160,10 @@ class BossQueryConfig(Strict):
 class BossConfig(Strict):
     """The operator's business support system, which opens services."""
 
-    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://")
+    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://", repr=False)
     """Orders go to /orders below it."""
+    key_file: ExistingFile | None = None
+    """Holds the key that BOSS wants as bearer token; null: none."""
     timeout_s: float = Field(default=5.0, gt=0)
     """For one request; an order is repeated until its outcome is known."""
     query: BossQueryConfig = BossQueryConfig()
@@ -194,7 +218,7 @@ class ImportsConfig(Strict):
 class LedgerConfig(Strict):
     """The contact ledger's database."""
 
-    url: str = Field(default="sqlite:///ledger.db", pattern=r"^(sqlite|postgresql)")
+    url: str = Field(default="sqlite:///ledger.db", pattern=r"^(sqlite|postgresql)", repr=False)
     """SQLAlchemy URL; a relative SQLite path is taken from the configuration's folder."""
 
 
@@ -278,11 +302,49 @@ def load_config(path: Path | str) -> PlatformConfig:
     """
     path = Path(path)
     config, _ = read_model(path, PlatformConfig)
+    _hide_secrets(config)
     url = config.ledger.url
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////") and ":memory:" not in url:
         database = (path.parent / url.removeprefix("sqlite:///")).resolve()
         config = config.model_copy(update={"ledger": LedgerConfig(url=f"sqlite:///{database}")})
     return config
+
+
+def _hide_secrets(config: PlatformConfig) -> None:
+    """What the file holds in secret is never shown; a password that is the user's name is no secret."""
+    smpp = config.smpp
+    password = smpp.password.get_secret_value()
+    if password != smpp.system_id:
+        hide(password)
+    for key, url in (("ledger.url", config.ledger.url), ("boss.url", config.boss.url)):
+        try:
+            inside = urlsplit(url).password
+        except ValueError as error:
+            raise ConfigError(
+                [Problem("configuration", 0, key, "", f"expected an address: {error}")]
+            ) from None
+        if inside:
+            hide(inside, unquote(inside))
+            if key == "boss.url" and config.boss.key_file is not None:
+                expected = "either a login in boss.url or boss.key_file"
+                raise ConfigError([Problem("configuration", 0, key, "", expected)])
+    if config.boss.key_file is not None:
+        hide(boss_key(config.boss) or "")
+
+
+def boss_key(config: BossConfig) -> str | None:
+    """The key that BOSS wants.
+
+    Raises:
+        ConfigError: its file holds none.
+    """
+    if config.key_file is None:
+        return None
+    key = config.key_file.read_bytes().strip()
+    if not key.isascii() or len(key.split()) != 1:
+        expected = "one word of ASCII characters"
+        raise ConfigError([Problem(str(config.key_file), 0, "boss.key_file", "", expected)])
+    return key.decode()
 
 
 def _said(value: object) -> str:

@@ -27,6 +27,8 @@ from pydantic import (
 )
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from marketing.hiding import without_login
+
 __all__ = [
     "ConfigError",
     "Document",
@@ -248,9 +250,19 @@ def _problems(document: Document, model: type[BaseModel], error: ValidationError
             )
             choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
             hint = suggest(value, choices) if isinstance(value, str) and choices else ""
-        shown = "" if value is None and kind == "missing" else value
+        shown = "" if value is None and kind == "missing" else _shown(path, hint, value)
         found.setdefault((path, expected), document.problem(path, shown, expected, hint))
     return list(found.values())
+
+
+# What stands under such a key, misspelt or not, may be a secret.
+_SECRET: Final = re.compile(r"passw|secret|token|key|pwd", re.IGNORECASE)
+
+
+def _shown(path: KeyPath, hint: str, value: object) -> object:
+    if any(_SECRET.search(word) for word in (str(path[-1]) if path else "", hint)):
+        return ""
+    return without_login(value) if isinstance(value, str) else value
 
 
 def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:

@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Final
 
-__all__ = ["LEAST_SECRET", "SafeFormatter", "hide", "log_safely", "masked", "safe"]
+__all__ = ["LEAST_SECRET", "SafeFormatter", "hide", "log_safely", "masked", "safe", "without_login"]
 
 # E.164 numbers and IMSIs have at most 15 digits (E.164 6.2, TS 23.003 2.2), mobile ones at least 11. Times in
 # Unix microseconds have 16.
@@ -39,12 +39,17 @@ def hide(*secrets: str) -> None:
             _secrets[secret] = None
 
 
+def without_login(text: str) -> str:
+    """Addresses without the name and password in them."""
+    return _LOGIN.sub(f"{HIDDEN}@", text)
+
+
 def safe(text: str) -> str:
     """The text without secrets, names and passwords in addresses, and with numbers masked."""
     for secret in tuple(_secrets):
         if secret in text:
             text = text.replace(secret, HIDDEN)
-    text = _BEARER.sub(HIDDEN, _LOGIN.sub(f"{HIDDEN}@", text))
+    text = _BEARER.sub(HIDDEN, without_login(text))
     return _NUMBER.sub(lambda found: masked(found[0]), text)
 
 

@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
 
 from marketing.api import HealthView, HttpDoor, make_app
 from marketing.api.campaigns import Reload
@@ -46,6 +47,7 @@ from marketing.engine import (
     schedule_group,
     switch_profiles,
 )
+from marketing.hiding import safe
 from marketing.metrics import Metrics
 from marketing.outputs import Outputs
 from marketing.profiles.store import Told
@@ -143,8 +145,8 @@ class Server:
         closing.callback(self.records.close)
         try:
             ledger = Ledger(config.ledger.url, cap=self.state.policy.file.caps.per_calendar_month)
-        except LedgerError as error:
-            raise StartError(str(error)) from None
+        except (LedgerError, ImportError, SQLAlchemyError) as error:
+            raise StartError(f"ledger.url: {error}") from None
         self.ledger = LedgerWriter(ledger)
         closing.callback(self.ledger.close)
         self.http = self._open_http()
@@ -335,8 +337,8 @@ class Server:
 
     def _stop(self, reason: str) -> None:
         if reason and not self.reason and not self._stopping.is_set():
-            self.reason, self._exit = reason, EXIT_INVALID
-            log.error("run invalid: %s", reason)
+            self.reason, self._exit = safe(reason), EXIT_INVALID
+            log.error("run invalid: %s", self.reason)
         self._stopping.set()
         self._readable.set()
 
@@ -344,7 +346,7 @@ class Server:
         if self.clock.mode == "lockstep":
             self._stop(what)
         else:
-            log.error("%s", what)
+            log.error("%s", safe(what))
 
     # ----------------------------------------------------------------- doors
 
@@ -545,6 +547,7 @@ class Server:
         links = report.get("links", [])
         self.metrics.show("associations_ended", len(report.get("ended", [])))
         self.metrics.show("links", len(links))
+        self.metrics.show("peers_refused", report.get("refused_peers", 0))
         self.metrics.show("links_silent", sum(link["silent"] for link in links))
         self.metrics.show("messages_received", report.get("received", 0))
         self.metrics.show("messages_decoded", report.get("decoded", 0))

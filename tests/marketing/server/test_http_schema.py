@@ -1,8 +1,8 @@
-"""The description of the HTTP door is true, and nothing that fits or does not fit it breaks a running platform.
+"""The description of the HTTP door is true, and no request breaks a running platform.
 
-Schemathesis, which nobody here wrote, reads /openapi.json of a live platform, makes requests from it, right and
-wrong ones, and checks each answer: no status that is not described, no server error, no body of another kind, and
-nothing for whoever leaves the token out.
+Schemathesis, which nobody here wrote, reads /openapi.json of a live platform, makes requests from it, right
+and wrong ones, and checks each answer: no status that is not described, no server error, no body of another
+kind, and nothing for whoever leaves the token out.
 """
 
 import httpx
