@@ -302,7 +302,7 @@ def load_config(path: Path | str) -> PlatformConfig:
     """
     path = Path(path)
     config, _ = read_model(path, PlatformConfig)
-    _hide_secrets(config)
+    _hide_secrets(path, config)
     url = config.ledger.url
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////") and ":memory:" not in url:
         database = (path.parent / url.removeprefix("sqlite:///")).resolve()
@@ -310,7 +310,7 @@ def load_config(path: Path | str) -> PlatformConfig:
     return config
 
 
-def _hide_secrets(config: PlatformConfig) -> None:
+def _hide_secrets(path: Path, config: PlatformConfig) -> None:
     """What the file holds in secret is never shown; a password that is the user's name is no secret."""
     smpp = config.smpp
     password = smpp.password.get_secret_value()
@@ -320,14 +320,13 @@ def _hide_secrets(config: PlatformConfig) -> None:
         try:
             inside = urlsplit(url).password
         except ValueError as error:
-            raise ConfigError(
-                [Problem("configuration", 0, key, "", f"expected an address: {error}")]
-            ) from None
+            expected = f"expected an address: {error}"
+            raise ConfigError([Problem(str(path), 0, key, "", expected)]) from None
         if inside:
             hide(inside, unquote(inside))
             if key == "boss.url" and config.boss.key_file is not None:
                 expected = "either a login in boss.url or boss.key_file"
-                raise ConfigError([Problem("configuration", 0, key, "", expected)])
+                raise ConfigError([Problem(str(path), 0, key, "", expected)])
     if config.boss.key_file is not None:
         hide(boss_key(config.boss) or "")
 
