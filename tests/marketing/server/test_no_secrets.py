@@ -1,7 +1,7 @@
 """A platform process with secrets that can be recognised, through success and failure.
 
-None of them, and no number of a subscriber, is in anything that it says. In ledger and records numbers are the
-data; secrets are not.
+None of them, and no number of a subscriber, is in anything that it says. In ledger and records numbers are
+the data; secrets are not.
 """
 
 import json
