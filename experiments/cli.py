@@ -16,6 +16,7 @@ from experiments.bench_compare_cli import COMMANDS
 from experiments.bench_network_cli import network_command
 from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
 from experiments.problems import BadInput, RunInvalid
+from experiments.token_cli import COMMANDS as TOKEN_COMMANDS
 from experiments.wire_cli import COMMANDS as WIRE_COMMANDS
 from experiments.world_cli import COMMANDS as WORLD_COMMANDS
 
@@ -58,7 +59,7 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             "run", "dry-run", "report", "audit", "validate", "explain", "schema", "map", "see", "serve",
-            "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz",
+            "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz", "token",
         ]  # fmt: skip
 
     def resolve_command(
@@ -387,7 +388,14 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
     run_command(stages, json_file, **options)
 
 
-for _command in (audit, *_BENCH.values(), *WORLD_COMMANDS, *WIRE_COMMANDS, *IMPORT_COMMANDS):
+for _command in (
+    audit,
+    *_BENCH.values(),
+    *WORLD_COMMANDS,
+    *WIRE_COMMANDS,
+    *IMPORT_COMMANDS,
+    *TOKEN_COMMANDS,
+):
     cli.add_command(_command)
 
 

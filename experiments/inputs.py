@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from experiments.study import Eligible, Lists, Study
 from experiments.target_lists import LISTS, write_lists, write_origins
+from marketing.api.tokens import ROLES, make_token
 from marketing.config import read_yaml
 from reports.records import write
 from sim.draws import Draws
@@ -147,6 +148,8 @@ class ArmFiles:
     campaigns: tuple[Path, ...]
     records: Path
     """Where the platform writes."""
+    tokens: Mapping[str, str] = field(repr=False)
+    """Role -> token of the platform's HTTP door; in clear it stands nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +192,14 @@ def arm_files(
     _write_yaml(folder / "policy.yaml", policy)
     files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at)
     records = folder / "platform"
+    made = {role: make_token(role) for role in ROLES}
+    (folder / "tokens").write_text("".join(f"{token.line()}\n" for _, token in made.values()))
     config = {
         "clock": {"epoch": epoch_of(scenario), **clock},
         "collector": dict(collector),
         "smpp": dict(smpp),
         "boss": {"url": boss_url},
-        "http": {"host": "127.0.0.1", "port": 0},
+        "http": {"host": "127.0.0.1", "port": 0, "tokens_file": "tokens", "rate_per_s": 0},
         "subscribers": os.path.relpath(inputs / "extract.parquet", folder),
         "cells": os.path.relpath(inputs / "cells.csv", folder),
         "terminals": os.path.relpath(inputs / "terminals.csv", folder),
@@ -208,7 +213,10 @@ def arm_files(
     if study.segments is not None:
         config["segments"] = os.path.relpath(study.segments, folder)
     _write_yaml(folder / "platform.yaml", config)
-    return ArmFiles(folder, folder / "platform.yaml", folder / "policy.yaml", disturb, tuple(files), records)
+    tokens: dict[str, str] = {role: clear for role, (clear, _) in made.items()}
+    return ArmFiles(
+        folder, folder / "platform.yaml", folder / "policy.yaml", disturb, tuple(files), records, tokens
+    )
 
 
 def _campaign_files(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from marketing.config import ConfigError, load_config, with_taps
+from marketing.hiding import log_safely, safe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,10 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--exit-at-end", action="store_true", help="end when all taps are at their end")
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=options.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel("WARNING")
+    log_safely(options.log)
     try:
         config = with_taps(load_config(options.config), options.tap, options.exit_at_end)
         from marketing.server import (
@@ -46,10 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             return server.run()
         except StartError as error:
-            print(f"marketing: {error}", file=sys.stderr)  # noqa: T201 - the command line talks to people
+            print(f"marketing: {safe(str(error))}", file=sys.stderr)  # noqa: T201 - it talks to people
+            return 1
+        except ConfigError:
+            raise
+        except Exception:
+            logging.getLogger("marketing").exception("the platform failed")
             return 1
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(safe(str(error)), file=sys.stderr)  # noqa: T201
         return 2
 
 

@@ -1,32 +1,34 @@
-"""Configuration: YAML read with line numbers, one typed object, every mistake reported at once.
+"""The platform's configuration: one typed object, read from YAML with every mistake reported at once.
 
-The same reader serves campaign and policy files. YAML 1.2 core scalars only: `10:00` and `no` stay words.
+What reads the file stands in `marketing.config_files`; campaign and policy files are read by the same.
 """
 
 from __future__ import annotations
 
-import difflib
-import os.path
-import re
-import types
-import typing
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
+from pydantic import Field, SecretStr, ValidationError, model_validator
+
+from marketing.config_files import (
+    ConfigError,
+    Document,
+    ExistingFile,
+    NewPath,
+    Port,
+    Problem,
+    Strict,
+    TapSource,
+    read_model,
+    read_yaml,
+    shorten,
+    suggest,
 )
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from marketing.hiding import hide
 
 __all__ = [
     "BossConfig",
@@ -40,318 +42,19 @@ __all__ = [
     "ImportsConfig",
     "LedgerConfig",
     "NewPath",
+    "PeerConfig",
     "PlatformConfig",
     "Problem",
     "RecordsConfig",
     "SmppConfig",
     "Strict",
+    "boss_key",
     "load_config",
     "read_model",
     "read_yaml",
     "suggest",
     "with_taps",
 ]
-
-KeyPath = tuple[str | int, ...]
-MAX_NODES: Final = 100_000
-"""Values a file may expand to; aliases of aliases would otherwise fill the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake in one file."""
-
-    file: str
-    line: int
-    """Counted from 1; 0 where no line can be named."""
-    key: str
-    """Dotted path such as `scene.begin.peer`; empty for the file as a whole."""
-    value: str
-    """As written, shortened; empty where there is none."""
-    expected: str
-    suggestion: str = ""
-    """The nearest known word; empty where none is near."""
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:" if self.line else f"{self.file}:"
-        key = f" {self.key}" if self.key else ""
-        value = f" = {self.value}" if self.value and self.key else f" {self.value}" if self.value else ""
-        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
-        return f"{where}{key}{value}: {self.expected}.{hint}".replace(":: ", ": ")
-
-
-class ConfigError(Exception):
-    """Files that cannot be used, with every problem found in them. Exit code 2."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.key)))
-        super().__init__("\n".join(str(p) for p in self.problems))
-
-
-def suggest(word: str, known: Sequence[str]) -> str:
-    """The known word nearest to a misspelt one; empty where none is near."""
-    by_lower = {k.lower(): k for k in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[near[0]] if near else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML file: its values and where they stood."""
-
-    path: Path
-    values: dict[str, Any]
-    lines: dict[KeyPath, int] = field(default_factory=dict)
-    """Path of keys and indices -> line, counted from 1."""
-
-    def line(self, path: KeyPath) -> int:
-        """Line of a path, or of the nearest thing around it that has one."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
-
-    def problem(self, path: KeyPath, value: object, expected: str, suggestion: str = "") -> Problem:
-        """A problem found outside the schema, such as between two files."""
-        shown = _shorten(value) if path else ""
-        return Problem(_short_name(self.path), self.line(path), _dotted(path), shown, expected, suggestion)
-
-
-# --------------------------------------------------------------------------- reading
-
-# YAML 1.2.2 10.3.2, core schema.
-_SCALARS: Final[tuple[tuple[re.Pattern[str], typing.Callable[[str], object]], ...]] = (
-    (re.compile(r"null|Null|NULL|~|"), lambda _text: None),
-    (re.compile(r"true|True|TRUE"), lambda _text: True),
-    (re.compile(r"false|False|FALSE"), lambda _text: False),
-    (re.compile(r"[-+]?[0-9]+"), int),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
-)
-
-
-def read_yaml(path: Path) -> Document:
-    """Reads a file as a mapping.
-
-    Raises:
-        ConfigError: it cannot be read, is not YAML, is not a mapping, or says a key twice.
-    """
-    name = _short_name(path)
-
-    def refuse(line: int, expected: str, suggestion: str = "") -> ConfigError:
-        return ConfigError([Problem(name, line, "", "", expected, suggestion)])
-
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise refuse(0, "no such file", suggest(path.name, beside)) from None
-    except OSError as error:
-        raise refuse(0, f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise refuse(0, f"expected UTF-8 text; octet {error.start + 1} is none") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or error
-        raise refuse(mark.line + 1 if mark else 0, f"not YAML: {said}") from None
-    except RecursionError:
-        raise refuse(0, "nested too deeply") from None
-    if not isinstance(root, MappingNode):
-        raise refuse(1, "expected a mapping of keys to values")
-    builder = _Builder(name)
-    try:
-        values = builder.value(root, ())
-    except RecursionError:
-        raise refuse(0, "nested too deeply") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise refuse(0, f"a value that is none: {error}") from None
-    if builder.problems:
-        raise ConfigError(builder.problems)
-    return Document(path, values, builder.lines)
-
-
-@dataclass(slots=True)
-class _Builder:
-    name: str
-    lines: dict[KeyPath, int] = field(default_factory=lambda: {(): 1})
-    problems: list[Problem] = field(default_factory=list)
-    nodes: int = 0
-
-    def value(self, node: Node, path: KeyPath) -> Any:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise ConfigError(
-                [Problem(self.name, node.start_mark.line + 1, "", "", f"more than {MAX_NODES} values")]
-            )
-        if isinstance(node, ScalarNode):
-            return _scalar(node)
-        if isinstance(node, SequenceNode):
-            return [self._placed(child, (*path, i), child) for i, child in enumerate(node.value)]
-        found: dict[str, Any] = {}
-        for key_node, child in node.value:
-            here = (*path, str(key_node.value))
-            if here in self.lines and here[-1] in found:
-                expected = f"already said in line {self.lines[here]}"
-                self.problems.append(
-                    Problem(self.name, key_node.start_mark.line + 1, _dotted(here), "", expected)
-                )
-            found[str(key_node.value)] = self._placed(child, here, key_node)
-        return found
-
-    def _placed(self, node: Node, path: KeyPath, at: Node) -> Any:
-        self.lines[path] = at.start_mark.line + 1
-        return self.value(node, path)
-
-
-def _scalar(node: ScalarNode) -> object:
-    if node.style in ("'", '"', "|", ">"):
-        return node.value
-    return next((make(node.value) for pattern, make in _SCALARS if pattern.fullmatch(node.value)), node.value)
-
-
-# --------------------------------------------------------------------------- checking
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """Base of everything read from YAML: unknown keys are errors, values do not change afterwards."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
-    )
-
-
-def read_model(path: Path, model: type[Model]) -> tuple[Model, Document]:
-    """A file as a checked object, with the document for what has to be checked across files.
-
-    Raises:
-        ConfigError: with every problem of the file.
-    """
-    document = read_yaml(path)
-    try:
-        checked = model.model_validate(document.values, context={"folder": path.parent})
-    except ValidationError as error:
-        raise ConfigError(_problems(document, model, error)) from None
-    return checked, document
-
-
-def _problems(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
-    found: dict[tuple[KeyPath, str], Problem] = {}
-    for item in error.errors(include_url=False):
-        kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
-        path = _path_in_file(document, item["loc"], kind)
-        known = sorted(_known_keys(model, path[:-1]))
-        hint = ""
-        if kind == "missing":
-            expected, value = "this key is needed", None
-        elif kind == "extra_forbidden":
-            if path and path[-1] in known:
-                # A key of another shape of the same thing, such as behaviour beside dwell.
-                beside = {str(way[-1]) for way in document.lines if way[:-1] == path[:-1]} - {path[-1]}
-                expected = f"cannot stand beside {', '.join(sorted(beside))}"
-            else:
-                hint = suggest(str(path[-1]), known) if path else ""
-                expected = f"no such key here; known are: {', '.join(known)}"
-        else:
-            expected = str(context.get("error") or item["msg"])
-            expected = (
-                expected.removeprefix("Value error, ").rstrip(".").replace("Input should be", "expected")
-            )
-            choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-            hint = suggest(value, choices) if isinstance(value, str) and choices else ""
-        shown = "" if value is None and kind == "missing" else value
-        found.setdefault((path, expected), document.problem(path, shown, expected, hint))
-    return list(found.values())
-
-
-def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:
-    """Pydantic puts names of union members between the keys; only what stands in the file helps.
-
-    A member may be named like a key beside the one at fault, so of all ways to leave parts out the one counts
-    that keeps the last part, and then the longest.
-    """
-    ways: list[KeyPath] = [()]
-    for position, part in enumerate(loc):
-        missing = kind == "missing" and position == len(loc) - 1
-        ways += [(*way, part) for way in ways if missing or (*way, part) in document.lines]
-    return max(ways, key=lambda way: (way[-1:] == loc[-1:], len(way)))
-
-
-def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
-    models = [model]
-    for part in path:
-        if isinstance(part, str):
-            models = [
-                inner
-                for outer in models
-                for name, info in outer.model_fields.items()
-                if part in (name, info.alias)
-                for inner in _models_in(info.annotation)
-            ]
-    return {info.alias or name for m in models for name, info in m.model_fields.items()}
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is not None:
-        for inner in typing.get_args(annotation):
-            yield from _models_in(inner)
-
-
-def _dotted(path: KeyPath) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _short_name(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return str(path)
-
-
-def _shorten(value: object, limit: int = 60) -> str:
-    if value == "":
-        return ""
-    text = "{...}" if isinstance(value, dict) else repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder")
-    return path if folder is None else Path(folder) / path
-
-
-def _existing(path: Path, info: ValidationInfo) -> Path:
-    path = _beside(path, info)
-    if not os.path.isfile(path):  # False, not an error, for a path that is too long
-        raise ValueError(f"expected a file that exists; there is no {_short_name(path)}")
-    return path
-
-
-NewPath = Annotated[Path, AfterValidator(_beside)]
-"""A path as written in a file, taken from that file's folder."""
-ExistingFile = Annotated[Path, AfterValidator(_existing)]
-"""The same, and the file is there."""
-
-
-def _readable(source: str, info: ValidationInfo) -> str:
-    if source == "-":
-        return source
-    path = _beside(Path(source), info)
-    if not os.path.exists(path) or os.path.isdir(path):
-        raise ValueError("expected a capture file or a pipe that exists, or - for standard input")
-    return str(path)
-
-
-TapSource = Annotated[str, AfterValidator(_readable)]
-"""A capture file, a named pipe, or `-`; a path is taken from the file's folder."""
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-# --------------------------------------------------------------------------- the platform's own keys
 
 
 class ClockConfig(Strict):
@@ -378,6 +81,20 @@ class ClockConfig(Strict):
         return self
 
 
+class PeerConfig(Strict):
+    """Who may associate; written short as its address alone."""
+
+    address: IPv4Network | IPv6Network
+    """An address, or a network such as 10.1.2.0/24."""
+    asp: int | None = Field(default=None, ge=0, le=0xFFFF_FFFF)
+    """ASP identifier that it must name (RFC 4666 3.5.1); null: any or none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, values: object) -> object:
+        return {"address": values} if isinstance(values, str) else values
+
+
 class CollectorConfig(Strict):
     """Where signalling comes in: M3UA over SCTP, the platform listening, and captures."""
 
@@ -391,6 +108,9 @@ class CollectorConfig(Strict):
     """usrsctp: UDP port of the encapsulation (RFC 6951); 0 = a free one."""
     streams: int = Field(default=16, ge=2, le=65535)
     """Streams asked for in each direction."""
+    peers: list[PeerConfig] | None = None
+    """Who may associate, by address or network, with an ASP identifier or without; null: whoever reaches the
+    port."""
     taps: list[TapSource] = Field(default_factory=list)
     """Captures to read beside, pcapng or pcap: files, named pipes, `-` for standard input; merged by time."""
     exit_at_end: bool = False
@@ -414,7 +134,7 @@ class SmppConfig(Strict):
     port: Port = 2775
     system_id: str = Field(default="kairos", max_length=15)
     """At most 15 characters (SMPP 3.4 5.2.1)."""
-    password: str = Field(default="kairos", max_length=8)
+    password: SecretStr = Field(default=SecretStr("kairos"), max_length=8)
     """At most 8 characters (SMPP 3.4 5.2.2)."""
     window: int = Field(default=100, ge=1, le=10000)
     """Requests awaiting their response at most."""
@@ -440,21 +160,44 @@ class BossQueryConfig(Strict):
 class BossConfig(Strict):
     """The operator's business support system, which opens services."""
 
-    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://")
+    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://", repr=False)
     """Orders go to /orders below it."""
+    key_file: ExistingFile | None = None
+    """Holds the key that BOSS wants as bearer token; null: none."""
     timeout_s: float = Field(default=5.0, gt=0)
     """For one request; an order is repeated until its outcome is known."""
     query: BossQueryConfig = BossQueryConfig()
 
 
 class HttpConfig(Strict):
-    """The platform's own HTTP door: /healthz, /metrics, campaigns and imports."""
+    """The platform's own HTTP door. Without any token it is open to this machine alone."""
 
     host: str = "127.0.0.1"
     port: Port = 8000
     """0 = a free one."""
     token_file: ExistingFile | None = None
-    """Holds the token that POST /campaigns/reload must give; null: no reload by HTTP."""
+    """Holds one token of role operator in clear. Without any token `operator.token` is made in the folder of
+    the state, or of the records, and the door listens on this machine only."""
+    tokens_file: ExistingFile | None = None
+    """Lines `ROLE sha256:HEX NAME` as `kairos token make` prints them; roles are operator, desk, reader."""
+    tokens_env: str = "KAIROS_HTTP_TOKENS"
+    """Variable of the environment with such lines, or with semicolons between them."""
+    certificate: ExistingFile | None = None
+    """PEM, with the chain: HTTPS in place of HTTP; needs `key`."""
+    key: ExistingFile | None = None
+    """PEM, without a password."""
+    rate_per_s: float = Field(default=200.0, ge=0)
+    """Requests a second of one token, and of one address; 0 = no limit."""
+    burst: int = Field(default=400, ge=1)
+    """So many at once."""
+    connections: int = Field(default=256, ge=1)
+    """Connections and requests at once; what is more is answered with 503."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> HttpConfig:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
 
 
 class ImportsConfig(Strict):
@@ -468,8 +211,6 @@ class ImportsConfig(Strict):
     """A file with a greater share of bad rows is refused whole."""
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     """Of CSV files; GBK is part of gb18030."""
-    token_file: ExistingFile | None = None
-    """Holds the token that imports by HTTP must give; null: no imports by HTTP."""
     largest_mb: int = Field(default=4096, ge=1)
     """Greatest upload, MiB."""
 
@@ -477,7 +218,7 @@ class ImportsConfig(Strict):
 class LedgerConfig(Strict):
     """The contact ledger's database."""
 
-    url: str = Field(default="sqlite:///ledger.db", pattern=r"^(sqlite|postgresql)")
+    url: str = Field(default="sqlite:///ledger.db", pattern=r"^(sqlite|postgresql)", repr=False)
     """SQLAlchemy URL; a relative SQLite path is taken from the configuration's folder."""
 
 
@@ -561,6 +302,7 @@ def load_config(path: Path | str) -> PlatformConfig:
     """
     path = Path(path)
     config, _ = read_model(path, PlatformConfig)
+    _hide_secrets(path, config)
     url = config.ledger.url
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////") and ":memory:" not in url:
         database = (path.parent / url.removeprefix("sqlite:///")).resolve()
@@ -568,8 +310,44 @@ def load_config(path: Path | str) -> PlatformConfig:
     return config
 
 
+def _hide_secrets(path: Path, config: PlatformConfig) -> None:
+    """What the file holds in secret is never shown; a password that is the user's name is no secret."""
+    smpp = config.smpp
+    password = smpp.password.get_secret_value()
+    if password != smpp.system_id:
+        hide(password)
+    for key, url in (("ledger.url", config.ledger.url), ("boss.url", config.boss.url)):
+        try:
+            inside = urlsplit(url).password
+        except ValueError as error:
+            expected = f"expected an address: {error}"
+            raise ConfigError([Problem(str(path), 0, key, "", expected)]) from None
+        if inside:
+            hide(inside, unquote(inside))
+            if key == "boss.url" and config.boss.key_file is not None:
+                expected = "either a login in boss.url or boss.key_file"
+                raise ConfigError([Problem(str(path), 0, key, "", expected)])
+    if config.boss.key_file is not None:
+        hide(boss_key(config.boss) or "")
+
+
+def boss_key(config: BossConfig) -> str | None:
+    """The key that BOSS wants.
+
+    Raises:
+        ConfigError: its file holds none.
+    """
+    if config.key_file is None:
+        return None
+    key = config.key_file.read_bytes().strip()
+    if not key.isascii() or len(key.split()) != 1:
+        expected = "one word of ASCII characters"
+        raise ConfigError([Problem(str(config.key_file), 0, "boss.key_file", "", expected)])
+    return key.decode()
+
+
 def _said(value: object) -> str:
-    return _shorten(value) if isinstance(value, str) else ""
+    return shorten(value) if isinstance(value, str) else ""
 
 
 def with_taps(config: PlatformConfig, taps: Sequence[str], exit_at_end: bool = False) -> PlatformConfig:

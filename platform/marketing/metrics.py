@@ -23,6 +23,7 @@ MetricName = Literal[
     "association_up",
     "associations_ended",
     "links",
+    "peers_refused",
     "links_silent",
     "taps_damaged",
     "smpp_bound",
@@ -30,6 +31,7 @@ MetricName = Literal[
     "held_waiting",
     "tick_seconds",
     "submit_seconds",
+    "http_refused",
 ]
 
 METRICS: Final[
@@ -49,12 +51,14 @@ METRICS: Final[
     "taps_damaged": (Gauge, "Captures that ended in damage", ()),
     "association_up": (Gauge, "1 while signalling comes in", ()),
     "associations_ended": (Gauge, "Associations, taps and links that ended, broke or fell silent", ()),
+    "peers_refused": (Gauge, "Associations and ASPs that collector.peers does not let in", ()),
     "links": (Gauge, "Pairs of point codes heard", ()),
     "links_silent": (Gauge, "Pairs of point codes that have fallen silent", ()),
     "smpp_bound": (Gauge, "1 while bound to the message centre", ()),
     "timers_waiting": (Gauge, "Dwell, group and release timers in the queue", ()),
     "held_waiting": (Gauge, "Triggers on hold", ()),
     "tick_seconds": (Histogram, "lockstep: real time from a tick's barrier to its acknowledgement", ()),
+    "http_refused": (Counter, "HTTP requests that were not let in", ("status",)),
     "submit_seconds": (Histogram, "Real time from the socket read to the message centre's acceptance", ()),
 }
 """Name -> kind, help, labels. No label ever carries a subscriber's number."""

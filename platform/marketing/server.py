@@ -18,9 +18,11 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
 
 from marketing.api import HealthView, HttpDoor, make_app
 from marketing.api.campaigns import Reload
+from marketing.api.opening import open_door
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign, read_targets
 from marketing.channels import Inbound, SmsChannel
@@ -45,6 +47,7 @@ from marketing.engine import (
     schedule_group,
     switch_profiles,
 )
+from marketing.hiding import safe
 from marketing.metrics import Metrics
 from marketing.outputs import Outputs
 from marketing.profiles.store import Told
@@ -144,8 +147,8 @@ class Server:
         closing.callback(self.records.close)
         try:
             ledger = Ledger(config.ledger.url, cap=self.state.policy.file.caps.per_calendar_month)
-        except LedgerError as error:
-            raise StartError(str(error)) from None
+        except (LedgerError, ImportError, SQLAlchemyError) as error:
+            raise StartError(f"ledger.url: {error}") from None
         self.ledger = LedgerWriter(ledger)
         closing.callback(self.ledger.close)
         self.http = self._open_http()
@@ -153,12 +156,10 @@ class Server:
         if self.imports is not None:
             closing.callback(self.imports.watch.stop)
         if self.http is not None:
-            token = self.config.http.token_file if self.config.http is not None else None
-            secret = token.read_bytes().strip() if token is not None else b""
-            reload = Reload(self._reload, secret, self._select)
+            reload = Reload(self._reload, self._select)
             self.http.start(
                 lambda: make_app(
-                    self._health, self._metrics_text, self._uploads(), reload, self._answers(secret)
+                    self.keeper, self._health, self._metrics_text, self._uploads(), reload, self._answers()
                 )
             )
             closing.callback(self.http.stop)
@@ -212,21 +213,29 @@ class Server:
         from marketing.api.uploads import Uploads  # on the HTTP thread: it loads FastAPI
 
         one = self.imports
-        return Uploads(one.store, one.token, one.largest, one.watch.wake)
+        return Uploads(one.store, one.largest, one.watch.wake)
 
     def _open_http(self) -> HttpDoor | None:
         if self.config.http is None:
             return None
         try:
-            return HttpDoor(self.config.http)
+            self.keeper, door = open_door(self.config, self._on_refused)
         except OSError as error:
             where = f"{self.config.http.host}:{self.config.http.port}"
             raise StartError(
                 f"HTTP door {where}: {error.strerror}; set http.port, 0 for a free one"
             ) from None
+        return door
+
+    def _on_refused(self, status: int) -> None:
+        self.metrics.count("http_refused", status=str(status))
 
     def _announce(self) -> None:
-        http = {"host": self.http.host, "port": self.http.port} if self.http is not None else None
+        http = None
+        if self.http is not None:
+            http = {"host": self.http.host, "port": self.http.port}
+            if self.keeper.tokens.made is not None:
+                http["token_file"] = str(self.keeper.tokens.made)
         self.addresses = {"ready": True, "collector": self.signalling.address(), "http": http}
         self.on_ready(self.addresses)
         self.ready.set()
@@ -302,13 +311,12 @@ class Server:
         names = ("added", "changed", "removed")
         return {name: list(getattr(change, name)) for name in names}, []
 
-    def _answers(self, token: bytes) -> Any:
+    def _answers(self) -> Any:
         from marketing.api.outputs import Answers  # on the HTTP thread: it loads FastAPI
 
         return Answers(
             lambda name: self._ask(lambda: self.outputs.statistics(name)),
             lambda name: self._ask(lambda: self.outputs.outbound(name, self.clock.now_us())),
-            token,
         )
 
     def _select(self, campaign: str, keys: dict[str, Any]) -> dict[str, Any]:
@@ -337,8 +345,8 @@ class Server:
 
     def _stop(self, reason: str) -> None:
         if reason and not self.reason and not self._stopping.is_set():
-            self.reason, self._exit = reason, EXIT_INVALID
-            log.error("run invalid: %s", reason)
+            self.reason, self._exit = safe(reason), EXIT_INVALID
+            log.error("run invalid: %s", self.reason)
         self._stopping.set()
         self._readable.set()
 
@@ -346,7 +354,7 @@ class Server:
         if self.clock.mode == "lockstep":
             self._stop(what)
         else:
-            log.error("%s", what)
+            log.error("%s", safe(what))
 
     # ----------------------------------------------------------------- doors
 
@@ -547,6 +555,7 @@ class Server:
         links = report.get("links", [])
         self.metrics.show("associations_ended", len(report.get("ended", [])))
         self.metrics.show("links", len(links))
+        self.metrics.show("peers_refused", report.get("refused_peers", 0))
         self.metrics.show("links_silent", sum(link["silent"] for link in links))
         self.metrics.show("messages_received", report.get("received", 0))
         self.metrics.show("messages_decoded", report.get("decoded", 0))

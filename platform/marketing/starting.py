@@ -20,6 +20,7 @@ from marketing.contact import Book, Policy, load_policy
 from marketing.contact.ledger import Ledger, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
 from marketing.effects import Conversations, SentContact
+from marketing.effects.orders import boss_headers
 from marketing.engine import EngineState, new_state
 from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
@@ -168,9 +169,11 @@ def open_query(
 ) -> BossQuery:
     """Who asks BOSS of accounts. In lockstep nothing of it hangs on real time: no answer ends the run."""
     if clock.mode != "lockstep":
-        return BossQuery(config.url, config.query, transport)
+        return BossQuery(config.url, config.query, transport, headers=boss_headers(config))
     patient = config.query.model_copy(update={"timeout_s": LOCKSTEP_PATIENCE_S})
-    return BossQuery(config.url, patient, transport, lambda: clock.now_us() / 1e6, on_fault)
+    return BossQuery(
+        config.url, patient, transport, lambda: clock.now_us() / 1e6, on_fault, boss_headers(config)
+    )
 
 
 def restore(ledger: Ledger, state: EngineState, conversations: Conversations) -> list[OrderWanted]:

@@ -22,6 +22,7 @@ cdef extern from "usrsctp_pump.h" nogil:
         size_t n
     ctypedef struct association:
         int efd
+        const char *encap
     ctypedef struct listener:
         int efd
         int port
@@ -77,6 +78,10 @@ cdef class AssociationHandle:
 
     def streams(self):
         return association_streams(self.a)
+
+    def peer(self):
+        """`UDP ADDRESS:PORT` of the far end."""
+        return (<bytes>self.a.encap).decode("ascii")
 
     def wait_up(self, double timeout_s):
         cdef int state

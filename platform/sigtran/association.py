@@ -444,6 +444,7 @@ class SgpSide(_Side):
 
     `available(point_code)` says what a DAUD is answered with: DAVA or DUNA. `routing_contexts` are those of
     its application servers; (): it takes what the ASP names, until that registers a key of its own.
+    `admit(asp_identifier)` says why an ASP may not come up; None: it may.
     """
 
     role = _SGP
@@ -454,9 +455,11 @@ class SgpSide(_Side):
         answer_beats: bool = True,
         available: Callable[[int], bool] = lambda point_code: True,
         routing_contexts: tuple[int, ...] = (),
+        admit: Callable[[int | None], ErrorCode | None] = lambda identifier: None,
     ) -> None:
         super().__init__(answer_beats)
         self._available = available
+        self._admit = admit
         self._configured = frozenset(routing_contexts)
         self._registered: dict[int, RoutingKey] = {}
         self._next_context = max(routing_contexts, default=0) + 1
@@ -497,9 +500,13 @@ class SgpSide(_Side):
         }
 
     def _answer_up(self, message: Message) -> list[Event]:
+        identifier = message.integer(Tag.ASP_IDENTIFIER)
+        code = self._admit(identifier)
+        if code is not None:
+            raise _RefusedError(code, f"ASP identifier {identifier}")
         self._say("ASPUP ACK")
         self._notify(NotifyStatus.AS_INACTIVE)
-        return [AspUp(message.integer(Tag.ASP_IDENTIFIER))]
+        return [AspUp(identifier)]
 
     def _answer_up_active(self, message: Message) -> list[Event]:
         # 4.3.4.1: an active ASP that comes up again has restarted: acknowledged, told, and inactive from now.

@@ -62,6 +62,10 @@ class Association(Protocol):
         """Outbound streams agreed upon."""
 
     @property
+    def peer(self) -> str:
+        """Address of the far end, where its packets come from; empty within one process."""
+
+    @property
     def state(self) -> State:
         """`lost` is the end that nobody here asked for, `closed` an orderly end from either side."""
 

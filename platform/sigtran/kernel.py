@@ -127,6 +127,10 @@ class KernelAssociation(Closing):
         sock.events.flush()
         self._sock = sock
         self._fd: int = sock.fileno()
+        try:
+            self.peer = str(sock.getpeername()[0])
+        except OSError:  # gone already
+            self.peer = "?"
         self._receiver = _kernel.Receiver(self._fd)
         self.streams = _kernel.outbound_streams(self._fd)
         self._lock = threading.RLock()  # for what is below; a thread may send while another receives

@@ -54,6 +54,8 @@ class MemoryAssociation(Closing):
 
     kind: Kind = "memory"
 
+    peer = ""
+
     def __init__(self, streams: int, changed: threading.Condition) -> None:
         self.streams = streams
         self._changed = changed  # one for both ends

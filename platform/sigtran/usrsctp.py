@@ -112,6 +112,10 @@ class UsrsctpAssociation(Closing):
         return self._handle.streams()
 
     @property
+    def peer(self) -> str:
+        return self._handle.peer().removeprefix("UDP ").rpartition(":")[0].strip("[]")
+
+    @property
     def state(self) -> State:
         return self._handle.state()[0]
 

@@ -257,6 +257,13 @@ def test_the_same_over_sctp_byte_for_byte(scenarios, whole, tmp_path):
     code, said, errors, folder = run(scenarios, tmp_path, "--transport", "usrsctp")
     assert code == 0, (said, errors)
     assert hashes(folder) == hashes(whole[2])
+    logs = [said, errors, *(path.read_text() for path in folder.rglob("*.log"))]
+    people = pq.read_table(
+        folder / "arms" / "precise" / "inputs" / "extract.parquet", columns=["imsi", "msisdn"]
+    )
+    assert "association 1 is up" in "".join(logs)
+    for number in (n for column in people.columns for n in column.to_pylist()):
+        assert not any(number in log for log in logs), "a log tells of a subscriber"
 
 
 @usrsctp

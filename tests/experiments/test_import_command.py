@@ -1,10 +1,14 @@
 """`kairos import`: into a store, to a running platform; mistakes are explained, bad rows listed."""
 
+from hashlib import sha256
+
 import pytest
 from click.testing import CliRunner
 
 from experiments.cli import cli
 from marketing.api import HttpDoor, make_app
+from marketing.api.guard import Keeper
+from marketing.api.tokens import Token, Tokens
 from marketing.api.uploads import Uploads
 from marketing.config import HttpConfig
 from marketing.profiles.store import Store
@@ -84,7 +88,9 @@ def test_mistakes_are_explained(kairos, arguments, said):
 def test_to_a_running_platform(kairos, tmp_path):
     store = Store(tmp_path / "served", "Asia/Shanghai")
     door = HttpDoor(HttpConfig(host="127.0.0.1", port=0))
-    door.start(lambda: make_app(dict, bytes, Uploads(store, b"secret-secret-secret", 10**7, lambda: None)))
+    secret = Token("operator", sha256(b"secret-secret-secret").digest())
+    keeper = Keeper(Tokens((secret,)))
+    door.start(lambda: make_app(keeper, dict, bytes, Uploads(store, 10**7, lambda: None)))
     door.wait_loaded(20)
     url = f"http://127.0.0.1:{door.port}"
     (tmp_path / "token").write_text("secret-secret-secret\n")

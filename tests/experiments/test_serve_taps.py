@@ -249,7 +249,9 @@ def test_by_the_wall_clock_it_goes_on_after_the_end(town, expected):
                 if health["association"] == "waiting" or time.monotonic() > end:
                     break
                 time.sleep(0.05)
-            with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+            headers = {"Authorization": f"Bearer {files.tokens['reader']}"}
+            metrics_of = urllib.request.Request(f"{url}/metrics", headers=headers)
+            with urllib.request.urlopen(metrics_of, timeout=10) as answer:
                 metrics = answer.read().decode()
         finally:
             child.send_signal(signal.SIGTERM)

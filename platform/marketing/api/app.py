@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from marketing.api.campaigns import Reload
+    from marketing.api.guard import Keeper
     from marketing.api.outputs import Answers
     from marketing.api.uploads import Uploads
 
@@ -32,30 +33,27 @@ class HealthView(TypedDict):
 
 
 def make_app(
+    keeper: Keeper,
     health: Callable[[], HealthView],
     metrics: Callable[[], bytes],
     uploads: Uploads | None = None,
     reload: Reload | None = None,
     answers: Answers | None = None,
 ) -> FastAPI:
-    """Health and metrics are asked on the HTTP thread and only read.
+    """The routes behind their guard. Health and metrics are asked on the HTTP thread and only read.
 
     `uploads`: imports by HTTP. `answers`: what campaigns that contact nobody have made.
     """
-    from fastapi import FastAPI, Response
-    from fastapi.responses import JSONResponse
+    from fastapi import FastAPI
 
-    app = FastAPI(title="Kairos platform", openapi_url="/openapi.json")
+    from marketing.api.guard import Guard
+    from marketing.api.health import busy, health_router
+    from marketing.api.openapi import described
 
-    @app.get("/healthz")
-    def _healthz() -> JSONResponse:
-        view = health()
-        return JSONResponse(view, status_code=200 if view["healthy"] else 503)
-
-    @app.get("/metrics")
-    def _metrics() -> Response:
-        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
+    app = FastAPI(title="Kairos platform", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False
+    app.add_exception_handler(TimeoutError, busy)
+    app.include_router(health_router(health, metrics))
     if reload is not None:
         from marketing.api.campaigns import campaign_router
 
@@ -68,4 +66,7 @@ def make_app(
         from marketing.api.uploads import router
 
         app.include_router(router(uploads))
+    app.add_middleware(Guard, keeper=keeper)
+    schema = described(app)
+    app.openapi = lambda: schema  # type: ignore[method-assign]
     return app

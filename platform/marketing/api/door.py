@@ -5,29 +5,42 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
 
 from marketing.config import HttpConfig
 
 if TYPE_CHECKING:
     import uvicorn
 
-__all__ = ["HttpDoor"]
+__all__ = ["LOOPBACK", "HttpDoor", "is_loopback"]
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class HttpDoor:
     """Bound at once, so that the port is known; serves once `start` has loaded the libraries."""
 
-    def __init__(self, config: HttpConfig) -> None:
-        """Raises OSError where the port is taken."""
-        self._socket = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    def __init__(self, config: HttpConfig, *, only_here: bool = False) -> None:
+        """`only_here`: on the loopback address, whatever is configured. Raises OSError: the port is taken."""
+        host = LOOPBACK if only_here and not is_loopback(config.host) else config.host
+        self._config = config
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._socket.bind((config.host, config.port))
+            self._socket.bind((host, config.port))
         except OSError:
             self._socket.close()
             raise
-        self.host: str = config.host
+        self.host: str = host
         self.port: int = self._socket.getsockname()[1]
         self._server: uvicorn.Server | None = None
         self._loaded = threading.Event()
@@ -62,7 +75,21 @@ class HttpDoor:
     def _run(self, make: Callable[[], Any]) -> None:
         import uvicorn
 
-        config = uvicorn.Config(make(), log_level="warning", access_log=False, lifespan="off", loop="asyncio")
+        keys = self._config
+        config = uvicorn.Config(
+            make(),
+            log_config=None,  # what it says goes through our own handler, which hides numbers and secrets
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            loop="asyncio",
+            ws="none",
+            proxy_headers=False,  # an address is that of the connection, whatever a header says
+            server_header=False,
+            limit_concurrency=keys.connections,
+            ssl_certfile=keys.certificate,
+            ssl_keyfile=keys.key,
+        )
         config.load()
         self._server = uvicorn.Server(config)
         self._loaded.set()

@@ -98,8 +98,9 @@ class SmsChannel:
             SmppError: refused, or nobody there in `connect_timeout_s`.
         """
         where = {"sock": self.sock} if self.sock is not None else {}
+        password = self.config.password.get_secret_value()
         self._client = EsmeClient(
-            BindTransceiver(system_id=self.config.system_id, password=self.config.password),
+            BindTransceiver(system_id=self.config.system_id, password=password),
             host="" if where else self.config.host,
             port=0 if where else self.config.port,
             sock=self.sock,

@@ -24,6 +24,7 @@ from marketing.collect.errors import Rejects
 from marketing.collect.links import LinkWatch
 from marketing.collect.listening import open_listener
 from marketing.collect.lockstep import BEAT, BEAT_ACK, BEAT_DATA, Arrived, Beats, Placed, merge
+from marketing.collect.peers import AllowList, Gate, show_out
 from marketing.collect.tap_ticks import TapTicks
 from marketing.collect.taps import Taken, Taps
 from marketing.config import CollectorConfig
@@ -79,6 +80,7 @@ class _Peer:
     association: Association
     side: SgpSide
     beats: Beats
+    gate: Gate
     received: int = 0
 
 
@@ -125,6 +127,7 @@ class Collector:
         self.correlator = Correlator(hold_us=self._hold_us)
         self._counts = _Counts()
         self._watch = LinkWatch()
+        self._allowed = AllowList(config.peers)
         self._peers: list[_Peer] = []
         self._over: list[str] = []
         self._accepted = 0
@@ -327,6 +330,7 @@ class Collector:
                 for peer in self._peers
             ],
             "ended": list(self._over),
+            "refused_peers": self._allowed.refused,
             "taps": self._taps.counters() if self._taps is not None else [],
             "links": self._watch.report(self.correlator.links),
             "connections": self.correlator.connections,
@@ -346,14 +350,14 @@ class Collector:
             association = self._listener.accept(0)
             if association is None:
                 return
+            if not self._allowed.admits(association.peer):
+                show_out(association, tell=True)
+                continue
             self._accepted += 1
             self._broken = False
-            peer = _Peer(
-                self._accepted,
-                association,
-                SgpSide(answer_beats=not self._lockstep),
-                Beats(self._tick_us),
-            )
+            gate = Gate(self._allowed, association.peer)
+            side = SgpSide(answer_beats=not self._lockstep, admit=gate)
+            peer = _Peer(self._accepted, association, side, Beats(self._tick_us), gate)
             self._peers.append(peer)
             self._epoll.register(association.fileno(), select.EPOLLIN)
             log.info("association %d is up", peer.number)
@@ -460,6 +464,10 @@ class Collector:
                     case _:
                         log.debug("association %d: %s", peer.number, event)
         self._answer(peer)
+        if peer.gate.closed and peer in self._peers:
+            self._peers.remove(peer)
+            self._epoll.unregister(peer.association.fileno())
+            show_out(peer.association, tell=False)
 
     def _judge(
         self,

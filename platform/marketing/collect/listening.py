@@ -32,6 +32,8 @@ def open_listener(
             raise
         log.warning("taps only, nothing listens for SCTP: %s", error)
         return None, None
+    if config.peers is None and transport.kind != "memory" and not config.host.startswith(("127.", "::1")):
+        log.warning("whoever reaches %s may associate: name who may in collector.peers", config.host)
     return transport, listen(
         transport.kind, config.host, config.port, encap_port=config.encap_port, streams=config.streams
     )

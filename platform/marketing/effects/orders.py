@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from marketing.config import BossConfig
+from marketing.config import BossConfig, boss_key
 from marketing.contact.ledger import OrderDone, OrderWanted
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ AGAIN: Final = frozenset({408, 425, 429})
 
 class BossError(Exception):
     """The outcome of an order is not known; the order stays open and is repeated."""
+
+
+def boss_headers(config: BossConfig) -> dict[str, str]:
+    """The key, where BOSS wants one."""
+    key = boss_key(config)
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 @dataclass(slots=True)
@@ -66,6 +72,7 @@ class Boss:
                 timeout=self.config.timeout_s,
                 transport=self.transport,
                 trust_env=False,
+                headers=boss_headers(self.config),
             )
         body = {
             "order_id": order.order_id,

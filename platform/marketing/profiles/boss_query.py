@@ -114,6 +114,8 @@ class BossQuery:
     """Seconds for the breaker; the loop's by default."""
     on_silence: Callable[[str], None] | None = None
     """Told where BOSS could not be reached or did not answer in time: of a run that must not hang on that."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of each request, such as the key that BOSS wants."""
     counts: Counter[str] = field(default_factory=Counter)
     """asked, cached, requests, answered, timeout, network, status, wrong, resting, crowded: how often."""
     breaker: Breaker = field(init=False)
@@ -247,7 +249,11 @@ class BossQuery:
 
         if self._client is None:
             self._client = httpx.AsyncClient(
-                base_url=self.url, timeout=self.config.timeout_s, transport=self.transport, trust_env=False
+                base_url=self.url,
+                timeout=self.config.timeout_s,
+                transport=self.transport,
+                trust_env=False,
+                headers=self.headers,
             )
         body = {"msisdns": [str(number) for number in numbers], "t_us": now_us}
         octets = bytearray()

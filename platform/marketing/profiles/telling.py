@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from marketing.config import ConfigError, ImportsConfig, PlatformConfig, Problem
 from marketing.profiles.loading import Limits, load_extract
@@ -18,9 +17,6 @@ __all__ = ["Imports", "open_imports", "told_by"]
 
 log = logging.getLogger("marketing.imports")
 
-LEAST_TOKEN = 16
-"""Octets of a token: a short one could be guessed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Imports:
@@ -28,8 +24,6 @@ class Imports:
 
     store: Store
     watch: Watch
-    token: bytes
-    """Of imports by HTTP; empty: nobody may."""
     largest: int
     """Octets of one upload."""
 
@@ -63,24 +57,15 @@ def open_imports(config: ImportsConfig, zone: str, told: Told, on_change: Callab
     """The store and its watch, not yet started; `on_change` is called on the watch's thread.
 
     Raises:
-        ConfigError: the store cannot be made, or the token is none.
+        ConfigError: the store cannot be made.
     """
     try:
         store = _store(config, zone)
         watch = Watch(store, told, on_change, config.poll_s)
     except StoreFull as error:
         raise ConfigError([Problem(str(config.dir), 0, "imports.dir", "", str(error))]) from None
-    token = b"" if config.token_file is None else _token(config.token_file)
-    return Imports(store, watch, token, config.largest_mb << 20)
+    return Imports(store, watch, config.largest_mb << 20)
 
 
 def _store(config: ImportsConfig, zone: str) -> Store:
     return Store(config.dir, zone, Limits(config.bad_share, config.encoding))
-
-
-def _token(path: Path) -> bytes:
-    token = path.read_bytes().strip()
-    if len(token) < LEAST_TOKEN or not token.isascii() or len(token.split()) != 1:
-        expected = f"one word of at least {LEAST_TOKEN} ASCII characters"
-        raise ConfigError([Problem(str(path), 0, "imports.token_file", "", expected)])
-    return token

@@ -1,12 +1,12 @@
-"""What a configuration tells at the start: lists, segments, what was imported before; wrong tokens."""
+"""What a configuration tells at the start: lists, segments, what was imported before."""
 
 from pathlib import Path
 
 import pytest
 
-from marketing.config import ConfigError, ImportsConfig, PlatformConfig
+from marketing.config import ConfigError, PlatformConfig
 from marketing.profiles.store import Store
-from marketing.profiles.telling import open_imports, told_by
+from marketing.profiles.telling import told_by
 
 SEGMENTS = Path(__file__).parents[3] / "scenarios" / "audiences" / "segments.yaml"
 PEOPLE = (
@@ -45,12 +45,3 @@ def test_lists_segments_and_what_was_imported_before(tmp_path, caplog):
     (tmp_path / "store" / "current.json").write_text("{")
     with pytest.raises(ConfigError, match=r"imports\.dir"):
         told_by(one, "UTC")
-
-
-@pytest.mark.parametrize("token", ["", "short", "two words of some length", "zu kurz nicht, aber ünlesbar"])
-def test_tokens_that_are_none(tmp_path, token):
-    (tmp_path / "token").write_text(token, encoding="utf-8")
-    told = told_by(config(tmp_path), "UTC")
-    keys = ImportsConfig(dir=tmp_path / "store", token_file=tmp_path / "token")
-    with pytest.raises(ConfigError, match="one word of at least 16 ASCII characters"):
-        open_imports(keys, "UTC", told, lambda told: None)

@@ -26,6 +26,8 @@ from smpp.status import ESM_RECEIPT, CommandStatus, MessageState
 from smpp.text import Reassembler, encode_text
 from smpp.tlv import get_text, make
 
+TOKEN = "the-operator-of-these-tests"
+
 
 @dataclass
 class HandMadeTick:
@@ -198,9 +200,10 @@ class Platform:
             f"{town.HOME[0]},{town.HOME[1]},,macro",
         ]
         (folder / "cells.csv").write_text("\n".join(cells) + "\n")
+        (folder / "token").write_text(TOKEN)
         values = {
             "clock": {"mode": mode, "epoch": "2009-03-02T00:00:00", "factor": 1.0},
-            "http": {"port": 0},
+            "http": {"port": 0, "token_file": "token"},
             "subscribers": "people.csv",
             "cells": "cells.csv",
             "campaigns": [str(town.SCENARIOS / "campaigns" / f"{name}.yaml") for name in campaigns],
@@ -247,6 +250,12 @@ class Platform:
         assert self.signalling.acknowledged.acquire(timeout=timeout_s), (
             self.server.reason or "no acknowledgement"
         )
+
+    @property
+    def door(self):
+        """Where HTTP is answered, and the header that opens everything."""
+        at = self.server.addresses["http"]
+        return f"http://127.0.0.1:{at['port']}", {"Authorization": f"Bearer {TOKEN}"}
 
     def push(self, *rows):
         self.signalling.push(concatenate([self.town.batch(*rows)]))

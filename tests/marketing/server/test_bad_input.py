@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 DAY = "2009-03-02"
-TOKEN = "a-token-of-some-length"
 GOOD = {
     "campaign": "fresh",
     "title": "t",
@@ -88,21 +87,14 @@ class Running:
     def __init__(self, platform, town, tmp_path):
         self.town, self.folder = town, tmp_path / "watched"
         self.folder.mkdir()
-        (tmp_path / "token").write_text(TOKEN)
-        token = str(tmp_path / "token")
         self.one = platform(
             mode="live",
             clock={"mode": "live", "start_s": 36_000, "factor": 1.0},
             campaigns_dir=str(self.folder),
-            imports={"dir": "imports", "poll_s": 0.05, "token_file": token},
-            http={"port": 0, "token_file": token},
+            imports={"dir": "imports", "poll_s": 0.05},
         )
-        self.door = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.one.server.addresses['http']['port']}",
-            timeout=60,
-            trust_env=False,
-            headers={"Authorization": f"Bearer {TOKEN}"},
-        )
+        url, headers = self.one.door
+        self.door = httpx.Client(base_url=url, timeout=60, trust_env=False, headers=headers)
         self.called = 0
         self.before = self.running()
 

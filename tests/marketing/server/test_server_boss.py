@@ -249,8 +249,8 @@ def test_an_absent_boss_is_left_in_peace(started):
     for sub in range(6):
         texts(one, sub, t=f"{DAY} 10:0{sub}")
         ended(one, sub + 1)
-    port = one.server.addresses["http"]["port"]
-    said = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text
+    url, headers = one.door
+    said = httpx.get(f"{url}/metrics", timeout=20, headers=headers).text
     assert "kairos_boss_asked 6.0" in said
     assert "kairos_boss_unanswered 3.0" in said
     assert "kairos_boss_resting 1.0" in said

@@ -4,21 +4,17 @@ import httpx
 
 DAY = "2009-03-02"
 CALL = {"kind": "call_ended", "role": 1, "peer": b"10086"}
-TOKEN = "a-token-of-some-length"
 
 
-def running(platform, tmp_path, **changes):
-    (tmp_path / "token").write_text(TOKEN + "\n")
+def running(platform, **changes):
     one = platform(
         mode="live",
         clock={"mode": "live", "start_s": 36_000, "factor": 1.0},
-        imports={"dir": "imports", "poll_s": 0.05, "token_file": str(tmp_path / "token")},
+        imports={"dir": "imports", "poll_s": 0.05},
         **changes,
     )
-    door = httpx.Client(
-        base_url=f"http://127.0.0.1:{one.server.addresses['http']['port']}", timeout=60, trust_env=False,
-        headers={"Authorization": f"Bearer {TOKEN}"},
-    )  # fmt: skip
+    url, headers = one.door
+    door = httpx.Client(base_url=url, timeout=60, trust_env=False, headers=headers)
     return one, door
 
 
@@ -31,8 +27,8 @@ def call(town, sub, corr):
     return {"t": f"{DAY} 10:00:{corr:02d}", "sub": sub, "corr": corr, **CALL}
 
 
-def test_a_new_extract_is_in_force_at_once_and_contacts_stay_counted(town, platform, tmp_path):
-    one, door = running(platform, tmp_path)
+def test_a_new_extract_is_in_force_at_once_and_contacts_stay_counted(town, platform):
+    one, door = running(platform)
     with door:
         one.push(call(town, 0, 1), call(town, 30, 2))  # nobody knows 30
         one.until(lambda: len(one.centre.submits) == 1)
@@ -51,8 +47,8 @@ def test_a_new_extract_is_in_force_at_once_and_contacts_stay_counted(town, platf
     assert (town.msisdn(0), "suppressed", "duplicate") in by
 
 
-def test_whoever_comes_back_has_the_contacts_and_the_stop_code_of_before(town, platform, tmp_path):
-    one, door = running(platform, tmp_path)
+def test_whoever_comes_back_has_the_contacts_and_the_stop_code_of_before(town, platform):
+    one, door = running(platform)
     with door:
         one.push(call(town, 0, 1), call(town, 1, 2))
         one.until(lambda: len(one.centre.submits) == 2)
@@ -71,8 +67,8 @@ def test_whoever_comes_back_has_the_contacts_and_the_stop_code_of_before(town, p
     assert (town.msisdn(1), "suppressed", "do_not_disturb") in by
 
 
-def test_an_imported_do_not_disturb_list_holds_at_once_and_after_a_restart(town, platform, tmp_path):
-    one, door = running(platform, tmp_path)
+def test_an_imported_do_not_disturb_list_holds_at_once_and_after_a_restart(town, platform):
+    one, door = running(platform)
     with door:
         incoming = one.folder / "imports" / "incoming" / "do-not-disturb"
         (incoming / "x.part").write_text(f"msisdn\n{town.msisdn(3)}\n")

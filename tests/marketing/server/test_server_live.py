@@ -113,7 +113,7 @@ def test_an_unanswered_submission_counts_and_is_not_repeated(town, platform):
 
 def get(one, path):
     connection = http.client.HTTPConnection("127.0.0.1", one.server.addresses["http"]["port"], timeout=10)
-    connection.request("GET", path)
+    connection.request("GET", path, headers=one.door[1])
     answer = connection.getresponse()
     body = answer.read()
     connection.close()

@@ -52,21 +52,19 @@ def running(platform, tmp_path):
         (folder / f"{values['campaign']}.yaml").write_text(
             yaml.safe_dump(values, allow_unicode=True), encoding="utf-8"
         )
-    (tmp_path / "token").write_text("secret\n")
     one = platform(
         mode="live",
         clock={"mode": "live", "start_s": 10 * 3600, "factor": 1.0},
         campaigns=(),
         campaigns_dir=str(folder),
-        http={"port": 0, "token_file": str(tmp_path / "token")},
     )
     yield one
     one.stop()
 
 
-def ask(one, path, token="secret", method="GET", body=None):
+def ask(one, path, token=None, method="GET", body=None):
     connection = http.client.HTTPConnection("127.0.0.1", one.server.addresses["http"]["port"], timeout=20)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = one.door[1] if token is None else {"Authorization": f"Bearer {token}"} if token else {}
     connection.request(
         method,
         path,
@@ -323,9 +321,8 @@ def test_selections_that_cannot_be_made_are_explained_and_do_nothing(running, ca
     assert running.centre.submits == []
 
 
-def test_in_lockstep_nobody_selects(platform, tmp_path):
-    (tmp_path / "token").write_text("secret\n")
-    one = platform(http={"port": 0, "token_file": str(tmp_path / "token")})
+def test_in_lockstep_nobody_selects(platform):
+    one = platform()
     one.server.http.wait_loaded(20)
     status, said = select(one, "missed-call-alert")
     assert (status, "lockstep" in said["detail"]) == (422, True)

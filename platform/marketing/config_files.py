@@ -1,0 +1,354 @@
+"""YAML read with line numbers into one typed object, every mistake reported at once.
+
+Configuration, campaign and policy files are read by it. YAML 1.2 core scalars only: `10:00` and `no` stay
+words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os.path
+import re
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from marketing.hiding import without_login
+
+__all__ = [
+    "ConfigError",
+    "Document",
+    "ExistingFile",
+    "NewPath",
+    "Port",
+    "Problem",
+    "Strict",
+    "TapSource",
+    "read_model",
+    "read_yaml",
+    "shorten",
+    "suggest",
+]
+
+KeyPath = tuple[str | int, ...]
+MAX_NODES: Final = 100_000
+"""Values a file may expand to; aliases of aliases would otherwise fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in one file."""
+
+    file: str
+    line: int
+    """Counted from 1; 0 where no line can be named."""
+    key: str
+    """Dotted path such as `scene.begin.peer`; empty for the file as a whole."""
+    value: str
+    """As written, shortened; empty where there is none."""
+    expected: str
+    suggestion: str = ""
+    """The nearest known word; empty where none is near."""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:" if self.line else f"{self.file}:"
+        key = f" {self.key}" if self.key else ""
+        value = f" = {self.value}" if self.value and self.key else f" {self.value}" if self.value else ""
+        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{where}{key}{value}: {self.expected}.{hint}".replace(":: ", ": ")
+
+
+class ConfigError(Exception):
+    """Files that cannot be used, with every problem found in them. Exit code 2."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.key)))
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The known word nearest to a misspelt one; empty where none is near."""
+    by_lower = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file: its values and where they stood."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    """Path of keys and indices -> line, counted from 1."""
+
+    def line(self, path: KeyPath) -> int:
+        """Line of a path, or of the nearest thing around it that has one."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def problem(self, path: KeyPath, value: object, expected: str, suggestion: str = "") -> Problem:
+        """A problem found outside the schema, such as between two files."""
+        shown = shorten(value) if path else ""
+        return Problem(_short_name(self.path), self.line(path), _dotted(path), shown, expected, suggestion)
+
+
+# --------------------------------------------------------------------------- reading
+
+# YAML 1.2.2 10.3.2, core schema.
+_SCALARS: Final[tuple[tuple[re.Pattern[str], typing.Callable[[str], object]], ...]] = (
+    (re.compile(r"null|Null|NULL|~|"), lambda _text: None),
+    (re.compile(r"true|True|TRUE"), lambda _text: True),
+    (re.compile(r"false|False|FALSE"), lambda _text: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+)
+
+
+def read_yaml(path: Path) -> Document:
+    """Reads a file as a mapping.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, is not a mapping, or says a key twice.
+    """
+    name = _short_name(path)
+
+    def refuse(line: int, expected: str, suggestion: str = "") -> ConfigError:
+        return ConfigError([Problem(name, line, "", "", expected, suggestion)])
+
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise refuse(0, "no such file", suggest(path.name, beside)) from None
+    except OSError as error:
+        raise refuse(0, f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise refuse(0, f"expected UTF-8 text; octet {error.start + 1} is none") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or error
+        raise refuse(mark.line + 1 if mark else 0, f"not YAML: {said}") from None
+    except RecursionError:
+        raise refuse(0, "nested too deeply") from None
+    if not isinstance(root, MappingNode):
+        raise refuse(1, "expected a mapping of keys to values")
+    builder = _Builder(name)
+    try:
+        values = builder.value(root, ())
+    except RecursionError:
+        raise refuse(0, "nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise refuse(0, f"a value that is none: {error}") from None
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return Document(path, values, builder.lines)
+
+
+@dataclass(slots=True)
+class _Builder:
+    name: str
+    lines: dict[KeyPath, int] = field(default_factory=lambda: {(): 1})
+    problems: list[Problem] = field(default_factory=list)
+    nodes: int = 0
+
+    def value(self, node: Node, path: KeyPath) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise ConfigError(
+                [Problem(self.name, node.start_mark.line + 1, "", "", f"more than {MAX_NODES} values")]
+            )
+        if isinstance(node, ScalarNode):
+            return _scalar(node)
+        if isinstance(node, SequenceNode):
+            return [self._placed(child, (*path, i), child) for i, child in enumerate(node.value)]
+        found: dict[str, Any] = {}
+        for key_node, child in node.value:
+            here = (*path, str(key_node.value))
+            if here in self.lines and here[-1] in found:
+                expected = f"already said in line {self.lines[here]}"
+                self.problems.append(
+                    Problem(self.name, key_node.start_mark.line + 1, _dotted(here), "", expected)
+                )
+            found[str(key_node.value)] = self._placed(child, here, key_node)
+        return found
+
+    def _placed(self, node: Node, path: KeyPath, at: Node) -> Any:
+        self.lines[path] = at.start_mark.line + 1
+        return self.value(node, path)
+
+
+def _scalar(node: ScalarNode) -> object:
+    if node.style in ("'", '"', "|", ">"):
+        return node.value
+    return next((make(node.value) for pattern, make in _SCALARS if pattern.fullmatch(node.value)), node.value)
+
+
+# --------------------------------------------------------------------------- checking
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of everything read from YAML: unknown keys are errors, values do not change afterwards."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+def read_model(path: Path, model: type[Model]) -> tuple[Model, Document]:
+    """A file as a checked object, with the document for what has to be checked across files.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    document = read_yaml(path)
+    try:
+        checked = model.model_validate(document.values, context={"folder": path.parent})
+    except ValidationError as error:
+        raise ConfigError(_problems(document, model, error)) from None
+    return checked, document
+
+
+def _problems(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    found: dict[tuple[KeyPath, str], Problem] = {}
+    for item in error.errors(include_url=False):
+        kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
+        path = _path_in_file(document, item["loc"], kind)
+        known = sorted(_known_keys(model, path[:-1]))
+        hint = ""
+        if kind == "missing":
+            expected, value = "this key is needed", None
+        elif kind == "extra_forbidden":
+            if path and path[-1] in known:
+                # A key of another shape of the same thing, such as behaviour beside dwell.
+                beside = {str(way[-1]) for way in document.lines if way[:-1] == path[:-1]} - {path[-1]}
+                expected = f"cannot stand beside {', '.join(sorted(beside))}"
+            else:
+                hint = suggest(str(path[-1]), known) if path else ""
+                expected = f"no such key here; known are: {', '.join(known)}"
+        else:
+            expected = str(context.get("error") or item["msg"])
+            expected = (
+                expected.removeprefix("Value error, ").rstrip(".").replace("Input should be", "expected")
+            )
+            choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+            hint = suggest(value, choices) if isinstance(value, str) and choices else ""
+        shown = "" if value is None and kind == "missing" else _shown(path, hint, value)
+        found.setdefault((path, expected), document.problem(path, shown, expected, hint))
+    return list(found.values())
+
+
+# What stands under such a key, misspelt or not, may be a secret.
+_SECRET: Final = re.compile(r"passw|secret|token|key|pwd", re.IGNORECASE)
+
+
+def _shown(path: KeyPath, hint: str, value: object) -> object:
+    if any(_SECRET.search(word) for word in (str(path[-1]) if path else "", hint)):
+        return ""
+    return without_login(value) if isinstance(value, str) else value
+
+
+def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:
+    """Pydantic puts names of union members between the keys; only what stands in the file helps.
+
+    A member may be named like a key beside the one at fault, so of all ways to leave parts out the one counts
+    that keeps the last part, and then the longest.
+    """
+    ways: list[KeyPath] = [()]
+    for position, part in enumerate(loc):
+        missing = kind == "missing" and position == len(loc) - 1
+        ways += [(*way, part) for way in ways if missing or (*way, part) in document.lines]
+    return max(ways, key=lambda way: (way[-1:] == loc[-1:], len(way)))
+
+
+def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
+    models = [model]
+    for part in path:
+        if isinstance(part, str):
+            models = [
+                inner
+                for outer in models
+                for name, info in outer.model_fields.items()
+                if part in (name, info.alias)
+                for inner in _models_in(info.annotation)
+            ]
+    return {info.alias or name for m in models for name, info in m.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is not None:
+        for inner in typing.get_args(annotation):
+            yield from _models_in(inner)
+
+
+def _dotted(path: KeyPath) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _short_name(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """A value as a message shows it."""
+    if value == "":
+        return ""
+    text = "{...}" if isinstance(value, dict) else repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    path = _beside(path, info)
+    if not os.path.isfile(path):  # False, not an error, for a path that is too long
+        raise ValueError(f"expected a file that exists; there is no {_short_name(path)}")
+    return path
+
+
+NewPath = Annotated[Path, AfterValidator(_beside)]
+"""A path as written in a file, taken from that file's folder."""
+ExistingFile = Annotated[Path, AfterValidator(_existing)]
+"""The same, and the file is there."""
+
+
+def _readable(source: str, info: ValidationInfo) -> str:
+    if source == "-":
+        return source
+    path = _beside(Path(source), info)
+    if not os.path.exists(path) or os.path.isdir(path):
+        raise ValueError("expected a capture file or a pipe that exists, or - for standard input")
+    return str(path)
+
+
+TapSource = Annotated[str, AfterValidator(_readable)]
+"""A capture file, a named pipe, or `-`; a path is taken from the file's folder."""
+Port = Annotated[int, Field(ge=0, le=65535)]
