@@ -229,6 +229,38 @@ def collector(sources: Sources, seconds: float) -> Extra:
     )  # fmt: skip
 
 
+def smpp(_: Sources, seconds: float) -> Extra:
+    """Messages with receipts through one bind, against npm `smpp` and in turns with it against itself."""
+    from experiments.bench_smpp import BAR_PER_S, BAR_RATIO, measure  # the peer's environment, no other needs
+
+    found = measure(seconds)
+    client, server, alone = max(found.client), max(found.server), max(found.npm_alone)
+    return Extra(
+        found.count, found.octets, found.count / client,
+        f"{found.count} submit_sm of 120 octets with receipts, window {found.window}, wall clock",
+        len(found.client),
+        more={
+            "npm_alone_per_s": round(alone),
+            "ratio_to_npm": round(found.ratio(found.client), 3),
+            "per_processor_s": round(found.client_processor),
+            "server_per_s": round(server),
+            "server_ratio_to_npm": round(found.ratio(found.server), 3),
+            "server_per_processor_s": round(found.server_processor),
+            "holds": found.holds(found.client),
+            "server_holds": found.holds(found.server),
+        },
+        said=f"smpp: our ESME {client:,.0f} submits/s with receipts against npm's SMSC, "
+        f"{found.ratio(found.client):.2f} of npm's ESME against it ({alone:,.0f}/s; median of the turns), "
+        f"{found.client_processor:,.0f} per second of its own processor time; our SMSC {server:,.0f}/s from "
+        f"npm's ESME, {found.ratio(found.server):.2f} and {found.server_processor:,.0f}; at least "
+        f"{BAR_PER_S:,} or {BAR_RATIO} of npm alone: "
+        + ", ".join(
+            f"{whose} {'holds' if found.holds(rates) else 'FALLS SHORT'}"
+            for whose, rates in (("ESME", found.client), ("SMSC", found.server))
+        ),
+    )  # fmt: skip
+
+
 def _processor_s(job: Job[Any, Any], seconds: float) -> float:
     """Processor time of the best run."""
     best, end = float("inf"), time.monotonic() + seconds
@@ -326,5 +358,6 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "engine": engine,
     "change": change,
     "collector": collector,
+    "smpp": smpp,
 }
 """In the order in which they run."""

@@ -47,6 +47,29 @@ class Concatenation:
         return InformationElement(IEI_CONCATENATED_8, bytes((self.reference, self.total, self.part)))
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """To and from which program: application port addressing, TS 23.040 9.2.3.24.3 and 9.2.3.24.4."""
+
+    destination: int
+    """0..65535, with `narrow` 0..255."""
+    source: int
+    narrow: bool = False
+    """8-bit addresses."""
+
+    def __post_init__(self) -> None:
+        most = 0xFF if self.narrow else 0xFFFF
+        if not 0 <= self.destination <= most or not 0 <= self.source <= most:
+            raise EncodeError(f"ports {self.destination} and {self.source} are 0..{most}")
+
+    def element(self) -> InformationElement:
+        """As information element."""
+        if self.narrow:
+            return InformationElement(IEI_PORTS_8, bytes((self.destination, self.source)))
+        both = self.destination.to_bytes(2, "big") + self.source.to_bytes(2, "big")
+        return InformationElement(IEI_PORTS_16, both)
+
+
 def push_header(elements: tuple[InformationElement, ...]) -> bytes:
     """A user data header with its length octet."""
     body = b"".join(bytes((one.iei, len(one.data))) + one.data for one in elements)
@@ -90,6 +113,27 @@ def pull_concatenation(elements: tuple[InformationElement, ...]) -> Concatenatio
         if 1 <= part <= total:
             found = Concatenation(reference, total, part, wide)
     return found
+
+
+def pull_ports(elements: tuple[InformationElement, ...]) -> Ports | None:
+    """The last port addressing: TS 23.040 9.2.3.24 has the last of elements that exclude each other count."""
+    found: Ports | None = None
+    for one in elements:
+        if one.iei == IEI_PORTS_8 and len(one.data) == 2:
+            found = Ports(one.data[0], one.data[1], narrow=True)
+        elif one.iei == IEI_PORTS_16 and len(one.data) == 4:
+            found = Ports(int.from_bytes(one.data[:2], "big"), int.from_bytes(one.data[2:], "big"))
+    return found
+
+
+def ports(esm_class: int, short_message: bytes, tlvs: tuple[Tlv, ...] = ()) -> Ports | None:
+    """Which program the message is for, by header or by the parameters of SMPP 3.4 5.3.2.20 and 5.3.2.21."""
+    if esm_class & ESM_UDHI:
+        return pull_ports(pull_header(short_message)[0])
+    destination = get_int(tlvs, "destination_port")
+    if destination is None:
+        return None
+    return Ports(destination, get_int(tlvs, "source_port") or 0)
 
 
 def concatenation(

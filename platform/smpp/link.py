@@ -1,6 +1,7 @@
 """One connection with its session under asyncio, and the errors that drivers raise. Shared by both roles."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 from smpp.errors import SmppError
@@ -12,6 +13,8 @@ from smpp.status import status_name
 _MOST_UNREAD = 16 * 1024 * 1024
 """Octets written that the peer does not read; past it the connection is dropped, so that it cannot fill
 memory."""
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux has it."""
 _LINGER_S = 1.0
 """How long the last bytes of a closing connection may take."""
 
@@ -70,16 +73,24 @@ class Link(asyncio.Protocol):
         self._stamp = stamp
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
+        self._sock: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            self._sock = sock
         self.flush()
 
     def data_received(self, data: bytes) -> None:
         if self._stamp is not None:
             self.arrived = self._stamp()
         self.take(self.session.receive_bytes(data, self._loop.time()))
+        if self._sock is not None and _QUICKACK is not None and self.transport is not None:
+            # A peer with Nagle's algorithm holds its small PDUs until the last ones are acknowledged, which
+            # the kernel puts off by 40 ms where no answer is due (a deliver_sm_resp has none).
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None

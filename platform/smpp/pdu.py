@@ -9,9 +9,10 @@ import dataclasses
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from smpp import wire
+from smpp._layout import Layout
 from smpp.errors import DecodeError, EncodeError
 from smpp.status import CommandStatus, status_name
 from smpp.tlv import Tlv
@@ -39,10 +40,11 @@ class Body:
     command_id: ClassVar[int] = 0
     command: ClassVar[str] = ""
     parameters: ClassVar[tuple[tuple[str, wire.Wire], ...]] = ()
+    layout: ClassVar[Layout] = Layout(object, ())
+    """The same, ready to run."""
 
     def __post_init__(self) -> None:
-        for name, kind in self.parameters:
-            kind.check(name, getattr(self, name))
+        self.layout.check(self)
 
 
 B = TypeVar("B", bound=type[Body])
@@ -57,6 +59,7 @@ def _command(command_id: int, name: str) -> Callable[[B], B]:
         cls.command_id, cls.command = command_id, name
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         cls.parameters = tuple((one.name, one.metadata["wire"]) for one in fields)
+        cls.layout = Layout(cls, cls.parameters)
         COMMANDS[command_id] = cls
         return cls
 
@@ -389,8 +392,7 @@ def encode(body: Body, sequence_number: int, command_status: int = 0) -> bytes:
         raise EncodeError(f"sequence_number {sequence_number} and command_status {command_status} are 32-bit")
     out = bytearray(16)
     if not command_status or not body.command_id & RESPONSE or body != type(body)():
-        for name, kind in body.parameters:
-            kind.push(out, getattr(body, name))
+        body.layout.push(out, body)
     HEADER.pack_into(out, 0, len(out), body.command_id, command_status, sequence_number)
     return bytes(out)
 
@@ -413,21 +415,23 @@ def decode(data: bytes) -> Pdu:
         raise error(f"unknown command_id 0x{command_id:08X}", _S.ESME_RINVCMDID)
     if length == 16 and command_id & RESPONSE:
         return Pdu(cls(), sequence_number, command_status)
-    at = 16
-    values: list[Any] = []
+    # Not by the constructor, which would check once more what the readers make sure of.
+    body = cls.__new__(cls)
     try:
-        for _, kind in cls.parameters:
-            value, at = kind.pull(data, at)
-            values.append(value)
+        at = cls.layout.pull(data, 16, body)
     except IndexError:
-        name = cls.parameters[len(values)][0]
-        raise error(f"{cls.command} ends inside {name}", _S.ESME_RINVCMDLEN) from None
+        raise error(f"{cls.command} ends inside {_first_missing(body)}", _S.ESME_RINVCMDLEN) from None
     except DecodeError as fault:
-        name = cls.parameters[len(values)][0]
-        raise error(f"{cls.command} {name}: {fault.reason}", fault.command_status) from None
+        reason = f"{cls.command} {_first_missing(body)}: {fault.reason}"
+        raise error(reason, fault.command_status) from None
     if at != length:
         raise error(f"{cls.command} has {length - at} octets too many", _S.ESME_RINVCMDLEN)
-    return Pdu(cls(*values), sequence_number, command_status)
+    return Pdu(body, sequence_number, command_status)
+
+
+def _first_missing(body: Body) -> str:
+    """The parameter at which a reader stopped."""
+    return next(name for name, _ in body.parameters if not hasattr(body, name))
 
 
 class Splitter:

@@ -25,7 +25,14 @@ STATE_WORDS: dict[MessageState, str] = {
 """stat: in the text."""
 
 _STATES = {word: state for state, word in STATE_WORDS.items()}
-_FIELD = re.compile(r"\b(id|sub|dlvrd|submit date|done date|stat|err|text):", re.IGNORECASE)
+_NAMES = ("id", "sub", "dlvrd", "submit date", "done date", "stat", "err", "text")
+_FIELD = re.compile(rf"\b({'|'.join(_NAMES)}):", re.IGNORECASE)
+_USUAL = re.compile(
+    r"id:([^ ]+) sub:(\d{3}) dlvrd:(\d{3}) submit date:(\d*) done date:(\d*) "
+    r"stat:([A-Z]+) err:([0-9A-Za-z]+) [Tt]ext:(.*)",
+    re.DOTALL,
+)
+"""What most message centres write: the fields and their order of appendix B."""
 _DATE = re.compile(r"\d{10}(\d\d)?")
 _ERROR = re.compile(r"[0-9A-Za-z]{0,9}")
 
@@ -76,16 +83,12 @@ class Receipt:
 
 def parse(text: str) -> Receipt:
     """The receipt that `text` is. Fields may be missing or in another order, except id and stat."""
-    marks = list(_FIELD.finditer(text))
-    fields: dict[str, str] = {}
-    for number, mark in enumerate(marks, start=1):
-        name = mark.group(1).lower()
-        if name == "text":  # the rest, whatever it looks like
-            fields[name] = text[mark.end() :]
-            break
-        end = marks[number].start() if number < len(marks) else len(text)
-        fields.setdefault(name, text[mark.end() : end].strip())
+    usual = _USUAL.fullmatch(text)
     try:
+        if usual is not None:
+            name, sub, dlvrd, submit_date, done_date, stat, err, first = usual.groups()
+            return Receipt(name, _STATES[stat], int(sub), int(dlvrd), submit_date, done_date, err, first)
+        fields = _fields(text)
         return Receipt(
             message_id=fields.get("id", ""),
             state=_STATES[fields.get("stat", "").upper()],
@@ -100,6 +103,19 @@ def parse(text: str) -> Receipt:
         raise DecodeError(
             f"no delivery receipt: {text!r} ({fault})", command_status=CommandStatus.ESME_RX_P_APPN
         ) from None
+
+
+def _fields(text: str) -> dict[str, str]:
+    marks = list(_FIELD.finditer(text))
+    fields: dict[str, str] = {}
+    for number, mark in enumerate(marks, start=1):
+        name = mark.group(1).lower()
+        if name == "text":  # the rest, whatever it looks like
+            fields[name] = text[mark.end() :]
+            break
+        end = marks[number].start() if number < len(marks) else len(text)
+        fields.setdefault(name, text[mark.end() : end].strip())
+    return fields
 
 
 def is_receipt(body: DeliverSm) -> bool:
@@ -125,7 +141,10 @@ def from_deliver(body: DeliverSm) -> Receipt:
             raise
         delivered = int(state is MessageState.DELIVERED)
         return _checked(message_id, state, Receipt("-", state, delivered=delivered))
-    return _checked(message_id or told.message_id, told.state if state is None else state, told)
+    message_id, state = message_id or told.message_id, told.state if state is None else state
+    if (message_id, state) == (told.message_id, told.state):
+        return told
+    return _checked(message_id, state, told)
 
 
 def _checked(message_id: str, state: MessageState, told: Receipt) -> Receipt:

@@ -16,12 +16,17 @@ class State(Enum):
     UNBINDING = "unbinding"
     CLOSED = "closed"
 
+    # Members are single and equal to themselves only; Enum's own hash is a call of Python for each look-up.
+    __hash__ = object.__hash__
+
 
 class Role(Enum):
     """Which end of the connection we are."""
 
     ESME = "esme"
     SMSC = "smsc"
+
+    __hash__ = object.__hash__
 
 
 _TX_TRX = frozenset({State.BOUND_TX, State.BOUND_TRX})

@@ -7,7 +7,7 @@ for part in split("...", reference=7):
 from dataclasses import dataclass, field
 
 from smpp import gsm7
-from smpp.concat import Concatenation, concatenation, push_header
+from smpp.concat import Concatenation, Ports, concatenation, ports, push_header
 from smpp.errors import DecodeError, EncodeError
 from smpp.receipt import Receipt
 from smpp.status import ESM_UDHI, CommandStatus
@@ -127,9 +127,21 @@ def part_count(text: str, *, wide: bool = False) -> int:
     return len(split(text, wide=wide))
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A whole message, as octets."""
+
+    data: bytes
+    """User data without its headers."""
+    data_coding: int
+    ports: Ports | None
+    """Where it is for a program and not for the reader."""
+
+
 @dataclass(slots=True)
 class _Partial:
     data_coding: int
+    ports: Ports | None
     pieces: dict[int, bytes]
     total: int
     give_up_s: float
@@ -157,30 +169,45 @@ class Reassembler:
         now_s: float,
         tlvs: tuple[Tlv, ...] = (),
     ) -> str | None:
-        """The whole text once its last part is in, at once for a short one, else None.
+        """The whole text once its last part is in, at once for a short one, else None."""
+        whole = self.add_octets(source, destination, esm_class, data_coding, short_message, now_s, tlvs)
+        return None if whole is None else decode_text(whole.data, whole.data_coding)
+
+    def add_octets(
+        self,
+        source: str,
+        destination: str,
+        esm_class: int,
+        data_coding: int,
+        short_message: bytes,
+        now_s: float,
+        tlvs: tuple[Tlv, ...] = (),
+    ) -> Joined | None:
+        """As `add`, for messages that need not be text.
 
         A message_payload stands for an empty short_message (SMPP 3.4 5.3.2.32). A repeated part is the same
         part.
         """
         user_data = short_message or get_octets(tlvs, "message_payload") or b""
         where, payload = concatenation(esm_class, user_data, tlvs)
+        addressed = ports(esm_class, user_data, tlvs)
         self.expire(now_s)
         if where is None or where.total == 1:
-            return decode_text(payload, data_coding)
+            return Joined(payload, data_coding, addressed)
         key = (source, destination, where.reference, where.total, where.wide)
         partial = self._partial.get(key)
         if partial is None:
             if len(self._partial) >= self.most:
                 del self._partial[next(iter(self._partial))]
                 self.dropped += 1
-            partial = self._partial[key] = _Partial(data_coding, {}, where.total, now_s + self.keep_s)
+            give_up_s = now_s + self.keep_s
+            partial = self._partial[key] = _Partial(data_coding, addressed, {}, where.total, give_up_s)
         partial.pieces[where.part] = payload
         if len(partial.pieces) < partial.total:
             return None
         del self._partial[key]
-        return decode_text(
-            b"".join(partial.pieces[i] for i in range(1, partial.total + 1)), partial.data_coding
-        )
+        data = b"".join(partial.pieces[i] for i in range(1, partial.total + 1))
+        return Joined(data, partial.data_coding, partial.ports)
 
     def expire(self, now_s: float) -> None:
         """Give up what is older than `keep_s`. `add` does this by itself."""
@@ -201,6 +228,7 @@ __all__ = [
     "LATIN1",
     "OCTETS",
     "UCS2",
+    "Joined",
     "Part",
     "Reassembler",
     "Receipt",

@@ -100,13 +100,16 @@ class OptionalParameters:
     """All that follows the mandatory parameters."""
 
     def check(self, name: str, value: Any) -> None:
-        if not isinstance(value, tuple) or not all(isinstance(tlv, Tlv) for tlv in value):
+        if not isinstance(value, tuple) or (value and not all(isinstance(tlv, Tlv) for tlv in value)):
             raise EncodeError(f"{name} is a tuple of Tlv, not {value!r}")
 
     def push(self, out: bytearray, value: tuple[Tlv, ...]) -> None:
-        out += push_tlvs(value)
+        if value:
+            out += push_tlvs(value)
 
     def pull(self, data: bytes, at: int) -> tuple[tuple[Tlv, ...], int]:
+        if at == len(data):
+            return (), at
         return pull_tlvs(data, at), len(data)
 
 
