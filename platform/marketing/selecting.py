@@ -109,7 +109,14 @@ class Selector:
                 reason: str = state.policy.refuses(state.book, row, now_us)
             else:
                 verdict = state.policy.decide(
-                    state.book, row, campaign.campaign, now_us, may_hold=False, caps=campaign.caps
+                    state.book,
+                    row,
+                    campaign.campaign,
+                    now_us,
+                    may_hold=False,
+                    caps=campaign.caps,
+                    kind=state.policy.kind(campaign.originator, ("bulk-sms",)),
+                    cell=int(state.features.lac[row]) << 16 | int(state.features.ci[row]),
                 )
                 reason = verdict.reason
             if reason:
