@@ -189,6 +189,13 @@ def arm_files(
     policy = dict(read_yaml(study.policy).values)
     policy["do_not_disturb"] = {"file": disturb.name}
     policy["control_group"] = {"file": control.name}
+    for section in ("timezones", "busy_cells"):
+        named = policy.get(section)
+        if isinstance(named, dict) and named.get("file"):
+            # The copy stands in another folder than what it names.
+            copied = folder / f"{section}.csv"
+            copied.write_bytes((study.policy.parent / named["file"]).read_bytes())
+            policy[section] = {**named, "file": copied.name}
     _write_yaml(folder / "policy.yaml", policy)
     files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at)
     records = folder / "platform"

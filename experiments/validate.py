@@ -93,10 +93,11 @@ def _load_platform(path: Path) -> object:
 
 
 def _load_policy(path: Path) -> object:
-    from marketing.contact import load_policy
+    from marketing.contact import Policy, load_policy
     from marketing.profiles import read_dated_list
 
     policy = load_policy(path)
+    Policy.of(policy)
     for listed in (policy.do_not_disturb.file, policy.control_group.file):
         read_dated_list(listed, policy.timezone)
     return policy

@@ -28,6 +28,7 @@ from marketing.campaigns import Campaign, read_targets
 from marketing.channels import Inbound, SmsChannel
 from marketing.clock import Clock
 from marketing.config import PlatformConfig
+from marketing.contact.guard import Guard
 from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
@@ -62,6 +63,7 @@ from marketing.starting import (
     load_state,
     make_clock,
     open_query,
+    recall,
     remembered,
     restore,
 )
@@ -146,7 +148,8 @@ class Server:
         self.records = Records(config.records.dir)
         closing.callback(self.records.close)
         try:
-            ledger = Ledger(config.ledger.url, cap=self.state.policy.file.caps.per_calendar_month)
+            rules = self.state.policy.file
+            ledger = Ledger(config.ledger.url, cap=rules.caps.per_calendar_month, guard=Guard.of(rules))
         except (LedgerError, ImportError, SQLAlchemyError) as error:
             raise StartError(f"ledger.url: {error}") from None
         self.ledger = LedgerWriter(ledger)
@@ -272,6 +275,7 @@ class Server:
                 *(unseen_s, resumed.last_us, resumed.not_sent),
             )
         self.resumed = resumed
+        self.dispatcher.take_ended()
         self.journal.begin(self.state)
         self.dispatcher.note = self.journal.note
         closing.callback(lambda: self.journal.close(self.state) if self.journal is not None else None)
@@ -300,6 +304,7 @@ class Server:
             )
             fresh = {*change.added, *change.changed}
             self._schedule_groups([c for c in self.state.campaigns if c.campaign in fresh])
+            self.dispatcher.take_ended()
         return change
 
     def _reload(self) -> tuple[dict[str, Any], list[str]]:
@@ -413,11 +418,12 @@ class Server:
         """Goes over to a new generation between two steps; nothing is decided on half of it."""
         if told.profiles is not self.state.profiles:
             switch_profiles(self.state, prepared or told.profiles)
+            self.dispatcher.take_ended()
         enter_lists(self.state, self._lists, told)
         for row, since_us in again.stops:
             self.state.book.opt_out(row, since_us)
-        for counted in again.contacts:
-            self.state.book.restore(*counted)
+        for at, row in again.contacts:
+            recall(self.state, at, row)
         log.info("import %d is in force: %d subscribers", told.manifest.generation, len(told.profiles))
 
     # ----------------------------------------------------------------- lockstep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ import numpy as np
 from marketing.campaigns import load_all
 from marketing.clock import Clock
 from marketing.config import BossConfig, ClockConfig, ConfigError, PlatformConfig
-from marketing.contact import Book, Policy, load_policy
+from marketing.contact import Book, Kind, Policy, load_policy
 from marketing.contact.ledger import Ledger, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
 from marketing.effects import Conversations, SentContact
@@ -40,6 +40,7 @@ __all__ = [
     "load_state",
     "make_clock",
     "open_query",
+    "recall",
     "remembered",
     "restore",
 ]
@@ -93,12 +94,12 @@ def load_started(config: PlatformConfig) -> Started:
     campaigns = attempt(lambda: load_all(files, originators=originators, places=names, catalogue=catalogue))
     named = (file.do_not_disturb.file, file.control_group.file) if file else ()
     lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
-    if problems:
+    policy = attempt(lambda: Policy.of(file)) if file is not None else None
+    if problems or policy is None:
         raise ConfigError(problems)
     book = Book.empty(len(told.profiles))
     silence = config.silence
     silence_us = silence_of(silence.t3212_h, silence.periods, silence.margin_s) if silence is not None else 0
-    policy = Policy.of(file)
     state = new_state(
         told.profiles, places, campaigns, policy, book, terminals=terminals, silence_us=silence_us
     )
@@ -107,7 +108,7 @@ def load_started(config: PlatformConfig) -> Started:
 
 
 def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: Told) -> None:
-    """Puts the dated lists into the book: those of the policy, and the imported one.
+    """Puts the lists into the book: the policy's dated ones, the imported one, and who lives in which zone.
 
     Who is on a list stays on it until the platform is started again: a date is only ever moved to earlier.
     """
@@ -116,6 +117,9 @@ def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: To
     for column, entries in columns:
         rows = state.profiles.rows_by_msisdn(entries.msisdn)
         np.minimum.at(column, rows[rows >= 0], entries.since_us[rows >= 0])
+    zones = state.policy.zones
+    rows = state.profiles.rows_by_msisdn(zones.msisdn)
+    state.book.live_in(rows[rows >= 0], zones.zone[rows >= 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,8 @@ class Remembered:
 
     stops: list[tuple[int, int]]
     """(row, since)."""
-    contacts: list[tuple[int, str, int, int, int, bool]]
-    """As `Book.restore` takes them, in the order in which they were decided."""
+    contacts: list[tuple[int, Mapping[str, Any]]]
+    """(row, contact in the ledger), in the order in which they were decided."""
 
 
 def remembered(ledger: Ledger, profiles: Profiles, before: Profiles) -> Remembered:
@@ -143,9 +147,26 @@ def remembered(ledger: Ledger, profiles: Profiles, before: Profiles) -> Remember
     for row in ledger.rows(contact):
         at = row_of(row["msisdn"])
         if at >= 0:
-            counts = (at, row["campaign"], row["period"], row["day"], row["ordinal"], row["counted"])
-            found.append((row["decided_us"], row["contact_id"], counts))
-    return Remembered([one for one in stops if one[0] >= 0], [counts for _, _, counts in sorted(found)])
+            found.append((row["decided_us"], row["contact_id"], at, row))
+    ordered = sorted(found, key=lambda one: one[:2])
+    return Remembered([one for one in stops if one[0] >= 0], [(at, row) for _, _, at, row in ordered])
+
+
+def recall(state: EngineState, at: int, row: Mapping[str, Any]) -> None:
+    """Puts a contact of the ledger into the book, of the subscriber in a row of the extract."""
+    policy = state.policy
+    kind = Kind(policy.kind(row["originator"]).group, row["channels"])
+    state.book.restore(
+        at,
+        row["campaign"],
+        row["period"],
+        row["day"],
+        row["ordinal"],
+        row["counted"],
+        row["decided_us"],
+        row["latest_us"] if policy.remembers else 0,
+        kind,
+    )
 
 
 def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
@@ -186,16 +207,19 @@ def restore(ledger: Ledger, state: EngineState, conversations: Conversations) ->
     messages: dict[str, list[str]] = {}
     for row in ledger.rows(message, message.c.state == ""):
         messages.setdefault(row["contact_id"], []).append(row["message_id"])
+    newest_us = 0
     for row in sorted(ledger.rows(contact), key=lambda r: (r["decided_us"], r["contact_id"])):
         at = state.profiles.row_of_msisdn(str(row["msisdn"]))
         if at >= 0:
-            known = row["campaign"], row["period"], row["day"], row["ordinal"], row["counted"]
-            state.book.restore(at, *known, row["decided_us"])
+            recall(state, at, row)
+            newest_us = row["decided_us"]
         if row["counted"]:
             sent = SentContact(
                 row["contact_id"], row["campaign"], row["offer"], row["originator"], str(row["msisdn"])
             )
+            sent.decided_us = row["decided_us"]
             conversations.sent(sent, tuple(sorted(messages.get(row["contact_id"], ()))))
+    state.book.prune_log(newest_us // 1_000_000 - state.policy.keep_s)
     for row in ledger.rows(opt_out):
         at = state.profiles.row_of_msisdn(str(row["msisdn"]))
         if at >= 0:

@@ -156,6 +156,8 @@ class Campaign(Strict):
     reply: Reply = Field(default_factory=Reply)
     priority: int = Field(default=10, ge=0, le=1000)
     """Higher goes first when several triggers fall on one instant."""
+    value: float = Field(default=0.0, ge=0)
+    """What one contact is expected to bring; of campaigns of one priority the greater goes first."""
     cost: float = Field(default=0.0, ge=0)
     """Of one contact, for reports."""
     hold: Literal["release", "drop"] = "drop"

@@ -1,20 +1,30 @@
 """The contact ledger: reserve, send, settle. What cannot be proven unsent counts; nothing is ever sent twice.
 
 One writer. Operations come in groups; each group is one transaction, durable when `apply` returns (SQLite:
-WAL, synchronous=FULL; the same SQL runs on PostgreSQL). It checks the cap by itself: whatever went wrong
-above, no reservation beyond the cap is granted.
+WAL, synchronous=FULL; the same SQL runs on PostgreSQL). It checks caps, gaps and windows by itself: whatever
+went wrong above, no reservation beyond them is granted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from marketing.contact.schema import TRANSITIONS, ContactState, metadata
+from marketing.contact.database import LedgerError, connect
+from marketing.contact.guard import NO_GUARD, Guard
+from marketing.contact.operations import (
+    MessageDone,
+    Operation,
+    OptOut,
+    OrderDone,
+    OrderWanted,
+    Reservation,
+    Settled,
+)
+from marketing.contact.schema import TRANSITIONS, ContactState
 from marketing.contact.statements import Statements
 
 __all__ = [
@@ -33,99 +43,18 @@ CHUNK: Final = 400
 """Keys in one IN list."""
 
 
-class LedgerError(Exception):
-    """The ledger cannot be opened or written; nothing may be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Asks for the right to send; the result is "" if granted, else why not."""
-
-    contact_id: str
-    trigger_id: str
-    campaign: str
-    originator: str
-    offer: str
-    imsi: int
-    msisdn: int
-    period: int
-    day: int
-    ordinal: int
-    decided_us: int
-    valid_until_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of a reservation at the channel; the result says whether it could follow the old."""
-
-    contact_id: str
-    state: ContactState
-    at_us: int
-    counted: bool = True
-    """False only if it is proven that nothing left."""
-    reason: str = ""
-    message_ids: tuple[str, ...] = ()
-    """submitted: the message centre's, one a part."""
-
-
-@dataclass(frozen=True, slots=True)
-class MessageDone:
-    """A final receipt for one part; the result is the contact's id and state, None for an unknown message."""
-
-    message_id: str
-    state: Literal["delivered", "expired", "failed"]
-    at_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class OptOut:
-    """A stop code; the earliest one counts."""
-
-    msisdn: int
-    since_us: int
-    originator: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderWanted:
-    """A service to be opened; the result says whether this order is new."""
-
-    order_id: str
-    msisdn: int
-    offer: str
-    channel: str
-    t_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderDone:
-    """The order's outcome as BOSS told it."""
-
-    order_id: str
-    state: Literal["done", "refused"]
-    answer: str = ""
-
-
-Operation = Reservation | Settled | MessageDone | OptOut | OrderWanted | OrderDone
-
-
 class Ledger:
     """Blocking; the server gives it a thread of its own."""
 
-    def __init__(self, url: str, *, cap: int) -> None:
-        """Opens or makes the database; `cap` is per subscriber and calendar month.
+    def __init__(self, url: str, *, cap: int, guard: Guard = NO_GUARD) -> None:
+        """Opens, makes or upgrades the database; `cap` is of a calendar month, `guard` the rest.
 
         Raises:
-            LedgerError: it cannot be opened.
+            LedgerError: it cannot be opened, or a newer platform has written it.
         """
-        self._cap = cap
-        self._engine = _engine(url)
-        try:
-            metadata.create_all(self._engine)
-            self._connection = self._engine.connect()
-        except sa.exc.SQLAlchemyError as error:
-            raise LedgerError(f"cannot open the ledger {url}: {error.__cause__ or error}") from None
+        self._cap, self._guard = cap, guard
+        self._engine = connect(url)
+        self._connection = self._engine.connect()
         self._sql = Statements(self._engine.dialect.name)
 
     def recover(self) -> int:
@@ -136,16 +65,43 @@ class Ledger:
     def apply(self, operations: Sequence[Operation]) -> list[Any]:
         """Performs operations in order, in one transaction; one result each.
 
+        A database that went away meanwhile is asked once more, unless it may have committed.
+
         Raises:
-            LedgerError: nothing of the group has been written.
+            LedgerError: nothing of the group has been written; or, where the connection broke while it was
+                committed, all of it may have been. Nothing of it may be acted on.
         """
+        for again in (False, True):
+            try:
+                transaction = self._begin()
+                try:
+                    results = self._perform(operations)
+                except BaseException:
+                    transaction.rollback()
+                    raise
+            except sa.exc.SQLAlchemyError as error:
+                lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+                if again or not lost:
+                    raise LedgerError(f"the ledger cannot be written: {error.__cause__ or error}") from error
+                continue
+            try:
+                transaction.commit()
+            except sa.exc.SQLAlchemyError as error:
+                transaction.rollback()
+                raise LedgerError(f"the ledger could not commit: {error.__cause__ or error}") from error
+            return results
+        raise AssertionError("the second time it returns or raises")
+
+    def _begin(self) -> sa.RootTransaction:
+        if self._connection.closed or self._connection.invalidated:
+            self._connection.close()
+            self._connection = self._engine.connect()
+        return self._connection.begin()
+
+    def _perform(self, operations: Sequence[Operation]) -> list[Any]:
         results: list[Any] = []
-        try:
-            with self._connection.begin():
-                for kind, group in groupby(operations, key=type):
-                    results.extend(_HANDLERS[kind](self, list(group)))
-        except sa.exc.SQLAlchemyError as error:
-            raise LedgerError(f"the ledger cannot be written: {error.__cause__ or error}") from error
+        for kind, group in groupby(operations, key=type):
+            results.extend(_HANDLERS[kind](self, list(group)))
         return results
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> Iterator[dict[str, Any]]:
@@ -211,7 +167,7 @@ class Ledger:
                 }
             )
             messages += [
-                {"message_id": m, "contact_id": s.contact_id, "part": part, "state": ""}
+                {"message_id": m, "contact_id": s.contact_id, "part": part, "state": "", "done_us": 0}
                 for part, m in enumerate(s.message_ids, 1)
             ]
         if updates:
@@ -226,13 +182,14 @@ class Ledger:
         known = [d for d in done if d.message_id in owner]
         if not known:
             return [None] * len(done)
-        run(sql.part_done, [{"key": d.message_id, "new_state": d.state} for d in known])
+        run(sql.part_done, [_done(d) for d in known])
         contacts = sorted(set(owner.values()))
         parts: dict[str, list[str]] = {}
-        for contact_id, state in self._among(sql.parts, contacts):
+        at: dict[str, int] = {}
+        for contact_id, state, done_us in self._among(sql.parts, contacts):
             parts.setdefault(contact_id, []).append(state)
+            at[contact_id] = max(done_us, at.get(contact_id, 0))
         states: dict[str, ContactState] = dict(self._among(sql.states, contacts))
-        at = {owner[d.message_id]: d.at_us for d in known}
         changes: list[dict[str, Any]] = []
         for contact_id in contacts:
             became = _whole(parts[contact_id])
@@ -241,6 +198,10 @@ class Ledger:
                 changes.append({"key": contact_id, "new_state": became, "new_settled_us": at[contact_id]})
         if changes:
             run(sql.ended, changes)
+        # When every part has come to its end, nothing more can be received.
+        over = [{"key": c, "new_latest_us": at[c]} for c in contacts if "" not in parts[c]]
+        if over:
+            run(sql.over, over)
         return [
             (owner[d.message_id], states[owner[d.message_id]]) if d.message_id in owner else None
             for d in done
@@ -265,9 +226,9 @@ class Ledger:
         self._connection.execute(self._sql.order_done, changes)
         return [None] * len(done)
 
-    def _among(self, statement: sa.Select[Any], keys: Sequence[Any]) -> Iterator[Any]:
+    def _among(self, statement: sa.Select[Any], keys: Sequence[Any], **more: Any) -> Iterator[Any]:
         for start in range(0, len(keys), CHUNK):
-            yield from self._connection.execute(statement, {"keys": keys[start : start + CHUNK]})
+            yield from self._connection.execute(statement, {"keys": keys[start : start + CHUNK], **more})
 
 
 _FRESH: Final = {
@@ -279,6 +240,10 @@ _FRESH: Final = {
     "settled_us": 0,
 }
 _LATEST: Final = ("imsi", "contact_id", "campaign")
+
+
+def _done(part: MessageDone) -> dict[str, Any]:
+    return {"key": part.message_id, "new_state": part.state, "new_done_us": part.at_us}
 
 
 def _columns(operation: Any) -> dict[str, Any]:
@@ -302,23 +267,3 @@ def _whole(parts: Sequence[str]) -> ContactState | None:
     if "expired" in parts:
         return "expired"
     return "delivered" if all(p == "delivered" for p in parts) else None
-
-
-def _engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _connected(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA busy_timeout=10000")
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-            cursor.close()
-
-        @sa.event.listens_for(engine, "begin")
-        def _begun(connection: sa.Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""A table of (subscriber, campaign) -> latest contact, in open addressing: 16 octets a slot, and at most
-two in five slots free.
+"""What is remembered of contacts: a table of (subscriber, campaign) -> latest contact, in open addressing, 16
+octets a slot and at most two in five slots free; and a log of single contacts, for rules that ask for those.
 
 Millions of pairs as Python objects would be 200 octets each, more than all else that is known of a subscriber.
 """
@@ -23,12 +23,15 @@ if sizeof(Pair) != PAIR.itemsize:
     raise ImportError("the compiled pair and PAIR differ")
 
 
+include "log.pxi"
+
 # Codes of `marketing.contact.policy.Reason`, in its order.
 cdef enum:
     _CONTROL = 2
     _DO_NOT_DISTURB = 3
     _DUPLICATE = 4
     _CAP = 5
+    _STALE = 8
     _SEND = 0
     _HOLD = 1
     _SUPPRESS = 2
@@ -97,21 +100,32 @@ cdef class Pairs:
                const int32_t[::1] days, const uint8_t[::1] may_hold, const uint8_t[::1] waits,
                const int32_t[::1] before, const uint8_t[::1] stopped, const uint8_t[::1] to_file, const int64_t[::1] at_us,
                const int64_t[::1] control_us, const int64_t[::1] do_not_disturb_us, uint16_t[:, ::1] months,
-               uint16_t[:, ::1] counts, uint32_t[::1] contact_s, int64_t day, int month, int closed,
-               uint8_t[::1] actions, uint8_t[::1] reasons, uint16_t[::1] ordinals):
-        """The policy's answers one after another, contacts decided entered here and in the columns of the book.
+               uint16_t[:, ::1] counts, uint32_t[::1] contact_s, const int32_t[::1] window, const int32_t[::1] day,
+               const int32_t[::1] month, const uint8_t[::1] closed, const int32_t[::1] latest_day,
+               const uint8_t[::1] too_old, Log log, bint remembers, const int64_t[::1] when_us, const int64_t[::1] latest_us,
+               const int64_t[:, ::1] starts_s, const Bound[::1] bounds, const int32_t[::1] bound_from,
+               const int32_t[::1] bound_of, const int32_t[::1] position, const uint8_t[::1] group,
+               const uint16_t[::1] channels, uint8_t[::1] actions, uint8_t[::1] reasons, uint16_t[::1] ordinals):
+        """The policy's answers one after another, contacts decided entered here, in the log and in the columns of
+        the book.
 
-        `day`, `month`: of contacts decided now. `closed`: code of why nothing is sent; 0 = it is. `before`: the
-        one before of the same pair, or -1. The other columns are those of `Asked` and `Book`.
+        By window: `day` of now, `month` a contact would count in, `closed`, the code of why nothing is sent
+        (0 = it is), and `starts_s` of day, week and month. By campaign's `position`: its class, its channels, and
+        from where to where in `bound_of` the numbers of its bounds are. All others by trigger: `before`, the one
+        before of the same pair, or -1; `when_us`, as of when it is judged; `latest_us`, when it cannot be received
+        any more, and the local day of that; `too_old`, code of why it is neither sent nor held; 0 = it may be.
+        The columns of `Asked` and `Book` besides.
         """
-        cdef Py_ssize_t i, n = rows.shape[0]
-        cdef int64_t row, at, away
-        cdef int slot, counted
+        cdef Py_ssize_t i, b, w, n = rows.shape[0]
+        cdef int64_t row, at
+        cdef int slot, counted, now, last, position_
         cdef uint64_t key
+        cdef uint8_t refused
         for i in range(n):
-            row = rows[i]
+            row, w = rows[i], window[i]
             key = <uint64_t>row * 65536 + campaigns[i] + 1
-            slot = month & 1
+            now = month[w]
+            slot = now & 1
             actions[i] = _SUPPRESS
             if stopped[i]:
                 reasons[i] = stopped[i]
@@ -126,38 +140,58 @@ cdef class Pairs:
                 actions[i], reasons[i] = _OUTPUT, 0
                 continue
             at = self._find(key)
-            if self.pairs[at].day:
-                away = day - self.pairs[at].day
-                if (away if away >= 0 else -away) < days[i]:
-                    reasons[i] = _DUPLICATE
-                    continue
+            # A day to come, after the clock was set back, counts as today.
+            if days[i] > 0 and self.pairs[at].day and <int64_t>day[w] - self.pairs[at].day < days[i]:
+                reasons[i] = _DUPLICATE
+                continue
             if waits[i] or _held_before(before, actions, reasons, i):
                 reasons[i] = _DUPLICATE
                 continue
-            counted = counts[row, slot] if months[row, slot] == month else 0
+            counted = counts[row, slot] if months[row, slot] == now else 0
             if counted >= most[i]:
                 reasons[i] = _CAP
                 continue
-            if closed:
-                reasons[i] = closed
+            if remembers and log.first.shape[0] and log.first[row]:
+                refused = 0
+                position_ = position[i]
+                for b in range(bound_from[position_], bound_from[position_ + 1]):
+                    if log._counted(
+                        row, &bounds[bound_of[b]], when_us[i], starts_s[w, bounds[bound_of[b]].per]
+                    ) >= bounds[bound_of[b]].most:
+                        refused = bounds[bound_of[b]].reason
+                        break
+                if refused:
+                    reasons[i] = refused
+                    continue
+            if too_old[i]:
+                reasons[i] = too_old[i]
+                continue
+            if closed[w]:
+                reasons[i] = closed[w]
                 if may_hold[i]:
                     actions[i] = _HOLD
                 continue
             actions[i], reasons[i] = _SEND, 0
+            last = latest_day[i]
             at = self._slot(key)
-            if self.pairs[at].month < month:
-                self.pairs[at].month, self.pairs[at].ordinal = month, 0
-            ordinals[i] = self.pairs[at].ordinal if self.pairs[at].month == month else 0
-            if self.pairs[at].month == month:
+            if self.pairs[at].month < now:
+                self.pairs[at].month, self.pairs[at].ordinal = now, 0
+            ordinals[i] = self.pairs[at].ordinal if self.pairs[at].month == now else 0
+            if self.pairs[at].month == now:
                 self.pairs[at].ordinal += 1
-            if self.pairs[at].day < day:
-                self.pairs[at].day = day
-            if months[row, slot] < month:
-                months[row, slot], counts[row, slot] = month, 0
-            if months[row, slot] == month:
+            if self.pairs[at].day < last:
+                self.pairs[at].day = last
+            if months[row, slot] < now:
+                months[row, slot], counts[row, slot] = now, 0
+            if months[row, slot] == now:
                 counts[row, slot] += 1
             if contact_s[row] < at_us[i] // 1000000:
                 contact_s[row] = at_us[i] // 1000000
+            if remembers:
+                log._add(
+                    row, <uint32_t>(at_us[i] // 1000000), <uint32_t>((latest_us[i] + 999999) // 1000000),
+                    channels[position[i]], group[position[i]],
+                )
 
     cdef int64_t _slot(self, uint64_t key) except -1:
         """Where a pair is, or is put."""

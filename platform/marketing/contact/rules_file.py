@@ -4,21 +4,93 @@ from __future__ import annotations
 
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from marketing.config import ExistingFile, Strict, read_model
+from marketing.config import ConfigError, ExistingFile, Strict, read_model
 
-__all__ = ["Caps", "DatedFile", "Duplicate", "Holidays", "PolicyFile", "QuietHours", "load_policy"]
+__all__ = [
+    "CHANNELS",
+    "DAYS",
+    "BusyCells",
+    "CapRule",
+    "Caps",
+    "ChannelName",
+    "ClosedHours",
+    "DatedFile",
+    "Duplicate",
+    "Holds",
+    "Holidays",
+    "NotAfter",
+    "PolicyFile",
+    "QuietHours",
+    "SenderClass",
+    "ZonesFile",
+    "load_policy",
+]
+
+ChannelName = Literal[
+    "sms", "wap", "mms", "outbound", "bulk-sms", "email", "direct-mail", "hall", "hotline", "web"
+]
+CHANNELS: Final[tuple[str, ...]] = ChannelName.__args__  # type: ignore[attr-defined]
+"""Ways to contact somebody; handsets tell the first three apart. A channel's place is its bit in masks."""
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Then = Literal["hold", "drop"]
+ClassName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Prefix = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+MOST_CLASSES: Final = 63
+MOST_RULES: Final = 50
+
+
+class CapRule(Strict):
+    """A cap of its own, over a calendar period or a rolling window."""
+
+    most: int = Field(ge=1, le=1000)
+    """Contacts at most."""
+    per: Literal["day", "week", "month"] | None = None
+    """Calendar period, local to the subscriber; weeks begin on Monday. This or within_s."""
+    within_s: int | None = Field(default=None, ge=1, le=400 * 86400)
+    """Rolling window: of its contacts, all received within so many seconds; one exactly so long ago counts
+    no more. This or per."""
+    channels: list[ChannelName] = Field(default_factory=list)
+    """Only contacts by these; none named: by all."""
+    classes: list[ClassName] = Field(default_factory=list)
+    """Only contacts of these classes; none named: of all."""
+
+    @model_validator(mode="after")
+    def _one_window(self) -> CapRule:
+        if (self.per is None) == (self.within_s is None):
+            raise ValueError("expected either per or within_s")
+        return self
 
 
 class Caps(Strict):
     """Contacts to one subscriber at most, over all campaigns and channels together."""
 
     per_calendar_month: int = Field(default=2, ge=0, le=1000)
-    """Calendar month in the policy's time zone."""
+    """Calendar month in the subscriber's time zone."""
+    rules: list[CapRule] = Field(default_factory=list, max_length=MOST_RULES)
+    """Further caps, each counted by itself."""
+
+
+class SenderClass(Strict):
+    """A named group of messages, known by their sender, so that handsets can tell."""
+
+    originators: list[Prefix] = Field(min_length=1)
+    """Sender prefixes. No two classes may share a sender."""
+
+
+class NotAfter(Strict):
+    """Never the one so soon after the other."""
+
+    classes: list[ClassName] = Field(min_length=1)
+    """What is not sent."""
+    after: list[ClassName] = Field(min_length=1)
+    """After what."""
+    within_s: int = Field(ge=1, le=400 * 86400)
+    """For so many seconds; exactly then it may be sent again."""
 
 
 class QuietHours(Strict):
@@ -28,7 +100,7 @@ class QuietHours(Strict):
     """Local time of the first quiet second."""
     end: time = Field(alias="to")
     """Local time of the first second that is not quiet any more."""
-    then: Literal["hold", "drop"] = "hold"
+    then: Then = "hold"
     """hold: release when contact is allowed again, where the campaign says so too; drop: suppress."""
 
     @model_validator(mode="after")
@@ -38,11 +110,45 @@ class QuietHours(Strict):
         return self
 
 
+class ClosedHours(QuietHours):
+    """A further stretch of the day without contacts: meal times, hours in which the network is busy."""
+
+    name: str = Field(min_length=1, max_length=60)
+    """For people."""
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default_factory=lambda: list(DAYS),  # type: ignore[arg-type]
+        min_length=1,
+    )
+    """Local days; over midnight: the hours of these days, from 00:00 to `to` and from `from` to 24:00."""
+
+    @property
+    def weekdays(self) -> frozenset[int]:
+        """0 = Monday."""
+        return frozenset(map(DAYS.index, self.days))
+
+
 class Holidays(Strict):
     """Whole local days without contacts."""
 
     dates: list[date] = Field(default_factory=list)
-    then: Literal["hold", "drop"] = "drop"
+    then: Then = "drop"
+
+
+class BusyCells(Strict):
+    """Cells in whose busy hours nobody is contacted who is there when it is decided."""
+
+    file: ExistingFile
+    """CSV with the header cell,from,to; cell = lac-ci; local times. A cell may have several rows."""
+    then: Then = "hold"
+
+
+class Holds(Strict):
+    """What becomes of triggers that wait for closed hours to end."""
+
+    release_per_s: int = Field(default=0, ge=0, le=1_000_000)
+    """Released in each second at most, by each engine; 0: all at once."""
+    stale_after_s: int = Field(default=86400, ge=1, le=400 * 86400)
+    """Older than this at its release, counted from its scene, a trigger is suppressed."""
 
 
 class DatedFile(Strict):
@@ -52,6 +158,13 @@ class DatedFile(Strict):
     """CSV with the header msisdn,since; since is local ISO time, empty = always."""
 
 
+class ZonesFile(Strict):
+    """Subscribers who live in another time zone than most."""
+
+    file: ExistingFile | None = None
+    """CSV with the header msisdn,timezone; timezone is an IANA name."""
+
+
 class Duplicate(Strict):
     """How soon the same campaign may reach the same subscriber again."""
 
@@ -59,14 +172,35 @@ class Duplicate(Strict):
     """Local calendar days from one contact to the next; 0 = no such rule."""
 
 
+def known_zone(name: str) -> str:
+    """An IANA name, checked. Raises ValueError."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected an IANA time zone such as Asia/Shanghai") from None
+    return name
+
+
 class PolicyFile(Strict):
     """The whole file."""
 
     timezone: str
     """IANA name; hours, days and months are local to it."""
+    timezones: ZonesFile = ZonesFile()
+    """Who lives in another."""
     caps: Caps = Caps()
+    minimum_gap_s: int = Field(default=0, ge=0, le=400 * 86400)
+    """Seconds from the receipt of one contact to the next, whatever they are; 0 = none."""
+    classes: dict[ClassName, SenderClass] = Field(default_factory=dict, max_length=MOST_CLASSES)
+    """Groups of messages that rules speak of, by name."""
+    not_after: list[NotAfter] = Field(default_factory=list, max_length=MOST_RULES)
+    """What may not come soon after what."""
     quiet_hours: QuietHours | None = None
+    closed_hours: list[ClosedHours] = Field(default_factory=list, max_length=50)
+    """More stretches of the day."""
     holidays: Holidays = Holidays()
+    busy_cells: BusyCells | None = None
+    holds: Holds = Holds()
     do_not_disturb: DatedFile = DatedFile()
     control_group: DatedFile = DatedFile()
     """Never contacted, so that effects can be measured against them."""
@@ -77,17 +211,13 @@ class PolicyFile(Strict):
     validity_s: float = Field(default=21600.0, gt=0)
     """The message centre tries for this long at most."""
     duplicate: Duplicate = Duplicate()
-    marketing_originators: list[Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]] = Field(min_length=1)
+    marketing_originators: list[Prefix] = Field(min_length=1)
     """Sender prefixes; whatever comes from these is a contact."""
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("expected an IANA time zone such as Asia/Shanghai") from None
-        return name
+        return known_zone(name)
 
     @model_validator(mode="after")
     def _guard_within_margin(self) -> PolicyFile:
@@ -99,10 +229,15 @@ class PolicyFile(Strict):
 
 
 def load_policy(path: Path | str) -> PolicyFile:
-    """The policy file, without the lists it names (`marketing.profiles.read_dated_list` reads those).
+    """The policy file, without the lists it names (`Policy.of` and `marketing.profiles` read those).
 
     Raises:
         ConfigError: with every problem of the file.
     """
-    policy, _ = read_model(Path(path), PolicyFile)
+    from marketing.contact.contradictions import contradictions  # it speaks of these classes
+
+    policy, document = read_model(Path(path), PolicyFile)
+    problems = [document.problem(*found) for found in contradictions(policy)]
+    if problems:
+        raise ConfigError(problems)
     return policy

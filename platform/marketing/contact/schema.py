@@ -1,4 +1,7 @@
-"""The ledger's tables, and which state of a contact may follow which."""
+"""The ledger's tables as they are now, and which state of a contact may follow which.
+
+A change here needs a step in `marketing.contact.migrations` that makes it of what there was.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ __all__ = [
     "metadata",
     "opt_out",
     "order",
+    "schema_version",
 ]
 
 ContactState = Literal["reserved", "submitted", "delivered", "expired", "failed", "unknown"]
@@ -31,6 +35,9 @@ TRANSITIONS: Final[dict[ContactState, tuple[ContactState, ...]]] = {
 reservation that was refused before it left counts no more."""
 
 metadata: Final = sa.MetaData()
+
+# One row: which of `marketing.contact.migrations` have been applied.
+schema_version: Final = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
 
 contact: Final = sa.Table(
     "contact",
@@ -53,6 +60,8 @@ contact: Final = sa.Table(
     sa.Column("parts", sa.Integer, nullable=False),
     sa.Column("submitted_us", sa.BigInteger, nullable=False),
     sa.Column("settled_us", sa.BigInteger, nullable=False),
+    sa.Column("latest_us", sa.BigInteger, nullable=False),  # it cannot be received later
+    sa.Column("channels", sa.Integer, nullable=False),  # mask of those by which it may go
     sa.Index("contact_by_subscriber", "imsi", "period"),
 )
 
@@ -63,6 +72,7 @@ message: Final = sa.Table(
     sa.Column("contact_id", sa.String(16), nullable=False),
     sa.Column("part", sa.Integer, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),  # empty until a final receipt
+    sa.Column("done_us", sa.BigInteger, nullable=False),  # when that said it ended; 0 = not yet
     sa.Index("message_by_contact", "contact_id"),
 )
 

@@ -26,6 +26,10 @@ class Statements:
             .where(contact.c.imsi.in_(keys), contact.c.counted)
             .group_by(contact.c.imsi, contact.c.period)
         )
+        columns = ("imsi", "originator", "channels", "latest_us", "period", "day")
+        self.lately = sa.select(*(contact.c[name] for name in columns)).where(
+            contact.c.imsi.in_(keys), contact.c.counted, contact.c.latest_us > sa.bindparam("since")
+        )
         self.reserve = sa.insert(contact)
         latest = insert(last_contact)
         self.latest = latest.on_conflict_do_update(
@@ -48,12 +52,20 @@ class Statements:
         self.owners = sa.select(message.c.message_id, message.c.contact_id).where(
             message.c.message_id.in_(keys)
         )
-        self.parts = sa.select(message.c.contact_id, message.c.state).where(message.c.contact_id.in_(keys))
+        self.parts = sa.select(message.c.contact_id, message.c.state, message.c.done_us).where(
+            message.c.contact_id.in_(keys)
+        )
         # The first final receipt of a part stands.
         self.part_done = (
             sa.update(message)
             .where(message.c.message_id == key, message.c.state == "")
-            .values(state=sa.bindparam("new_state"))
+            .values(state=sa.bindparam("new_state"), done_us=sa.bindparam("new_done_us"))
+        )
+        latest_us = sa.bindparam("new_latest_us", type_=sa.BigInteger)
+        self.over = (
+            sa.update(contact)
+            .where(contact.c.contact_id == key, contact.c.latest_us > latest_us)
+            .values(latest_us=latest_us)
         )
         stop = insert(opt_out)
         self.opt_out = stop.on_conflict_do_update(

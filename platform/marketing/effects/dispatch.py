@@ -30,7 +30,17 @@ from marketing.effects.accounts import Accounts
 from marketing.effects.orders import BossError
 from marketing.effects.records import Records, TriggerRecord
 from marketing.effects.replies import Conversations, SentContact
-from marketing.engine import Contact, Decision, EngineState, on_opt_out, on_reply, on_unsent, row_now
+from marketing.engine import (
+    Contact,
+    Decision,
+    EngineState,
+    Trigger,
+    on_ended,
+    on_opt_out,
+    on_reply,
+    on_unsent,
+    row_now,
+)
 from marketing.metrics import Metrics
 
 __all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
@@ -114,6 +124,16 @@ class Dispatcher:
             if decision.action == "send":
                 self._sends.append(decision)
 
+    def take_ended(self) -> None:
+        """Triggers on hold that the engine will not decide any more: each has an end of its own."""
+        for trigger, reason in self.state.take_ended():
+            campaign = trigger.campaign
+            self.metrics.count("triggers", campaign=campaign, outcome="suppress", reason=reason)
+            record = self.records.known(trigger.trigger_id) or _begun(trigger)
+            record.state, record.reason = "suppressed", reason
+            record.decided_us = max(record.decided_us, self.clock.now_us())
+            self.records.trigger(record)
+
     def take_inbound(self, inbound: Inbound) -> None:
         """A receipt or a reply; a stop code takes effect here and now."""
         if isinstance(inbound, Receipt):
@@ -139,8 +159,11 @@ class Dispatcher:
         self.metrics.count("replies", meaning=meaning)
 
     def _take_receipt(self, done: MessageDone) -> None:
-        if self.conversations.done(done.message_id):
+        contact = self.conversations.done(done.message_id, done.at_us)
+        if contact is not None:
             self._notes.append(done)
+            if not contact.open_messages:
+                on_ended(self.state, contact.msisdn, contact.originator, contact.decided_us, contact.ended_us)
         elif len(self._early) < MOST_EARLY:
             # It may have overtaken the response that names the message.
             self._early[done.message_id] = done
@@ -308,7 +331,9 @@ class Dispatcher:
                 self.conversations.sent(_sent(contact), outcome.message_ids)
                 if contact.campaign.follow_ups:
                     self.note("sent", contact.msisdn, contact.campaign.campaign, decision.t_us)
-                self._notes += [self._early.pop(m) for m in outcome.message_ids if m in self._early]
+                for message_id in outcome.message_ids:
+                    if message_id in self._early:
+                        self._take_receipt(self._early.pop(message_id))
             operations.append(
                 Settled(
                     contact.contact_id,
@@ -453,25 +478,33 @@ def _contact(decision: Decision) -> Contact:
 
 
 def _record(decision: Decision) -> TriggerRecord:
-    trigger, contact = decision.trigger, decision.contact
+    record, contact = _begun(decision.trigger), decision.contact
+    record.contact_id = contact.contact_id if contact else ""
+    record.state = "pending" if contact else "held" if decision.action == "hold" else "suppressed"
+    record.reason, record.arm = decision.reason, decision.arm
+    record.held_until_us, record.decided_us = decision.held_until_us, decision.t_us
+    record.t_decided_ns = decision.decided_ns
+    return record
+
+
+def _begun(trigger: Trigger) -> TriggerRecord:
+    """A trigger of which nothing is decided."""
     return TriggerRecord(
         trigger_id=trigger.trigger_id,
-        contact_id=contact.contact_id if contact else "",
+        contact_id="",
         campaign=trigger.campaign,
         imsi=trigger.imsi,
         msisdn=trigger.msisdn,
         t_us=trigger.t_us,
         corr=trigger.corr,
         timer=trigger.origin != "behaviour",
-        state="pending" if contact else "held" if decision.action == "hold" else "suppressed",
-        reason=decision.reason,
-        held_until_us=decision.held_until_us,
-        decided_us=decision.t_us,
-        arm=decision.arm,
+        state="held",
+        reason="",
+        held_until_us=0,
+        decided_us=0,
         t_received_ns=trigger.received_ns,
         t_decoded_ns=trigger.decoded_ns,
         t_matched_ns=trigger.matched_ns,
-        t_decided_ns=decision.decided_ns,
     )
 
 
@@ -490,11 +523,18 @@ def _reservation(decision: Decision) -> Reservation:
         ordinal=contact.ordinal,
         decided_us=decision.t_us,
         valid_until_us=contact.valid_until_us,
+        latest_us=contact.latest_us,
+        channels=contact.kind.channels,
     )
 
 
 def _sent(contact: Contact) -> SentContact:
     campaign = contact.campaign
     return SentContact(
-        contact.contact_id, campaign.campaign, campaign.offer, campaign.originator, contact.msisdn
+        contact.contact_id,
+        campaign.campaign,
+        campaign.offer,
+        campaign.originator,
+        contact.msisdn,
+        decided_us=contact.decided_us,
     )

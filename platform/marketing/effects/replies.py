@@ -18,6 +18,9 @@ class SentContact:
     msisdn: str
     open_messages: set[str] = field(default_factory=set)
     """Parts without a final receipt."""
+    decided_us: int = 0
+    ended_us: int = 0
+    """The latest of its final receipts, Unix us; 0 = none yet."""
 
 
 @dataclass(slots=True)
@@ -39,15 +42,16 @@ class Conversations:
         if message_ids:
             self._open.setdefault(contact.msisdn, {})[contact.contact_id] = contact
 
-    def done(self, message_id: str) -> bool:
-        """A final receipt has come; False if no such message is open."""
+    def done(self, message_id: str, at_us: int = 0) -> SentContact | None:
+        """A final receipt has come; None if no such message is open."""
         contact = self._by_message.pop(message_id, None)
         if contact is None:
-            return False
+            return None
+        contact.ended_us = max(contact.ended_us, at_us)
         contact.open_messages.discard(message_id)
         if not contact.open_messages:
             self._open.get(contact.msisdn, {}).pop(contact.contact_id, None)
-        return True
+        return contact
 
     def answered(self, msisdn: str, originator: str) -> SentContact | None:
         """The contact that a reply from a subscriber to one of our numbers answers."""

@@ -19,7 +19,7 @@ from marketing.engine.snapshot import Resumed, StateFolder
 from marketing.engine.state import EngineState, new_state, schedule_group
 from marketing.engine.steps import next_due, on_batch, on_timers
 from marketing.engine.timers import on_selection
-from marketing.engine.told import on_opt_out, on_reply, on_unsent, row_now
+from marketing.engine.told import on_ended, on_opt_out, on_reply, on_unsent, row_now
 from marketing.engine.triggers import Contact, Decision, Trigger
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "new_state",
     "next_due",
     "on_batch",
+    "on_ended",
     "on_opt_out",
     "on_reply",
     "on_selection",

@@ -98,7 +98,7 @@ def change_campaigns(state: EngineState, prepared: Prepared | Sequence[Campaign]
     state.numbers = {c.campaign: i for i, c in enumerate(campaigns)}
     state.texts = Texts.of_campaigns(state.campaigns, state.profiles)
     for key in [key for key in state.held if key[1] not in new]:
-        del state.held[key]
+        state.ended.append((state.held.pop(key), "withdrawn"))
         state.book.waiting.discard(key)
     for group in [group for group in state.groups if group[0] not in new]:
         del state.groups[group]
@@ -177,6 +177,7 @@ def _move(state: EngineState, rows: RowMap, made: PreparedSwitch) -> None:
     state.book = state.book.moved(rows)
     state.view.switch(profiles, presence, habits, state.book)
     state.dues, state.waves = Dues(n), Waves(n)
+    state.ended += [(one, "gone") for (row, _), one in state.held.items() if rows.row(row) < 0]
     held = {(rows.row(row), name): trigger for (row, name), trigger in state.held.items()}
     state.held = {key: replace(trigger, row=key[0]) for key, trigger in held.items() if key[0] >= 0}
     state.following = {

@@ -39,6 +39,7 @@ WISH: Final[np.dtype[np.void]] = np.dtype(
             np.int32,
         ),  # position of its object in a list beside: trigger of a released one, or Told; -1 = none
         ("released", np.bool_),
+        ("cell", np.uint32),  # where the subscriber was then, where some cell has busy hours
     ]
 )
 """A trigger about to be judged."""
@@ -112,7 +113,9 @@ class Judged:
     def trigger(self, at: int) -> Trigger:
         """One trigger; its id is a hash of campaign, subscriber and instant."""
         wish = self.wishes[at].item()
-        _, _, _, number, row, t_us, origin, corr, received_ns, decoded_ns, matched_ns, kept, released = wish
+        _, _, _, number, row, t_us, origin, corr, received_ns, decoded_ns, matched_ns, kept, released, _ = (
+            wish
+        )
         if released:
             known = self.kept[kept]
             assert isinstance(known, Trigger)
@@ -140,16 +143,19 @@ class Judged:
         assert self.verdicts.action[at] == SEND
         campaign = self.campaigns[int(self.wishes["campaign"][at])]
         window, ordinal = self.verdicts.windows[int(self.verdicts.window[at])], int(self.verdicts.ordinal[at])
-        text = self.said.get(at)
+        text, at_us = self.said.get(at), int(self.at_us[at])
         return Contact(
             contact_id_of(trigger.campaign, trigger.imsi, window.span.period, ordinal),
             campaign,
             trigger.msisdn,
             self.texts.of(campaign, trigger.row, trigger.values) if text is None else text,
-            window.span,
+            self.policy.counted_in(window, at_us),
             ordinal,
             window.submit_before_us,
-            self.policy.valid_until_us(window, int(self.at_us[at])),
+            self.policy.valid_until_us(window, at_us),
+            at_us,
+            self.policy.valid_until_us(window, at_us) + self.policy.guard_us,
+            self.policy.kind(campaign.originator, campaign.channels),
         )
 
 

@@ -40,6 +40,8 @@ class Roster:
     rank: NDArray[np.int32]
     """Order by name."""
     priority: NDArray[np.int32]
+    value: NDArray[np.float64]
+    """What one contact is expected to bring."""
     tried: tuple[int, ...]
     """Those with an experiment."""
     telling: NDArray[np.bool_]
@@ -63,13 +65,15 @@ class Roster:
         rank = np.empty(len(names), dtype=np.int32)
         rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
         held = [c.hold == "release" for c in campaigns]
+        kinds = [policy.kind(c.originator, c.channels) for c in campaigns]
         return cls(
             campaigns,
             book.names,
             names,
-            Limits.of(policy, book, names, [c.caps for c in campaigns], held),
+            Limits.of(policy, book, names, [c.caps for c in campaigns], held, kinds),
             rank,
             np.array([c.priority for c in campaigns], dtype=np.int32),
+            np.array([c.value for c in campaigns], dtype=np.float64),
             tuple(i for i, c in enumerate(campaigns) if c.experiment is not None),
             np.array([bool(c.placeholders) for c in campaigns], dtype=np.bool_),
             np.array([bool(c.follow_ups) for c in campaigns], dtype=np.bool_),
@@ -177,12 +181,16 @@ class Finds:
         wishes["when_us"] = wishes["t_us"] = when_us
         wishes["turn"], wishes["campaign"], wishes["row"] = turn, campaign, rows
         wishes["matched_ns"], wishes["kept"] = self.stamp(), -1
+        if len(self.state.policy.busy.cells):
+            # Now: when it is judged its subscriber may have gone on.
+            lac, ci = self.state.features.lac[rows], self.state.features.ci[rows]
+            wishes["cell"] = lac.astype(np.uint32) << np.uint32(16) | ci
         self.columns.append(wishes)
         return wishes
 
 
 def judge(state: EngineState, found: Finds) -> list[Decision]:
-    """Decisions on all that was found, in the order of time, priority, campaign, subscriber."""
+    """Decisions on all that was found, in the order of time, priority, value, campaign, subscriber."""
     found.settle()
     return found.decisions
 
@@ -195,7 +203,7 @@ def _judged(
     # Rows ascend as IMSIs do. What comes last here is compared first.
     keys = (
         *(wishes[name] for name in ("t_us", "row")),
-        *(roster.rank[campaign], -roster.priority[campaign]),
+        *(roster.rank[campaign], -roster.value[campaign], -roster.priority[campaign]),
         *(wishes[name] for name in ("turn", "when_us", "at_us")),
     )
     wishes = wishes[np.lexsort(keys)]
@@ -210,6 +218,8 @@ def _judged(
         _kept_out(state, roster, wishes),
         np.ascontiguousarray(wishes["released"]),
         roster.to_file[position],
+        np.ascontiguousarray(wishes["t_us"]),
+        np.ascontiguousarray(wishes["cell"]) if len(state.policy.busy.cells) else None,
     )
     verdicts = decide_many(state.policy, state.book, roster.names, roster.limits, asked)
     judged = Judged(

@@ -92,6 +92,7 @@ def capture(state: EngineState) -> Captured:
         "reached_us": state.reached_us,
         "published_us": state.published_us,
         "unknown_imsi": state.unknown_imsi,
+        "releases": list(state.releases),
         "lately": [state.lately[0], sorted(state.lately[1])],
         "held": [_plain(trigger) for _, trigger in sorted(state.held.items())],
         "timers": [asdict(timer) for timer in state.timers.all() if timer.kind != "group"],
@@ -143,6 +144,7 @@ def restore(state: EngineState, captured: Captured) -> int:
     presence.sweep(plain["published_us"], state.profiles.imsi)
     state.reached_us, state.published_us = plain["reached_us"], plain["published_us"]
     state.unknown_imsi = plain["unknown_imsi"]
+    state.releases = (plain["releases"][0], plain["releases"][1]) if "releases" in plain else (0, 0)
     state.lately = plain["lately"][0], frozenset(plain["lately"][1])
     _restore_waiting(state, plain, rows)
     restore_rules(state, _under("rules.", captured), rows)
@@ -190,14 +192,14 @@ def _plain(trigger: Trigger) -> dict[str, Any]:
 def _restore_waiting(state: EngineState, plain: dict[str, Any], rows: RowMap) -> None:
     """Holds, releases and follow-ups, of campaigns and subscribers that are still there."""
     for one in plain["held"]:
-        row = rows.row(one["row"])
-        if row < 0 or one["campaign"] not in state.numbers:
-            continue
-        event = one.pop("event")
+        row, event = rows.row(one["row"]), one.pop("event")
         trigger = Trigger(
             **(one | {"row": row}),
             event=None if event is None else np.frombuffer(bytes.fromhex(event), dtype=BEHAVIOUR),
         )
+        if row < 0 or trigger.campaign not in state.numbers:
+            state.ended.append((trigger, "gone" if row < 0 else "withdrawn"))
+            continue
         state.held[row, trigger.campaign] = trigger
         state.book.waiting.add((row, trigger.campaign))
     for row, waiting in plain["following"]:

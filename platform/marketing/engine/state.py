@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, empty
 from marketing.campaigns import Campaign, Target
-from marketing.contact import Book, Policy
+from marketing.contact import Book, Policy, Reason
 from marketing.engine.judging import Roster
 from marketing.engine.texts import Texts
 from marketing.engine.triggers import Trigger
@@ -63,6 +63,12 @@ class EngineState:
     """The latest instant of a behaviour that triggered, and the triggers of that instant."""
     pruned: int = 0
     """The month, year x 100 + month, at whose begin the book forgot what no rule asks for any more."""
+    log_pruned: int = 0
+    """The local day at whose begin single contacts were forgotten that no rule asks for any more."""
+    releases: tuple[int, int] = (0, 0)
+    """The latest second that has been given to releases of holds, Unix seconds, and to how many."""
+    ended: list[tuple[Trigger, Reason]] = field(default_factory=list)
+    """Triggers that will not be decided any more, for whoever writes them down; see `take_ended`."""
     rostered: Roster | None = None
     """See `roster`."""
     derived: list[BehaviourBatch] = field(default_factory=list)
@@ -102,6 +108,11 @@ class EngineState:
         found = np.concatenate(self.derived)
         self.derived.clear()
         return found[np.argsort(found["t_us"], kind="stable")]
+
+    def take_ended(self) -> list[tuple[Trigger, Reason]]:
+        """Triggers on hold whose campaign or subscriber has gone since the last call."""
+        ended, self.ended = self.ended, []
+        return ended
 
     def __deepcopy__(self, _memo: dict[int, object]) -> EngineState:
         from marketing.engine.snapshot import twin  # it makes these

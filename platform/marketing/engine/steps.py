@@ -122,7 +122,10 @@ def _lapse(state: EngineState, until_us: int, found: Finds) -> None:
         _waves(state, derived, rows, np.ascontiguousarray(derived["t_us"]), found, is_derived=True)
     state.habits.publish()
     state.published_us = minute_us
-    span = state.policy.hours.span(minute_us)
+    span = state.policy.slowest(minute_us)
+    if state.policy.remembers and span.day != state.log_pruned:
+        state.book.prune_log(minute_us // 1_000_000 - state.policy.keep_s)
+        state.log_pruned = span.day
     if span.period != state.pruned:
         state.book.prune(span.day - state.roster().longest_days, span.period)
         state.pruned = span.period

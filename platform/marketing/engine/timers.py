@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,8 @@ from marketing.engine.judging import Finds, judge
 from marketing.engine.state import EngineState
 from marketing.engine.triggers import Decision, Stamp, no_stamp
 from marketing.features import NEVER, Timer
+
+SECOND_US: Final = 1_000_000
 
 __all__ = ["fire_timers", "on_selection", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
 
@@ -84,10 +87,42 @@ def fire_timers(state: EngineState, until_us: int, found: Finds) -> list[Decisio
     """Groups, releases and follow-ups due until then, judged together with what has been found."""
     due_us = state.timers.next_due_us()
     while due_us is not None and due_us <= until_us:
-        for timer in state.timers.pop_due():
+        for timer in _in_turn(state, state.timers.pop_due(), found.now_us):
             _FIRE[timer.kind](state, timer, found)
         due_us = state.timers.next_due_us()
     return judge(state, found)
+
+
+def _in_turn(state: EngineState, timers: list[Timer], now_us: int) -> list[Timer]:
+    """Those whose turn it is: of releases only so many a second; the others wait for a second with room.
+
+    A turn that passed while the platform was down is none.
+    """
+    most = state.policy.file.holds.release_per_s
+    if not most or all(timer.kind not in ("release", "slot") for timer in timers):
+        return timers
+    due_s = max(timers[0].due_us, now_us) // SECOND_US
+    asks = [t for t in timers if t.kind == "release" or (t.kind == "slot" and t.due_us // SECOND_US < due_s)]
+    turn = sorted(set(timers) - set(asks))
+    second, n = state.releases
+    for timer in sorted(asks, key=lambda one: _rank(state, one)):
+        second, n = (due_s, 0) if due_s > second else (second, n) if n < most else (second + 1, 0)
+        n += 1
+        if second == due_s:
+            turn.append(timer)
+        else:
+            state.timers.add(replace(timer, due_us=second * SECOND_US, kind="slot"))
+    state.releases = second, n
+    return turn
+
+
+def _rank(state: EngineState, timer: Timer) -> tuple[float, float, str, int, int]:
+    """Which of several holds that end together is released first."""
+    number, trigger = state.numbers.get(timer.campaign), state.held.get((timer.row, timer.campaign))
+    if number is None or trigger is None:
+        return 1.0, 0.0, timer.campaign, 0, timer.row  # taken away meanwhile
+    campaign = state.campaigns[number]
+    return -campaign.priority, -campaign.value, timer.campaign, trigger.t_us, timer.row
 
 
 def _fire_group(state: EngineState, timer: Timer, found: Finds) -> None:
@@ -139,5 +174,6 @@ def on_selection(
 _FIRE: Final[dict[str, Callable[[EngineState, Timer, Finds], None]]] = {
     "group": _fire_group,
     "release": _fire_release,
+    "slot": _fire_release,
     "follow_up": _fire_follow_up,
 }

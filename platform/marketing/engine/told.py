@@ -12,7 +12,7 @@ from marketing.features import Timer
 if TYPE_CHECKING:
     from marketing.engine.state import EngineState
 
-__all__ = ["follow", "on_opt_out", "on_reply", "on_unsent", "row_now"]
+__all__ = ["follow", "on_ended", "on_opt_out", "on_reply", "on_unsent", "row_now"]
 
 
 def row_now(state: EngineState, trigger: Trigger) -> int:
@@ -27,8 +27,17 @@ def on_unsent(state: EngineState, trigger: Trigger, contact: Contact) -> None:
     """A contact that is proven never to have left: it counts no more, and nothing follows it."""
     row = row_now(state, trigger)
     if row >= 0:
-        state.book.release(row, trigger.campaign, contact.span.period, contact.span.day)
+        span = contact.span
+        state.book.release(row, trigger.campaign, span.period, span.day, contact.decided_us, contact.kind)
         _end_follow_ups(state, row, trigger.campaign)
+
+
+def on_ended(state: EngineState, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None:
+    """A contact that has been received, or never will be, by a final receipt of each of its parts."""
+    if state.policy.remembers:
+        row = state.profiles.row_of_msisdn(msisdn)
+        if row >= 0:
+            state.book.settled(row, decided_us, state.policy.kind(originator), ended_us)
 
 
 def on_opt_out(state: EngineState, msisdn: str, since_us: int) -> bool:

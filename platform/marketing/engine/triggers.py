@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign
-from marketing.contact import Reason, Span
+from marketing.contact import PLAIN, Kind, Reason, Span
 
 if TYPE_CHECKING:
     from marketing.engine.judged import Judged
@@ -63,9 +63,15 @@ class Contact:
     msisdn: str
     text: str
     span: Span
+    """Whose month it counts in; its day is the local day of its latest possible receipt."""
     ordinal: int
     submit_before_us: int
     valid_until_us: int
+    decided_us: int = 0
+    latest_us: int = 0
+    """It cannot be received later, Unix us."""
+    kind: Kind = PLAIN
+    """Class and channels, as rules ask for them."""
 
 
 class Decision:

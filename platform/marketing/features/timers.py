@@ -15,7 +15,8 @@ class Timer:
 
     due_us: int
     """Unix us."""
-    kind: Literal["follow_up", "group", "release"]
+    kind: Literal["follow_up", "group", "release", "slot"]
+    """slot: a release that had to wait for its turn."""
     campaign: str
     row: int
     """Subscriber; -1 for a whole group."""

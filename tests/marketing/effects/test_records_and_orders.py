@@ -137,7 +137,8 @@ def test_conversations():
     assert talk.answered("86139", "1008601") is one
     assert talk.answered("86139", "1008609") is None
     assert [m for m, _ in talk.pending("86139")] == ["c1.1", "c1.2", "c2.1"]
-    assert [talk.done("c1.1"), talk.done("c1.1"), talk.done("x")] == [True, False, False]
+    assert [talk.done("c1.1", 7), talk.done("c1.1"), talk.done("x")] == [one, None, None]
+    assert (one.ended_us, one.open_messages) == (7, {"c1.2"})
     assert [m for m, _ in talk.pending("86139")] == ["c1.2", "c2.1"]
     assert talk.done("c1.2")
     assert talk.pending("other") == []
