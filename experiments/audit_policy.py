@@ -60,7 +60,7 @@ class Stretch:
     """Microseconds after local midnight."""
     end_us: int
     days: frozenset[int] = frozenset(range(7))
-    """Weekdays whose hours are meant, Monday = 0; over midnight from 00:00 to the end and from the start on."""
+    """Weekdays whose hours are meant, Monday = 0; over midnight from 00:00 to the end, and from the start."""
 
 
 @dataclass(frozen=True, slots=True)

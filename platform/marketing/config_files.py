@@ -33,6 +33,7 @@ __all__ = [
     "ConfigError",
     "Document",
     "ExistingFile",
+    "KeyPath",
     "NewPath",
     "Port",
     "Problem",

@@ -422,8 +422,8 @@ class Server:
         enter_lists(self.state, self._lists, told)
         for row, since_us in again.stops:
             self.state.book.opt_out(row, since_us)
-        for at, row in again.contacts:
-            recall(self.state, at, row)
+        for at, noted in again.contacts:
+            recall(self.state, at, noted)
         log.info("import %d is in force: %d subscribers", told.manifest.generation, len(told.profiles))
 
     # ----------------------------------------------------------------- lockstep

@@ -24,6 +24,8 @@ Headers = list[tuple[bytes, bytes]]
 
 BODY_S: Final = 10.0
 """So long a small body may take to come."""
+MOST_READ: Final = 8 << 20
+"""Octets that are read of a body that is refused for its size: so its sender sees why."""
 WRONG_COSTS: Final = 10.0
 """A wrong token costs its address as much as so many requests."""
 ALWAYS: Final[Headers] = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -125,9 +127,9 @@ def _in_time(wait_s: float) -> None:
 async def _body(scope: Scope, receive: Receive, largest: int) -> bytes:
     """The whole body of a request that may only have a small one."""
     too_large = _Refusal(413, f"expected at most {largest} octets")
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value[:20]) > largest:
-            raise too_large
+    said = max((int(value[:20]) for name, value in scope["headers"] if _is_length(name, value)), default=0)
+    if said > MOST_READ:
+        raise too_large
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_S):
@@ -135,14 +137,23 @@ async def _body(scope: Scope, receive: Receive, largest: int) -> bytes:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _Refusal(408, "the sender has gone before the end")
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > largest:
+                size += len(message.get("body", b""))
+                if size > MOST_READ:
                     raise too_large
+                # More than is taken is read and forgotten: who still sends would not see an answer.
+                if size <= largest:
+                    parts.append(message.get("body", b""))
                 if not message.get("more_body", False):
-                    return b"".join(parts)
+                    break
     except TimeoutError:
         raise _Refusal(408, f"the body did not come within {BODY_S:g} s") from None
+    if size > largest:
+        raise too_large
+    return b"".join(parts)
+
+
+def _is_length(name: bytes, value: bytes) -> bool:
+    return name == b"content-length" and value.isdigit()
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -1,7 +1,7 @@
 """The ledger's own look at a policy's windows: the last defence, from what the database holds.
 
-It shares nothing with `Policy.decide` but the policy file: contacts as they are written down, senders compared
-letter by letter, one rule after another.
+It shares nothing with `Policy.decide` but the policy file: contacts as they are written down, senders
+compared letter by letter, one rule after another.
 """
 
 from __future__ import annotations
