@@ -38,9 +38,9 @@ class Bound:
     """One contact more is refused where `most` of those that count are in the window already.
 
     Receipt is what counts. A new contact may be received at once; one before it at its latest possible
-    receipt. So a rolling window counts those whose latest possible receipt is later than its begin, and holds
-    whenever the message centre chooses to deliver. Calendar periods count by decision: validity ends within the
-    period.
+    receipt. So a rolling window counts those whose latest possible receipt is later than its begin, and
+    holds whenever the message centre chooses to deliver. Calendar periods count by decision: validity
+    ends within the period.
     """
 
     most: int

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 DAY = "2009-03-02"
-TOKEN = "secret"
+TOKEN = "the-operator-of-these-tests"
 STATISTICS = {
     "campaign": "visitors",
     "title": "t",
