@@ -7,11 +7,14 @@
 Everything runs on the loop that calls; from another thread use `asyncio.run_coroutine_threadsafe`.
 """
 
+from smpp.access import AccessList, Account
 from smpp.esme_client import ClientCounters, DeliverHandler, EsmeClient, Reconnect
 from smpp.link import BindRefused, NotConnected, NotSent, OutcomeUnknown, Refused, RequestError
 from smpp.smsc_server import Answer, Peer, RequestHandler, SmscServer
 
 __all__ = [
+    "AccessList",
+    "Account",
     "Answer",
     "BindRefused",
     "ClientCounters",

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 
 from smpp.errors import SmppError
 from smpp.events import Event
@@ -54,6 +55,16 @@ class NotConnected(SmppError):  # noqa: N818 - the name says what happened
     """No bound connection within the time given."""
 
 
+def _address(transport: asyncio.Transport) -> str:
+    """The peer's, without a zone; a mapped IPv4 address as such."""
+    peer = transport.get_extra_info("peername")  # None where it is gone already
+    if not peer:
+        return ""
+    address = ip_address(str(peer[0]).partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
 class Link(asyncio.Protocol):
     """One connection with its session: bytes in, bytes out, one timer."""
 
@@ -62,8 +73,12 @@ class Link(asyncio.Protocol):
         session: Session,
         on_events: Callable[["Link", list[Event]], None],
         stamp: Callable[[], int] | None = None,
+        admit: Callable[["Link"], bool] | None = None,
     ) -> None:
-        """`stamp` is read once for each read of the socket, before anything else."""
+        """`stamp` is read once for each read of the socket, before anything else.
+
+        `admit` looks at who is connected, before any octet is read; refused means dropped.
+        """
         self.session = session
         self.arrived = 0
         self.transport: asyncio.Transport | None = None
@@ -74,6 +89,9 @@ class Link(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
         self._sock: socket.socket | None = None
+        self._admit = admit
+        self.address = ""
+        """The peer's IP address; empty where there is none, as on a socketpair."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -81,6 +99,10 @@ class Link(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             self._sock = sock
+            self.address = _address(transport)
+        if self._admit is not None and not self._admit(self):
+            transport.abort()
+            return
         self.flush()
 
     def data_received(self, data: bytes) -> None:

@@ -38,6 +38,8 @@ AGAIN = frozenset({CommandStatus.ESME_RTHROTTLED, CommandStatus.ESME_RMSGQFUL})
 """Refusals that mean later, not never."""
 
 INTERFACE_VERSION = 0x34
+MOST_REFUSALS = 3
+"""Binds an SMSC refuses on one connection before it closes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,6 +487,7 @@ class SmscSession(Session):
         super().__init__(config or SessionConfig(), now_s)
         self._authenticate = authenticate
         self._system_id = system_id
+        self._refusals = 0
         self._rate_per_s = rate_per_s
         self._tokens = max(1.0, rate_per_s)
         self._tokens_at_s = now_s
@@ -513,6 +516,9 @@ class SmscSession(Session):
         if status != CommandStatus.ESME_ROK:
             self.respond(sequence_number, response(), status)
             events.append(BindFailed(status))
+            self._refusals += 1
+            if self._refusals >= MOST_REFUSALS:
+                self._close(events, f"{self._refusals} binds refused", clean=False)
             return
         # SMPP 3.4 4.1.2: sc_interface_version only to who understands optional parameters
         version = (make("sc_interface_version", INTERFACE_VERSION),) if bind.interface_version >= 0x34 else ()

@@ -5,7 +5,8 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from smpp import pdu
-from smpp.events import Bound, Closed, Event, NoResponse, PeerError, Request, Response, Unsent
+from smpp.access import AccessList
+from smpp.events import BindFailed, Bound, Closed, Event, NoResponse, PeerError, Request, Response, Unsent
 from smpp.link import Link, NotSent, OutcomeUnknown
 from smpp.session import SessionConfig, SmscSession
 from smpp.states import State
@@ -21,6 +22,8 @@ class Peer:
     def __init__(self) -> None:
         self.system_id = ""
         self.peer_errors = 0
+        self.closed: Closed | None = None
+        """How the session ended, once it has."""
         self._link: Link | None = None
         self._futures: dict[int, asyncio.Future[Answer]] = {}
 
@@ -28,6 +31,16 @@ class Peer:
     def arrived(self) -> int:
         """The server's `stamp` at the read of the socket that brought the request being handled."""
         return self._link.arrived if self._link else 0
+
+    @property
+    def address(self) -> str:
+        """The ESME's IP address; empty on a socketpair."""
+        return self._link.address if self._link else ""
+
+    def abort(self) -> None:
+        """Drop the connection at once, without unbinding."""
+        if self._link is not None:
+            self._link.abort()
 
     @property
     def receives(self) -> bool:
@@ -59,7 +72,7 @@ RequestHandler = Callable[[Peer, pdu.Body], Answer | Awaitable[Answer]]
 """Gets submit_sm, submit_multi, data_sm, query_sm, cancel_sm, replace_sm; returns the response."""
 
 
-def _let_in(bind: pdu.Bind) -> int:
+def _anybody(bind: pdu.Bind) -> int:
     return CommandStatus.ESME_ROK
 
 
@@ -73,17 +86,25 @@ class SmscServer:
         self,
         on_request: RequestHandler,
         *,
-        authenticate: Callable[[pdu.Bind], int] = _let_in,
+        authenticate: Callable[[pdu.Bind], int] = _anybody,
+        access: AccessList | None = None,
         system_id: str = "SMSC",
         config: SessionConfig | None = None,
         rate_per_s: float = 0.0,
         on_bound: Callable[[Peer, bool], None] | None = None,
         stamp: Callable[[], int] | None = None,
+        most_connections: int = 1_000,
     ) -> None:
+        """`access` is asked first, then `authenticate`; over `most_connections` the newest are dropped."""
         self.handler_errors = 0
+        self.binds_refused = 0
+        self.turned_away = 0
+        """Connections dropped unheard: from an address that is not listed, or too many."""
         self.last_error = ""
         self._on_request = on_request
         self._authenticate = authenticate
+        self._access = access
+        self._most_connections = most_connections
         self._system_id = system_id
         self._config = config or SessionConfig()
         self._rate_per_s = rate_per_s
@@ -104,6 +125,11 @@ class SmscServer:
     def peers(self) -> tuple[Peer, ...]:
         """Connected ESMEs that have bound."""
         return tuple(peer for peer in self._peers.values() if peer.system_id)
+
+    def receiver(self, system_id: str) -> Peer | None:
+        """A session on which `system_id` takes messages: the newest. Receipts of a transmitter go there."""
+        found = [peer for peer in self.peers if peer.system_id == system_id and peer.receives]
+        return found[-1] if found else None
 
     async def listen(self, host: str, port: int = 0) -> None:
         """Listen; port 0 takes a free one. OSError where the port is taken."""
@@ -138,17 +164,38 @@ class SmscServer:
     # ---- inside
 
     def _accept(self) -> Link:
+        peer = Peer()
         session = SmscSession(
-            self._authenticate,
+            lambda bind: self._let_in(peer, bind),
             self._config,
             now_s=asyncio.get_running_loop().time(),
             system_id=self._system_id,
             rate_per_s=self._rate_per_s,
         )
-        link = Link(session, self._take, self._stamp)
-        peer = self._peers[link] = Peer()
+        link = Link(session, self._take, self._stamp, self._admit)
+        self._peers[link] = peer
         peer._link = link
         return link
+
+    def _admit(self, link: Link) -> bool:
+        if len(self._peers) <= self._most_connections and (
+            self._access is None or self._access.admits(link.address)
+        ):
+            return True
+        self.turned_away += 1
+        return False
+
+    def _let_in(self, peer: Peer, bind: pdu.Bind) -> int:
+        status: int = CommandStatus.ESME_ROK
+        if self._access is not None:
+            bound = sum(one.system_id == bind.system_id for one in self._peers.values())
+            status = self._access.authenticate(bind, peer.address, bound)
+        try:
+            return status or self._authenticate(bind)
+        except Exception as fault:  # whatever it is: the peer is told, the server goes on
+            self.handler_errors += 1
+            self.last_error = f"authenticate: {fault!r}"
+            return CommandStatus.ESME_RBINDFAIL
 
     def _take(self, link: Link, events: list[Event]) -> None:
         peer = self._peers.get(link)
@@ -170,8 +217,11 @@ class SmscServer:
                 peer.system_id = event.peer_system_id or "-"
                 if self._on_bound is not None:
                     self._on_bound(peer, True)
+            elif isinstance(event, BindFailed):
+                self.binds_refused += 1
             elif isinstance(event, Closed):
                 del self._peers[link]
+                peer.closed = event
                 if peer.system_id and self._on_bound is not None:
                     self._on_bound(peer, False)
 

@@ -5,13 +5,14 @@ for part in split("...", reference=7):
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from smpp import gsm7
 from smpp.concat import Concatenation, Ports, concatenation, ports, push_header
 from smpp.errors import DecodeError, EncodeError
 from smpp.receipt import Receipt
 from smpp.status import ESM_UDHI, CommandStatus
-from smpp.tlv import Tlv, get_octets
+from smpp.tlv import Tlv, get_octets, make
 
 # data_coding: SMPP 3.4 5.2.19
 GSM7 = 0x00
@@ -21,6 +22,8 @@ LATIN1 = 0x03
 OCTETS = 0x04
 UCS2 = 0x08
 
+How = Literal["header", "sar", "payload"]
+
 _CODECS = {ASCII: "ascii", LATIN1: "latin-1", UCS2: "utf-16-be"}
 _ROOM = {GSM7: 160, ASCII: 140, LATIN1: 140, OCTETS: 140, UCS2: 140}
 """Octets of short_message that fit one TPDU: 160 septets or 140 octets (TS 23.040 9.2.3.16)."""
@@ -28,12 +31,14 @@ _ROOM = {GSM7: 160, ASCII: 140, LATIN1: 140, OCTETS: 140, UCS2: 140}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The three parameters of a submit_sm that a text decides."""
+    """The parameters of a submit_sm that a text decides."""
 
     short_message: bytes
     """With its user data header, where there is one."""
     data_coding: int
     esm_class: int
+    tlvs: tuple[Tlv, ...] = ()
+    """sar_ parameters or message_payload, where they are asked for."""
 
 
 def coding_of(text: str) -> int:
@@ -94,27 +99,51 @@ def _cut(characters: list[bytes], room: int) -> list[bytes]:
 
 
 def split(
-    text: str, *, reference: int = 0, wide: bool = False, data_coding: int | None = None
+    text: str,
+    *,
+    reference: int = 0,
+    wide: bool = False,
+    data_coding: int | None = None,
+    how: How = "header",
 ) -> tuple[Part, ...]:
-    """`text` as one short message, or as parts with concatenation headers.
+    """`text` as one short message, or as parts; `how` says what tells the parts from each other.
 
-    `reference` must differ between long messages to one subscriber that overlap in time; `wide` takes 16 bits
-    of it and one more octet of header. No character, escape sequence or surrogate pair is cut.
+    "header" is what every message centre passes on; "sar" and "payload" leave cutting or numbering to it
+    (SMPP 3.4 5.3.2.22-24, 5.3.2.32). `reference` must differ between long messages to one subscriber that
+    overlap in time; `wide` takes 16 bits of it and one more octet of header. No character, escape sequence or
+    surrogate pair is cut.
     """
     data_coding = coding_of(text) if data_coding is None else data_coding
     characters = _characters(text, data_coding)
     room = _ROOM[data_coding]
     if sum(map(len, characters)) <= room:
         return (Part(b"".join(characters), data_coding, 0),)
+    if how == "payload":
+        return (Part(b"", data_coding, 0, (make("message_payload", b"".join(characters)),)),)
     header = 7 if wide else 6
     # Seven bits: the header is filled up to a whole septet, TS 23.040 9.2.3.24
     room -= (header * 8 + 6) // 7 if data_coding == GSM7 else header
     pieces = _cut(characters, room)
-    if len(pieces) > 255:
-        raise EncodeError(f"{len(pieces)} parts are over 255")
+    total = len(pieces)
+    if total > 255:
+        raise EncodeError(f"{total} parts are over 255")
+    if how == "sar":
+        return tuple(
+            Part(
+                piece,
+                data_coding,
+                0,
+                (
+                    make("sar_msg_ref_num", reference),
+                    make("sar_total_segments", total),
+                    make("sar_segment_seqnum", number),
+                ),
+            )
+            for number, piece in enumerate(pieces, start=1)
+        )
     return tuple(
         Part(
-            push_header((Concatenation(reference, len(pieces), number, wide).element(),)) + piece,
+            push_header((Concatenation(reference, total, number, wide).element(),)) + piece,
             data_coding,
             ESM_UDHI,
         )
@@ -228,6 +257,7 @@ __all__ = [
     "LATIN1",
     "OCTETS",
     "UCS2",
+    "How",
     "Joined",
     "Part",
     "Reassembler",
