@@ -24,6 +24,7 @@ from smpp.events import (
 )
 from smpp.link import BindRefused, Link, NotConnected, NotSent, OutcomeUnknown, Refused
 from smpp.session import EsmeSession, SessionConfig
+from smpp.states import State
 from smpp.status import CommandStatus, status_name
 
 
@@ -84,8 +85,12 @@ class EsmeClient:
         on_bound: Callable[[bool, str], None] | None = None,
         config: SessionConfig | None = None,
         reconnect: Reconnect | None = None,
+        outbind: Callable[[pdu.Outbind], bool] | None = None,
     ) -> None:
-        """`on_bound(bound, reason)` is called at each change."""
+        """`on_bound(bound, reason)` is called at each change.
+
+        With `outbind` the bind waits until the SMSC has asked for it, and for that function's consent.
+        """
         if (sock is None) == (not host):
             raise ValueError("an EsmeClient takes either host and port or a connected socket")
         self.counters = ClientCounters()
@@ -95,6 +100,7 @@ class EsmeClient:
         self._on_bound = on_bound
         self._config = config or SessionConfig()
         self._reconnect = reconnect or Reconnect()
+        self._outbind = outbind
         self._link: Link | None = None
         self._tickets: dict[int, _Ticket] = {}  # handle of the current session -> who waits
         self._parked: list[_Ticket] = []  # proven unsent, for the next session
@@ -166,6 +172,12 @@ class EsmeClient:
         assert isinstance(response, pdu.CancelSmResp)
         return response
 
+    async def replace_sm(self, body: pdu.ReplaceSm, *, unsent_after_s: float = inf) -> pdu.ReplaceSmResp:
+        """Put another text in a message's place; Refused with ESME_RREPLACEFAIL where it is too late."""
+        response = await self.send(body, unsent_after_s=unsent_after_s)
+        assert isinstance(response, pdu.ReplaceSmResp)
+        return response
+
     async def query_sm(self, body: pdu.QuerySm, *, unsent_after_s: float = inf) -> pdu.QuerySmResp:
         """Ask where a message stands."""
         response = await self.send(body, unsent_after_s=unsent_after_s)
@@ -199,6 +211,11 @@ class EsmeClient:
         for task in self._tasks:
             task.cancel()
 
+    async def ended(self) -> None:
+        """Wait until there is no connection and will be none: closed, or its one socket gone."""
+        if self._runner is not None:
+            await asyncio.wait({self._runner})
+
     # ---- inside
 
     async def _run(self) -> None:
@@ -226,7 +243,8 @@ class EsmeClient:
 
         def protocol() -> Link:
             session = EsmeSession(self._config, now_s=loop.time())
-            session.bind(self._bind, loop.time())
+            if self._outbind is None:
+                session.bind(self._bind, loop.time())
             self._link = Link(session, self._take)
             return self._link
 
@@ -327,8 +345,11 @@ class EsmeClient:
 
     def _on_request(self, link: Link, event: Request) -> None:
         body = event.body
+        if isinstance(body, pdu.Outbind):
+            self._on_outbind(link, body)
+            return
         if not isinstance(body, pdu.DeliverSm | pdu.DataSm):
-            return  # outbind, alert_notification: there is nothing to answer
+            return  # alert_notification: there is nothing to answer
         try:
             status = self._on_deliver(body)
         except Exception as fault:  # whatever it is: the peer is told, the session goes on
@@ -340,6 +361,22 @@ class EsmeClient:
             task = asyncio.ensure_future(self._answer_later(link, event, status))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _on_outbind(self, link: Link, body: pdu.Outbind) -> None:
+        """SMPP 3.4 4.1.7: the SMSC has called; bind, or hang up on who may not ask for that."""
+        if self._outbind is None or link.session.state is not State.OPEN:
+            return
+        assert isinstance(link.session, EsmeSession)
+        try:
+            wanted = self._outbind(body)
+        except Exception as fault:  # whatever it is: this is not to end the client
+            self._handler_failed(fault)
+            wanted = False
+        if wanted:
+            link.session.bind(self._bind, asyncio.get_running_loop().time())
+        else:
+            self.counters.last_error = f"outbind of {body.system_id!r} refused"
+            link.abort()
 
     async def _answer_later(self, link: Link, event: Request, status: Awaitable[int]) -> None:
         try:

@@ -38,6 +38,8 @@ AGAIN = frozenset({CommandStatus.ESME_RTHROTTLED, CommandStatus.ESME_RMSGQFUL})
 """Refusals that mean later, not never."""
 
 INTERFACE_VERSION = 0x34
+UNBIND_GRACE_S = 1.0
+"""How long a peer that unbinds has for the responses it still owes us."""
 MOST_REFUSALS = 3
 """Binds an SMSC refuses on one connection before it closes it."""
 
@@ -122,6 +124,7 @@ class Session:
         self._enquired: int | None = None
         self._enquire_deadline_s = inf
         self._phase_deadline_s = inf  # session_init, bind or unbind, whichever we are in
+        self._unbind_asked = 0  # the peer's unbind, while LEAVING
 
     # ---- driver's side
 
@@ -214,12 +217,15 @@ class Session:
         events: list[Event] = []
         if self.state is State.CLOSED:
             return events
-        self._heard_s = now_s
-        for raw in self._splitter.feed(data):
+        whole = self._splitter.feed(data)
+        if whole:  # an octet now and then is no sign of life
+            self._heard_s = now_s
+        for raw in whole:
             try:
                 received = pdu.decode(raw)
             except DecodeError as error:
                 self._answer_error(events, error)
+                self._settle_unreadable(events, raw, error)
                 continue
             _count(self.counters.received, received.body.command)
             if received.body.command_id & pdu.RESPONSE:
@@ -232,6 +238,8 @@ class Session:
             self._answer_error(events, self._splitter.error)
             self._close(events, f"framing lost: {self._splitter.error.reason}", clean=False)
             return events
+        if self.state is State.LEAVING and not self._sent:
+            self._leave(events)
         self._send_waiting(now_s)
         return events
 
@@ -239,6 +247,9 @@ class Session:
         """Do what is due at `now_s`."""
         events: list[Event] = []
         if self.state is State.CLOSED:
+            return events
+        if now_s >= self._phase_deadline_s and self.state is State.LEAVING:
+            self._leave(events)
             return events
         if now_s >= self._phase_deadline_s:
             self._close(events, _PHASE_REASONS.get(self.state, "no request came in time"), clean=False)
@@ -322,8 +333,9 @@ class Session:
             )
             self._answer_error(events, error)
         elif isinstance(body, pdu.Unbind):
-            self._transmit(pdu.UnbindResp(), sequence_number)
-            self._close(events, "the peer unbound", clean=True)
+            self._enter("unbind received")
+            self._unbind_asked = sequence_number
+            self._phase_deadline_s = min(now_s + UNBIND_GRACE_S, self._timeout_s(now_s))
         elif response is None:
             events.append(Request(sequence_number, body))
         elif len(self._asked) >= self.config.peer_window:
@@ -368,6 +380,20 @@ class Session:
     def _take_bind_response(self, events: list[Event], received: pdu.Pdu) -> bool:
         return False
 
+    def _settle_unreadable(self, events: list[Event], raw: bytes, error: DecodeError) -> None:
+        """A response to ours with a broken body: its status may still refuse, else the outcome is unknown."""
+        pending = self._sent.get(error.sequence_number)
+        if pending is None or error.command_id != pending.body.command_id | pdu.RESPONSE:
+            return
+        status = pdu.HEADER.unpack_from(raw)[2]
+        if status:
+            empty = pdu.encode(pdu.COMMANDS[error.command_id](), error.sequence_number, status)
+            self._take_response(events, pdu.decode(empty), self._heard_s)
+            return
+        del self._sent[error.sequence_number]
+        self.counters.no_response += 1
+        events.append(NoResponse(pending.handle, f"the response cannot be read: {error.reason}"))
+
     def _throttle(self, events: list[Event], pending: _Pending, status: int, now_s: float) -> None:
         self.counters.throttled += 1
         if now_s >= self._paused_until_s:  # one step for all refusals of one burst
@@ -406,6 +432,11 @@ class Session:
         self._enquired = self._next_sequence_number()
         self._enquire_deadline_s = self._timeout_s(now_s)
         self._transmit(pdu.EnquireLink(), self._enquired)
+
+    def _leave(self, events: list[Event]) -> None:
+        """Answer the peer's unbind."""
+        self._transmit(pdu.UnbindResp(), self._unbind_asked)
+        self._close(events, "the peer unbound", clean=True)
 
     def _close(self, events: list[Event], reason: str, *, clean: bool) -> None:
         if self.state is State.CLOSED:

@@ -139,6 +139,14 @@ class SmscServer:
         """Serve a connected socket."""
         await asyncio.get_running_loop().connect_accepted_socket(self._accept, sock)
 
+    async def outbind(self, host: str, port: int, body: pdu.Outbind) -> None:
+        """Call an ESME that listens and ask it to bind; on_bound tells if it does. OSError: it is away."""
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_connection(self._accept, host, port)
+        if link.transport is not None:
+            link.session.notify(body)
+            link.flush()
+
     async def close(self, timeout_s: float = 1.0) -> None:
         """Stop listening, unbind everybody, close."""
         if self._server is not None:

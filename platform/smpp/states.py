@@ -6,7 +6,11 @@ from smpp import pdu
 
 
 class State(Enum):
-    """Where a session stands. BINDING and UNBINDING: our request is out, its response is not in yet."""
+    """Where a session stands.
+
+    BINDING and UNBINDING: our request is out, its response is not in yet. LEAVING: the peer has asked to
+    unbind and is answered when it has answered us.
+    """
 
     OPEN = "open"
     BINDING = "binding"
@@ -14,6 +18,7 @@ class State(Enum):
     BOUND_RX = "bound_rx"
     BOUND_TRX = "bound_trx"
     UNBINDING = "unbinding"
+    LEAVING = "leaving"
     CLOSED = "closed"
 
     # Members are single and equal to themselves only; Enum's own hash is a call of Python for each look-up.
@@ -32,7 +37,7 @@ class Role(Enum):
 _TX_TRX = frozenset({State.BOUND_TX, State.BOUND_TRX})
 _RX_TRX = frozenset({State.BOUND_RX, State.BOUND_TRX})
 BOUND = _TX_TRX | _RX_TRX
-_ALIVE = BOUND | {State.OPEN, State.BINDING, State.UNBINDING}
+_ALIVE = BOUND | {State.OPEN, State.BINDING, State.UNBINDING, State.LEAVING}
 _OPEN = frozenset({State.OPEN})
 _NEVER: frozenset[State] = frozenset()
 
@@ -71,6 +76,9 @@ TRANSITIONS: dict[tuple[State, str], State] = {
     (State.BOUND_TX, "unbind sent"): State.UNBINDING,
     (State.BOUND_RX, "unbind sent"): State.UNBINDING,
     (State.BOUND_TRX, "unbind sent"): State.UNBINDING,
+    (State.BOUND_TX, "unbind received"): State.LEAVING,
+    (State.BOUND_RX, "unbind received"): State.LEAVING,
+    (State.BOUND_TRX, "unbind received"): State.LEAVING,
 }
 """`closed` leads to CLOSED from everywhere."""
 

@@ -1,6 +1,7 @@
 """Against Debian's kannel 1.4: its bearerbox as ESME of our SMSC, its WAP gateway as a maker of pushes."""
 
 import asyncio
+import os
 import queue
 import secrets
 import shutil
@@ -40,6 +41,11 @@ TEXTS = {
 
 TEXT_QUERY = "text=%b&coding=%c"
 """What kannel tells of a subscriber's message: its octets, in UTF-8 or as they came."""
+
+
+def program(name: str) -> str | None:
+    """Where it is; Debian has it in /usr/sbin, which not everybody looks through."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
 
 
 def free_ports(n: int) -> list[int]:
@@ -245,7 +251,7 @@ class Kannel:
         log = (self.folder / f"{name}.log").open("wb")
         self.logs.append(log)
         self.boxes.append(
-            subprocess.Popen([name, "-v", "1", config], stdout=log, stderr=log, cwd=self.folder)
+            subprocess.Popen([program(name), "-v", "1", config], stdout=log, stderr=log, cwd=self.folder)
         )
 
     def listening(self, name: str) -> bool:
@@ -319,7 +325,7 @@ class Kannel:
 
 @pytest.fixture(scope="module", autouse=True)
 def programs() -> None:
-    missing = [name for name in ("bearerbox", "smsbox", "wapbox") if shutil.which(name) is None]
+    missing = [name for name in ("bearerbox", "smsbox", "wapbox") if program(name) is None]
     if missing:
         pytest.skip(f"kannel is not installed (Debian: apt-get install kannel): {', '.join(missing)}")
 
