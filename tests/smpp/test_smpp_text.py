@@ -25,6 +25,7 @@ from smpp.text import (
     LATIN1,
     OCTETS,
     UCS2,
+    How,
     Reassembler,
     coding_of,
     decode_text,
@@ -143,6 +144,25 @@ def test_parts_in_any_order_and_repeated_make_the_text_again(
     assert next(found for found in texts if found is not None) == text
 
 
+@given(
+    st.text(st.sampled_from("a[€您😀 "), max_size=900),
+    st.sampled_from(["header", "sar", "payload"]),
+    st.randoms(),
+)
+def test_each_way_to_send_a_long_text_makes_it_again(text: str, how: How, random) -> None:
+    parts = list(split(text, reference=9, how=how))
+    assert how != "payload" or len(parts) == 1
+    assert all(len(part.short_message) <= (160 if part.data_coding == GSM7 else 140) for part in parts)
+    assert all(part.esm_class == 0 or how == "header" for part in parts)
+    random.shuffle(parts)
+    joiner = Reassembler()
+    found = [
+        joiner.add("86139", "10086", one.esm_class, one.data_coding, one.short_message, 0.0, one.tlvs)
+        for one in parts
+    ]
+    assert [one for one in found if one is not None] == [text]
+
+
 def test_more_than_255_parts_is_our_mistake() -> None:
     with pytest.raises(EncodeError, match="256 parts"):
         split("您" * (67 * 255 + 1))
@@ -225,6 +245,27 @@ def test_the_receipt_of_appendix_b() -> None:
         "1234567890", MessageState.DELIVERED, 1, 1, "0611231630", "0611231631", "000", "Hello W"
     )
     assert found.format() == APPENDIX_B
+
+
+@given(
+    st.from_regex(r"[!-~]{1,30}", fullmatch=True),
+    st.sampled_from(list(receipt.STATE_WORDS.values())),
+    st.text("0123456789", max_size=12),
+    st.from_regex(r"[0-9A-Z]{1,10}", fullmatch=True),
+    st.text("aétext: \n", max_size=25),
+)
+def test_the_usual_order_is_read_as_any_other(
+    message_id: str, stat: str, date: str, err: str, first: str
+) -> None:
+    """The short way through the usual layout and the long way, which takes the fields as they come."""
+    head = f"id:{message_id} sub:001 dlvrd:000 submit date:{date} done date:{date} stat:{stat}"
+    told = []
+    for text in (f"{head} err:{err} text:{first}", f"{head}  err:{err} text:{first}"):
+        try:
+            told.append(receipt.parse(text))
+        except DecodeError as fault:
+            told.append(str(fault).partition("(")[0][:20])
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(
