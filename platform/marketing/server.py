@@ -77,6 +77,9 @@ EXIT_FAILED: Final = 1
 EXIT_INVALID: Final = 3
 SELECTION_PATIENCE_S: Final = 600.0
 """How long an operator's file may take to reserve: a million lines take about a minute."""
+TURNS_OF_A_SEND: Final = 8
+"""Turns of the loop from a decision to its submission: no batch is read between them, or the contact would
+wait for all the messages of each."""
 LONGEST_SLEEP_S: Final = 1.0
 """wall: a stepped clock is noticed within this time."""
 
@@ -490,6 +493,8 @@ class Server:
                 self.journal.tend(self.state)
             if not self.dispatcher.idle:
                 self.dispatcher.start_flush()
+                for _ in range(TURNS_OF_A_SEND):
+                    await asyncio.sleep(0)
             if time.monotonic() >= flush_at_s:
                 self.records.flush()
                 flush_at_s = time.monotonic() + self.config.records.flush_s
