@@ -561,16 +561,8 @@ class Server:
         return self.metrics.text()
 
     def _show_gauges(self) -> None:
-        report = self.signalling.report()
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
-        links = report.get("links", [])
-        self.metrics.show("associations_ended", len(report.get("ended", [])))
-        self.metrics.show("links", len(links))
-        self.metrics.show("peers_refused", report.get("refused_peers", 0))
-        self.metrics.show("links_silent", sum(link["silent"] for link in links))
-        self.metrics.show("messages_received", report.get("received", 0))
-        self.metrics.show("messages_decoded", report.get("decoded", 0))
-        self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
+        self.metrics.signalling(self.signalling.report())
         self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
         self._show_boss()
         self.metrics.show("timers_waiting", len(self.state.timers))
