@@ -553,7 +553,7 @@ class Server:
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
             campaigns=[c.campaign for c in self.state.campaigns],
-            campaign_problems=list(self.campaign_folder.problems),
+            campaign_problems=[safe(problem) for problem in self.campaign_folder.problems],
         )
 
     def _metrics_text(self) -> bytes:
