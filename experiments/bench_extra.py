@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -261,6 +262,37 @@ def smpp(_: Sources, seconds: float) -> Extra:
     )  # fmt: skip
 
 
+def trigger(_: Sources, seconds: float) -> Extra:
+    """From the socket to submit_sm; turns count whose generator kept its schedule, and the best heads."""
+    from experiments.bench_trigger import LEAST_S, TURNS, TriggerBench  # the platform and the network
+
+    with tempfile.TemporaryDirectory(prefix="kairos-trigger-") as folder:
+        bench = TriggerBench(Path(folder), max(seconds, LEAST_S))
+        turns = bench.turns_of(TURNS)
+    best, middle = turns[0], turns[len(turns) // 2]
+    figures = {
+        f"{name}_{percentile}_ms": value
+        for name in ("intended", "sent", "socket", "fsync")
+        for percentile, value in getattr(best, name).items()
+    }
+    return Extra(
+        best.messages, bench.octets, best.seconds,
+        f"{bench.world.n} people, {bench.factor:.0f} simulated seconds a second, wall clock, {bench.kind}",
+        bench.turns,
+        more={
+            "triggers": best.triggers,
+            **figures,
+            "met": best.met,
+            "turns_that_count": len(turns),
+            "turns_that_met": sum(turn.met for turn in turns),
+            "median_turn_p50_ms": middle.intended["p50"],
+            "median_turn_p99_ms": middle.intended["p99"],
+            "load": round(best.load, 2),
+        },
+        said=f"trigger, the best of {len(turns)} turns that count ({bench.turns} were run): {best.said()}",
+    )  # fmt: skip
+
+
 def _processor_s(job: Job[Any, Any], seconds: float) -> float:
     """Processor time of the best run."""
     best, end = float("inf"), time.monotonic() + seconds
@@ -359,5 +391,6 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "change": change,
     "collector": collector,
     "smpp": smpp,
+    "trigger": trigger,
 }
 """In the order in which they run."""

@@ -380,6 +380,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
       change        campaigns and an extract changed while the engine runs: until when, and what it costs
       collector     messages over libusrsctp, from another process, to behaviours; by the wall clock
       smpp          submits with receipts through one bind, in turns with npm `smpp` against itself
+      trigger       20,000 messages/s over SCTP, open loop: from a message to its submit_sm; a minute
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

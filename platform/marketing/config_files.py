@@ -39,6 +39,7 @@ __all__ = [
     "Problem",
     "Strict",
     "TapSource",
+    "beside",
     "read_model",
     "read_yaml",
     "shorten",
@@ -46,6 +47,8 @@ __all__ = [
 ]
 
 KeyPath = tuple[str | int, ...]
+MOST_OCTETS: Final = 16 << 20
+"""Of a file that people write."""
 MAX_NODES: Final = 100_000
 """Values a file may expand to; aliases of aliases would otherwise fill the memory."""
 
@@ -133,6 +136,8 @@ def read_yaml(path: Path) -> Document:
         return ConfigError([Problem(name, line, "", "", expected, suggestion)])
 
     try:
+        if path.stat().st_size > MOST_OCTETS:
+            raise refuse(0, f"more than {MOST_OCTETS >> 20} MiB")
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except FileNotFoundError:
         beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
@@ -213,15 +218,19 @@ class Strict(BaseModel):
     )
 
 
-def read_model(path: Path, model: type[Model]) -> tuple[Model, Document]:
+def read_model(path: Path, model: type[Model], within: Path | None = None) -> tuple[Model, Document]:
     """A file as a checked object, with the document for what has to be checked across files.
+
+    With `within` it, and every file that it names, must lie in that folder, links followed.
 
     Raises:
         ConfigError: with every problem of the file.
     """
+    if within is not None and not _lies_in(path, within):
+        raise ConfigError([Problem(_short_name(path), 0, "", "", OUTSIDE)])
     document = read_yaml(path)
     try:
-        checked = model.model_validate(document.values, context={"folder": path.parent})
+        checked = model.model_validate(document.values, context={"folder": path.parent, "within": within})
     except ValidationError as error:
         raise ConfigError(_problems(document, model, error)) from None
     return checked, document
@@ -323,19 +332,34 @@ def shorten(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder")
-    return path if folder is None else Path(folder) / path
+OUTSIDE: Final = "expected a file within the watched folder"
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # no such name, a ring of links
+        return False
+
+
+def beside(path: Path, info: ValidationInfo) -> Path:
+    """A file as named in another, taken from that one's folder; raises ValueError where it may not be."""
+    context = info.context or {}
+    found = Path(context.get("folder", "")) / path
+    within = context.get("within")
+    if within is not None and not _lies_in(found, within):
+        raise ValueError(OUTSIDE)
+    return found
 
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
-    path = _beside(path, info)
+    path = beside(path, info)
     if not os.path.isfile(path):  # False, not an error, for a path that is too long
         raise ValueError(f"expected a file that exists; there is no {_short_name(path)}")
     return path
 
 
-NewPath = Annotated[Path, AfterValidator(_beside)]
+NewPath = Annotated[Path, AfterValidator(beside)]
 """A path as written in a file, taken from that file's folder."""
 ExistingFile = Annotated[Path, AfterValidator(_existing)]
 """The same, and the file is there."""
@@ -344,7 +368,7 @@ ExistingFile = Annotated[Path, AfterValidator(_existing)]
 def _readable(source: str, info: ValidationInfo) -> str:
     if source == "-":
         return source
-    path = _beside(Path(source), info)
+    path = beside(Path(source), info)
     if not os.path.exists(path) or os.path.isdir(path):
         raise ValueError("expected a capture file or a pipe that exists, or - for standard input")
     return str(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -93,6 +94,17 @@ class Metrics:
     def show(self, name: MetricName, value: float) -> None:
         """Sets a gauge."""
         self._gauges[name].set(value)
+
+    def signalling(self, report: Mapping[str, Any]) -> None:
+        """What the collector reports."""
+        links = report.get("links", [])
+        self.show("associations_ended", len(report.get("ended", [])))
+        self.show("peers_refused", report.get("refused_peers", 0))
+        self.show("links", len(links))
+        self.show("links_silent", sum(link["silent"] for link in links))
+        self.show("messages_received", report.get("received", 0))
+        self.show("messages_decoded", report.get("decoded", 0))
+        self.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
 
     def time(self, name: MetricName, seconds: float) -> None:
         """Adds an observation to a histogram."""

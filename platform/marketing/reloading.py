@@ -18,7 +18,7 @@ from marketing.config import ConfigError, Document
 from marketing.engine import EngineState, Prepared, prepare_campaigns
 from marketing.rules import catalogue_of
 
-__all__ = ["CampaignFolder", "campaign_files"]
+__all__ = ["CampaignFolder", "campaign_files", "read_watched"]
 
 log = logging.getLogger("marketing.campaigns")
 
@@ -30,6 +30,14 @@ def campaign_files(fixed: Sequence[Path], folder: Path | None) -> list[Path]:
     """The files named in the configuration, and those of the watched folder that have their name already."""
     found = [] if folder is None or not folder.is_dir() else sorted(folder.glob("*.yaml"))
     return [*fixed, *(path for path in found if not path.name.startswith("."))]
+
+
+def read_watched(path: Path, folder: Path | None) -> tuple[Campaign, Document]:
+    """A campaign; one of the watched folder names only files of that folder. Raises ConfigError.
+
+    Whoever may put a campaign there is not to have other files of this machine read, and told in complaints.
+    """
+    return read_campaign(path, folder if folder is not None and path.parent == folder else None)
 
 
 class CampaignFolder:
@@ -137,6 +145,6 @@ class CampaignFolder:
             and known[1][0].group is None
         ):
             return known[1]
-        made = read_campaign(path)
+        made = read_watched(path, self._folder)
         self._read[path] = mark, made
         return made

@@ -77,6 +77,9 @@ EXIT_FAILED: Final = 1
 EXIT_INVALID: Final = 3
 SELECTION_PATIENCE_S: Final = 600.0
 """How long an operator's file may take to reserve: a million lines take about a minute."""
+TURNS_OF_A_SEND: Final = 8
+"""Turns of the loop from a decision to its submission: no batch is read between them, or the contact would
+wait for all the messages of each."""
 LONGEST_SLEEP_S: Final = 1.0
 """wall: a stepped clock is noticed within this time."""
 
@@ -490,6 +493,8 @@ class Server:
                 self.journal.tend(self.state)
             if not self.dispatcher.idle:
                 self.dispatcher.start_flush()
+                for _ in range(TURNS_OF_A_SEND):
+                    await asyncio.sleep(0)
             if time.monotonic() >= flush_at_s:
                 self.records.flush()
                 flush_at_s = time.monotonic() + self.config.records.flush_s
@@ -548,7 +553,7 @@ class Server:
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
             campaigns=[c.campaign for c in self.state.campaigns],
-            campaign_problems=list(self.campaign_folder.problems),
+            campaign_problems=[safe(problem) for problem in self.campaign_folder.problems],
         )
 
     def _metrics_text(self) -> bytes:
@@ -556,16 +561,8 @@ class Server:
         return self.metrics.text()
 
     def _show_gauges(self) -> None:
-        report = self.signalling.report()
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
-        links = report.get("links", [])
-        self.metrics.show("associations_ended", len(report.get("ended", [])))
-        self.metrics.show("links", len(links))
-        self.metrics.show("peers_refused", report.get("refused_peers", 0))
-        self.metrics.show("links_silent", sum(link["silent"] for link in links))
-        self.metrics.show("messages_received", report.get("received", 0))
-        self.metrics.show("messages_decoded", report.get("decoded", 0))
-        self.metrics.show("taps_damaged", report.get("errors", {}).get("capture_damaged", 0))
+        self.metrics.signalling(self.signalling.report())
         self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
         self._show_boss()
         self.metrics.show("timers_waiting", len(self.state.timers))

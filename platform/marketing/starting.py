@@ -29,7 +29,7 @@ from marketing.profiles import DatedList, Profiles, load_cells, load_terminals, 
 from marketing.profiles.boss_query import BossQuery
 from marketing.profiles.store import Told
 from marketing.profiles.telling import told_by
-from marketing.reloading import campaign_files
+from marketing.reloading import campaign_files, read_watched
 from marketing.rules import catalogue_of
 
 __all__ = [
@@ -91,7 +91,10 @@ def load_started(config: PlatformConfig) -> Started:
     names = places.names if places else ()
     files = campaign_files(config.campaigns, config.campaigns_dir)
     catalogue = catalogue_of(told.profiles) if told is not None else CATALOGUE
-    campaigns = attempt(lambda: load_all(files, originators=originators, places=names, catalogue=catalogue))
+    watched = partial(read_watched, folder=config.campaigns_dir)
+    campaigns = attempt(
+        lambda: load_all(files, originators=originators, places=names, catalogue=catalogue, read=watched)
+    )
     named = (file.do_not_disturb.file, file.control_group.file) if file else ()
     lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
     policy = attempt(lambda: Policy.of(file)) if file is not None else None

@@ -20,6 +20,7 @@ from pydantic import (
 from marketing.behaviours import CODES
 from marketing.campaigns.condition import Condition
 from marketing.config import Strict, suggest
+from marketing.config_files import beside
 
 __all__ = [
     "AtLeast",
@@ -48,7 +49,7 @@ def _listed(value: str, info: ValidationInfo) -> str:
         if not _LIST_NAME.fullmatch(value):
             raise ValueError("expected the name of an imported list, or a file that ends in .csv")
         return value
-    path = Path((info.context or {}).get("folder", ".")) / value
+    path = beside(Path(value), info)
     if not os.path.isfile(path):
         raise ValueError("expected a file that exists, or the name of an imported list")
     return str(path)

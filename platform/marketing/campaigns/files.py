@@ -102,9 +102,13 @@ def load(path: Path | str) -> Campaign:
     return read_campaign(Path(path))[0]
 
 
-def read_campaign(path: Path) -> tuple[Campaign, Document]:
-    """One file with its document, for what has to be checked between files. Raises ConfigError."""
-    campaign, document = read_model(path, Campaign)
+def read_campaign(path: Path, within: Path | None = None) -> tuple[Campaign, Document]:
+    """One file with its document, for what has to be checked between files; see `read_model` for `within`.
+
+    Raises:
+        ConfigError: with every problem of the file and of its lists.
+    """
+    campaign, document = read_model(path, Campaign, within)
     never = _never(campaign, document)
     if never is not None:
         raise ConfigError([never])

@@ -33,6 +33,9 @@ NPI_E164: Final = 1
 RECEIPT_ON_FINAL: Final = 0x01
 """registered_delivery, SMPP 3.4 5.2.17: success or failure."""
 
+MOST_AWAY_US: Final = 86_400_000_000
+"""A day. What a centre tells of another time is taken for just now: a stop code is not to wait for a year."""
+
 FINAL: Final[dict[MessageState, Literal["delivered", "expired", "failed"]]] = {
     MessageState.DELIVERED: "delivered",
     MessageState.EXPIRED: "expired",
@@ -188,8 +191,7 @@ class SmsChannel:
         if not isinstance(body, DeliverSm):
             self.unreadable += 1
             return CommandStatus.ESME_RX_R_APPN
-        t_us = get_int(body.tlvs, "event_time")
-        t_us = self.now_us() if t_us is None else t_us
+        t_us = believable(get_int(body.tlvs, "event_time"), self.now_us())
         try:
             if receipt.is_receipt(body):
                 told = receipt.from_deliver(body)
@@ -212,6 +214,11 @@ class SmsChannel:
         if text is not None:
             self.on_inbound(Reply(t_us, body.source_addr, body.destination_addr, text))
         return CommandStatus.ESME_ROK
+
+
+def believable(told_us: int | None, now_us: int) -> int:
+    """When something happened, Unix us: as the centre tells, unless that cannot be."""
+    return told_us if told_us is not None and abs(told_us - now_us) <= MOST_AWAY_US else now_us
 
 
 async def _ready(outcome: Outcome) -> Outcome:

@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["prepare_csv", "write_csv"]
 
@@ -38,14 +38,26 @@ def _write(partial: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in columns])
+            writer.writerow([_cell(row[name], name) for name in columns])
             count += 1
         file.flush()
         os.fsync(file.fileno())
     return count
 
 
-def _cell(value: Any) -> Any:
+FORMULA: Final = ("=", "+", "-", "@")
+"""What a spreadsheet takes a cell for that begins so."""
+
+
+def _cell(value: Any, column: str) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        # No control characters, and no formula: a word of BOSS is not to do anything where the file is opened. What people
+        # will read is left as it is but for a space.
+        kept = "\n" if column == "text" else ""
+        plain = "".join(c if c.isprintable() or c == kept else " " for c in value)
+        if plain.lstrip().startswith(FORMULA):
+            return f" {plain}" if column == "text" else f"'{plain}"
+        return plain
     return "" if value is None else value

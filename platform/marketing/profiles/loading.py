@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,14 +57,20 @@ class Loaded:
             raise Unusable(most, f"{bad} of {self.rows} rows, {share:.3g} %")
 
 
-def reading(path: Path, read: Callable[[BinaryIO], T]) -> T:
+def reading(path: Path, read: Callable[[BinaryIO], T], *, no_link: bool = False) -> T:
     """Reads a file; whatever is wrong with it as a whole as `Unusable`.
+
+    `no_link`: of somebody else, who is not to have another file read in its place by a link.
 
     Raises:
         Unusable: it cannot be read, or not used.
     """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if no_link else 0)
     try:
-        with path.open("rb") as file:
+        # Without waiting for the other end of what turns out to be a pipe.
+        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Unusable("a plain file", "something else")
             return read(file)
     except OSError as error:
         raise Unusable(f"cannot be read: {error.strerror or error}") from None

@@ -9,11 +9,12 @@ from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from marketing.profiles.lines import WrongEncoding, clean_blocks
+from marketing.profiles.lines import LONGEST_LINE, WrongEncoding, clean_blocks
 from marketing.profiles.report import RowErrors
 
 __all__ = ["Block", "Table", "Unusable", "open_table"]
@@ -23,6 +24,8 @@ MOST_ROWS: Final = 50_000_000
 _ROWS: Final = 1 << 16
 _MOST_UNPACKED: Final = 16 << 30
 """Octets that a Parquet file may say it unpacks to."""
+_MOST_OCTETS: Final = 256 << 20
+"""Octets of one column in one block."""
 
 
 class Unusable(ValueError):  # noqa: N818 - the name says what happened
@@ -93,18 +96,50 @@ def _parquet(file: BinaryIO) -> Table:
             f"{facts.num_rows} rows, {unpacked >> 20} MiB",
         )
     names = _checked(schema.names, 0)
-    return Table(names, dict(zip(names, schema.types, strict=True)), _row_groups(source, names))
+    types = dict(zip(names, schema.types, strict=True))
+    # A few kilobytes can say that each of a million rows has the same long word. So words are taken by their
+    # numbers, and unpacked when it is known how long they are.
+    leaves = (source.schema.column(i) for i in range(len(source.schema)))
+    words = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    return Table(names, types, _row_groups(pq.ParquetFile(file, read_dictionary=words), types))
 
 
-def _row_groups(source: pq.ParquetFile, names: tuple[str, ...]) -> Iterator[Block]:
+def _row_groups(source: pq.ParquetFile, types: dict[str, pa.DataType]) -> Iterator[Block]:
     row = 1
     try:
         for batch in source.iter_batches(batch_size=_ROWS, use_threads=False):
             rows = np.arange(row, row + batch.num_rows, dtype=np.int64)
+            cells = {name: _unpacked(array, row) for name, array in zip(types, batch.columns, strict=True)}
             row += batch.num_rows
-            yield Block(rows, dict(zip(names, batch.columns, strict=True)))
+            yield Block(rows, cells)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Unusable(f"cannot be read as Parquet from row {row} on ({_said(error)})") from None
+
+
+def _unpacked(array: pa.Array, row: int) -> pa.Array:
+    """Words in place of their numbers; in lists too."""
+    kind = array.type
+    if pa.types.is_list(kind) and pa.types.is_dictionary(kind.value_type):
+        _check_words(array.flatten(), row)
+        return array.cast(pa.list_(kind.value_type.value_type))
+    if pa.types.is_dictionary(kind):
+        _check_words(array, row)
+        return array.dictionary_decode()
+    return array
+
+
+def _check_words(array: pa.DictionaryArray, row: int) -> None:
+    """Before they are unpacked."""
+    words = array.dictionary
+    if not (pa.types.is_string(words.type) or pa.types.is_binary(words.type)) or not len(words):
+        return
+    lengths = pc.binary_length(words)
+    longest, octets = pc.max(lengths).as_py(), pc.sum(lengths.take(array.indices)).as_py() or 0
+    if longest is not None and longest > LONGEST_LINE:
+        raise Unusable(f"words of at most {LONGEST_LINE} octets", f"{longest} octets from row {row} on")
+    if octets > _MOST_OCTETS:
+        expected = f"at most {_MOST_OCTETS >> 20} MiB in {_ROWS} rows of a column"
+        raise Unusable(expected, f"{octets >> 20} MiB from row {row} on")
 
 
 def _said(error: Exception) -> str:

@@ -267,8 +267,11 @@ class Store:
         replace_all: bool = False,
         source: str = "",
         limits: Limits | None = None,
+        no_link: bool = False,
     ) -> Imported:
         """Puts a file in force. A do-not-disturb list is added to the one in force unless `replace_all`.
+
+        `no_link`: as `reading` has it.
 
         Raises:
             Refused: the file is not taken.
@@ -281,7 +284,7 @@ class Store:
             raise Refused(reason, Imported(kind, name, loaded))
         with self._lock():
             try:
-                made = reading(path, lambda file: self._check(kind, file, loaded, limits))
+                made = reading(path, lambda file: self._check(kind, file, loaded, limits), no_link=no_link)
             except Unusable as error:
                 where = f"line {error.line}: " if error.line else ""
                 expected = error.expected.removeprefix("expected ")

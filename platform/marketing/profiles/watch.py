@@ -125,7 +125,7 @@ class Watch:
     def _take(self, kind: Kind, folder: str, path: Path) -> None:
         name = path.stem if kind == "list" else ""
         try:
-            imported = self.store.take(kind, path, name=name, source=path.name)
+            imported = self.store.take(kind, path, name=name, source=path.name, no_link=True)
         except Refused as error:
             self.refused += 1
             log.error("%s: refused: %s", path.name, error)

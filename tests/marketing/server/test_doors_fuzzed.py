@@ -8,7 +8,12 @@
 | expressions | `expressions/test_expression_errors.py`, over BOSS this file |
 | extract (CSV, Parquet), lists | `profiles/test_typed_columns.py`, `profiles/test_import_store.py` |
 | imports by HTTP | `api/test_uploads.py` |
+| every route by its description (schemathesis) | `server/test_http_schema.py` |
+| octets at the HTTP port | `server/test_hostile_signalling.py` |
+| what a message centre sends and answers | `server/test_hostile_smsc.py` |
+| files of others: names, links, bombs, the watched folder | `server/test_foreign_files.py` |
 | what BOSS answers | `profiles/test_boss_query.py` |
+| signalling at a running platform | `server/test_hostile_signalling.py` |
 | signalling, captures | `decode/test_columns_fuzz.py`, `correlate/`, `tests/fuzz/`, `tests/sigtran/` |
 """
 
