@@ -67,7 +67,7 @@ CAMPAIGNS = {
     "deep nesting": (changed(audience=DEEP), "more than 40 deep"),
     "a huge list": (changed(audience=WIDE), "more than 200 in one list"),
     "a huge text": (changed(audience=LONG), "2000"),
-    "a huge count": (changed(scene=THEN), "less than or equal"),
+    "a huge count": (changed(scene=THEN), "expected at most"),
     "a bomb of aliases": (ALIASES, "more than"),
     "a huge file": ("# " + "x" * 3_000_000, "campaign"),
 }
