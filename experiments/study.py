@@ -106,6 +106,8 @@ class Study(Strict):
     """Campaign files."""
     policy: ExistingFile
     """Contact policy file."""
+    currency: str = Field(default="yuan", min_length=1, max_length=12)
+    """What the campaigns' `cost` is counted in; the report says so beside every cost."""
     segments: ExistingFile | None = None
     """Table of segments for the platform (audiences/); null: none."""
     seed: int = Field(default=1, ge=0, lt=2**63)
