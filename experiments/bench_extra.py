@@ -212,6 +212,35 @@ def change(sources: Sources, _: float) -> Extra:
     )  # fmt: skip
 
 
+def restart(sources: Sources, _: float) -> Extra:
+    """The engine's state written, read, and the minute after it caught up with, as after a kill."""
+    from experiments.bench_engine import EngineBench
+    from experiments.bench_restart import RestartBench
+
+    with Doing() as tell:
+        tell("restart: reading the hour")
+        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, tell=tell)
+        found = RestartBench(bench).measure()
+    return Extra(
+        found.journaled, found.journaled * BEHAVIOUR.itemsize, found.resume_s,
+        "half of the busy hour, a snapshot, a minute of journal; wall clock", 1,
+        more={
+            "subscribers": found.subscribers,
+            "campaigns": found.campaigns,
+            "lived": found.lived,
+            "snapshot_pause_s": round(found.pause_s, 4),
+            "snapshot_write_s": round(found.write_s, 3),
+            "snapshot_octets": found.octets,
+            "resume_s": round(found.resume_s, 3),
+        },
+        said=f"restart: {found.subscribers} people, {found.campaigns} campaigns; going on takes "
+        f"{found.resume_s:.2f} s with {found.journaled} behaviours of a minute; a snapshot of "
+        f"{found.octets / 1e6:.0f} Mbyte stops the engine for {found.pause_s * 1000:.0f} ms and is on the "
+        f"disk after {found.write_s:.2f} s",
+        unit="behaviours",
+    )  # fmt: skip
+
+
 def collector(sources: Sources, seconds: float) -> Extra:
     """Messages over libusrsctp into the collector; in turns with receiving alone."""
     from experiments.bench_collector import CollectorBench  # the platform, which no other stage needs
@@ -366,6 +395,7 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "tshark": tshark,
     "engine": engine,
     "change": change,
+    "restart": restart,
     "collector": collector,
     "smpp": smpp,
 }
