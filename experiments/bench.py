@@ -43,9 +43,9 @@ class Figure:
 
     stage: str
     n: int
-    """Messages a run."""
+    """Units a run."""
     per_s: float
-    """Messages per second of processor time, best run."""
+    """Units per second of processor time, best run."""
     bytes_per_s: float
     workload: str
     runs: int
@@ -60,10 +60,13 @@ class Figure:
     """Further figures of a stage that runs only when named."""
     said: str = ""
     """The same in words."""
+    unit: str = "messages"
+    """What is counted; where it is not messages, there are no octets of a wire."""
 
     def as_json(self, where: dict[str, Any]) -> dict[str, Any]:
         found = {
             "stage": self.stage,
+            "unit": self.unit,
             "n": self.n,
             "per_s": round(self.per_s),
             "bytes_per_s": round(self.bytes_per_s),
@@ -162,6 +165,7 @@ def _of_extra(stage: str, found: Extra) -> Figure:
         found.threads,
         more=found.more,
         said=found.said,
+        unit=found.unit,
     )
 
 
@@ -232,14 +236,16 @@ def run_command(
 
 
 _HEAD: Final = (
-    f"{'stage':12} {'messages':>10} {'messages/s':>13} {'Mbyte/s':>9} {'ns each':>9} {'of yardstick':>13}"
+    f"{'stage':12} {'a run':>10} {'of':10} {'a second':>13} {'Mbyte/s':>9} {'ns each':>9} "
+    f"{'of yardstick':>13}"
 )
 
 
 def _line(found: Figure) -> str:
     ratio = f"{found.ratio:.3g}" if found.ratio is not None else "-"
+    octets = f"{found.bytes_per_s / 1e6:,.1f}" if found.unit == "messages" else "-"
     return (
-        f"{found.stage:12} {found.n:>10,} {found.per_s:>13,.0f} {found.bytes_per_s / 1e6:>9,.1f} "
+        f"{found.stage:12} {found.n:>10,} {found.unit:10} {found.per_s:>13,.0f} {octets:>9} "
         f"{1e9 / found.per_s:>9,.0f} {ratio:>13}"
     )
 

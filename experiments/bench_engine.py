@@ -23,6 +23,7 @@ from experiments.bench_stages import WrongResult
 from experiments.bench_workload import BUSY_HOUR, HOUR_US
 from experiments.inputs import world_files
 from experiments.problems import BadInput, relative
+from experiments.progress import Tell, clock, untold
 from marketing.behaviours import BEHAVIOUR, DERIVED, BehaviourBatch, empty
 from marketing.campaigns import load_all
 from marketing.contact import Book, Policy, load_policy
@@ -91,6 +92,7 @@ class EngineBench:
     campaigns: int
     audiences: str = "broad"
     """Or narrow; see `bench_campaigns`."""
+    tell: Tell = untold
 
     def measure(self, seconds: float, least: int = 2) -> Measured:
         """Runs until so many seconds have passed.
@@ -99,11 +101,13 @@ class EngineBench:
             BadInput: there is no such world.
             WrongResult: a run lost behaviours, or two decided differently.
         """
+        self.tell(f"engine, {self.audiences} audiences: reading the hour")
         batch, profiles, places, terminals = self.inputs()
         best, runs, end = float("inf"), 0, time.monotonic() + seconds
         decided: Counter[str] | None = None
         known = int(np.count_nonzero(profiles.rows(batch["imsi"]) >= 0))
         while runs < least or time.monotonic() < end:
+            self.tell(f"engine, {self.audiences} audiences: run {runs + 1}")
             state = self.state(profiles, places, terminals)
             took, found = played(state, batch)
             best, runs = min(best, took), runs + 1
@@ -118,6 +122,7 @@ class EngineBench:
         people = len(profiles)
         sizes = [np.count_nonzero(state.rules.members(i)) for i in range(len(state.campaigns))]
         octets = {name: round(n / people, 1) for name, n in state.nbytes.items()}
+        self.tell(f"engine, {self.audiences} audiences: every decision as an object")
         objects_s, _ = played(self.state(profiles, places, terminals), batch, objects=True)
         return Measured(
             len(batch),
@@ -159,7 +164,7 @@ class EngineBench:
             scenario = scenario.model_copy(update={"subscribers": self.subscribers})
         folder = cache_folder() / f"hour-{_digest(scenario)}"
         if not (folder / "behaviours.npy").is_file():
-            _simulate(scenario, folder)
+            _simulate(scenario, folder, self.tell)
         return (
             np.load(folder / "behaviours.npy"),
             load_extract(folder / "extract.parquet"),
@@ -200,14 +205,15 @@ def _digest(scenario: WorldScenario) -> str:
     return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 
-def _simulate(scenario: WorldScenario, folder: Path) -> None:
+def _simulate(scenario: WorldScenario, folder: Path, tell: Tell) -> None:
+    tell(f"{scenario.world}, made once and kept: the network and {scenario.subscribers:,} people")
     world, shown = build(scenario, SEED), Shown()
     end_us = (BUSY_HOUR + 1) * HOUR_US
     run = Run(
         world, sink=shown, tick_us=60_000_000, start_us=BUSY_HOUR * HOUR_US, end_us=end_us, messages=False
     )
-    while run.step() < end_us:
-        pass
+    while (now_us := run.step()) < end_us:
+        tell(f"{scenario.world}, made once and kept: {clock(now_us)}")
     visible = np.concatenate(shown.rows)
     batch = empty(len(visible))
     for name in BEHAVIOUR.names or ():

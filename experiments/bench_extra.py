@@ -23,6 +23,7 @@ import numpy as np
 from experiments.bench_stages import DECODED, STAGES, Job, WrongResult
 from experiments.bench_workload import CAPTURED_TIMES, Sources, Traffic
 from experiments.problems import BadInput
+from experiments.progress import Doing, Tell
 from marketing.behaviours import BEHAVIOUR
 from marketing.decode import RowBatch, decode_flat, new_rows, tally
 
@@ -61,7 +62,7 @@ class Extra:
     """What such a stage found."""
 
     n: int
-    """Messages a run."""
+    """Units a run."""
     octets: int
     seconds: float
     """Of the best run."""
@@ -72,6 +73,8 @@ class Extra:
     """Further figures by their names in JSON."""
     said: str = ""
     """The same in words."""
+    unit: str = "messages"
+    """What is counted."""
 
 
 def first_call(_: Sources, seconds: float) -> Extra:
@@ -99,6 +102,7 @@ def first_call(_: Sources, seconds: float) -> Extra:
         1, len(_MESSAGE) // 2, min(inside), "import marketing.decode, then one BSSAP message", len(inside),
         more={"seconds": round(min(inside), 4), "seconds_with_interpreter": round(min(whole), 4)},
         said=f"{min(inside):.3f} s for import and first call, {min(whole):.3f} s with Python's own start",
+        unit="imports",
     )  # fmt: skip
 
 
@@ -138,11 +142,12 @@ def engine(sources: Sources, seconds: float) -> Extra:
     """The province's busy hour through the engine; broad audiences, and narrow ones beside them."""
     from experiments.bench_engine import EngineBench, Measured  # the platform, which no other stage needs
 
-    def measured(audiences: str) -> Measured:
-        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, audiences)
+    def measured(audiences: str, tell: Tell) -> Measured:
+        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, audiences, tell)
         return bench.measure(seconds / 2)
 
-    found, narrow = measured("broad"), measured("narrow")
+    with Doing() as tell:
+        found, narrow = measured("broad", tell), measured("narrow", tell)
     octets = sum(found.bytes_each.values())
     return Extra(
         found.n, found.n * BEHAVIOUR.itemsize, found.seconds, found.workload, found.runs,
@@ -162,6 +167,7 @@ def engine(sources: Sources, seconds: float) -> Extra:
             "narrow_bytes_each": round(sum(narrow.bytes_each.values()), 1),
         },
         said="\n".join(_engine_said(*one) for one in (("broad", found), ("narrow", narrow))),
+        unit="behaviours",
     )  # fmt: skip
 
 
@@ -181,9 +187,11 @@ def change(sources: Sources, _: float) -> Extra:
     from experiments.bench_change import ChangeBench
     from experiments.bench_engine import EngineBench
 
-    bench = EngineBench(sources.province, sources.subscribers, sources.campaigns)
-    began = time.process_time()
-    found = ChangeBench(bench).measure()
+    with Doing() as tell:
+        tell("change: reading the hour")
+        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, tell=tell)
+        began = time.process_time()
+        found = ChangeBench(bench).measure()
     took = time.process_time() - began
     told = "; ".join(
         f"{what}: in force after {found.effect_s[what]:.2f} s, the engine stood still for "
@@ -201,6 +209,36 @@ def change(sources: Sources, _: float) -> Extra:
         },
         said=f"change: {found.campaigns} campaigns, {found.subscribers} people; {told}; "
         f"{found.triggers} triggers of the campaigns that stayed, as without any change",
+        unit="behaviours",
+    )  # fmt: skip
+
+
+def restart(sources: Sources, _: float) -> Extra:
+    """The engine's state written, read, and the minute after it caught up with, as after a kill."""
+    from experiments.bench_engine import EngineBench
+    from experiments.bench_restart import RestartBench
+
+    with Doing() as tell:
+        tell("restart: reading the hour")
+        bench = EngineBench(sources.province, sources.subscribers, sources.campaigns, tell=tell)
+        found = RestartBench(bench).measure()
+    return Extra(
+        found.journaled, found.journaled * BEHAVIOUR.itemsize, found.resume_s,
+        "half of the busy hour, a snapshot, a minute of journal; wall clock", 1,
+        more={
+            "subscribers": found.subscribers,
+            "campaigns": found.campaigns,
+            "lived": found.lived,
+            "snapshot_pause_s": round(found.pause_s, 4),
+            "snapshot_write_s": round(found.write_s, 3),
+            "snapshot_octets": found.octets,
+            "resume_s": round(found.resume_s, 3),
+        },
+        said=f"restart: {found.subscribers} people, {found.campaigns} campaigns; going on takes "
+        f"{found.resume_s:.2f} s with {found.journaled} behaviours of a minute; a snapshot of "
+        f"{found.octets / 1e6:.0f} Mbyte stops the engine for {found.pause_s * 1000:.0f} ms and is on the "
+        f"disk after {found.write_s:.2f} s",
+        unit="behaviours",
     )  # fmt: skip
 
 
@@ -389,6 +427,7 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "tshark": tshark,
     "engine": engine,
     "change": change,
+    "restart": restart,
     "collector": collector,
     "smpp": smpp,
     "trigger": trigger,

@@ -33,6 +33,7 @@ from experiments.dry_run_world import (
     span_messages,
 )
 from experiments.problems import BadInput
+from experiments.progress import Doing, Tell, untold
 from experiments.study import LoadedStudy, Study, load_study
 from experiments.study_kinds import Plan, kind_of_study
 from experiments.validate import check_study_files, kind_of
@@ -96,11 +97,14 @@ def dry_run_command(
     kind = kind_of(file)
     said: Expected | ExpectedStudy
     if kind == "world":
-        said = expect(opened_world(file, settings), seed=1 if seed is None else seed, day=day)
+        scenario = opened_world(file, settings)
+        with Doing() as tell:
+            said = expect(scenario, seed=1 if seed is None else seed, day=day, tell=tell)
     elif kind == "study":
         loaded = load_study(file, [*settings, *([f"seed={seed}"] if seed is not None else [])])
         check_study_files(loaded)
-        said = expect_study(loaded)
+        with Doing() as tell:
+            said = expect_study(loaded, tell)
     else:
         raise BadInput(f"{file}: a {kind} file; expected a world or a study")
     lines = [json.dumps(asdict(said), indent=1)] if as_json else _lines(said)
@@ -137,14 +141,18 @@ def _end_to_end(study: Study) -> Plan:
     )
 
 
-def expect_study(loaded: LoadedStudy) -> ExpectedStudy:
+def expect_study(loaded: LoadedStudy, tell: Tell = untold) -> ExpectedStudy:
     """What a study will come to; runs short ones for that."""
     plan = plan_of(loaded)
     scenario = load_world(plan.world, dict(plan.world_settings))
-    world = expect(scenario, seed=plan.seed)
+    world = expect(scenario, seed=plan.seed, tell=tell)
     few, most = (min(people, scenario.subscribers) for people in TRIALS)
-    trials = [_trial(loaded, plan, few, plan.trial_days[0]), _trial(loaded, plan, most, plan.trial_days[0])]
-    trials += [_trial(loaded, plan, few, days) for days in plan.trial_days[1:]]
+    short, *longer = plan.trial_days
+    trials = []
+    for people, days in ((few, short), (most, short), *((few, days) for days in longer)):
+        tell(f"a short run of {people} people and {days} d")
+        trials.append(_trial(loaded, plan, people, days))
+    tell("messages of the whole")
     small = fewer(scenario, most)
     plain = span_messages(small, plan.seed, trials[1].days).value * trials[1].lives
     whole = span_messages(scenario, plan.seed, plan.days)
@@ -160,8 +168,9 @@ def expect_study(loaded: LoadedStudy) -> ExpectedStudy:
     peak = None
     if trials[0].peak_mib:
         each = max(trials[1].peak_mib - trials[0].peak_mib, 0.0) / max(most - few, 1)
-        longer = plan.days / trials[0].days if plan.keeps_days else 1.0
-        peak = about(trials[0].peak_mib + each * (scenario.subscribers * longer - few), MEMORY_RANGE)
+        times_longer = plan.days / trials[0].days if plan.keeps_days else 1.0
+        people_days = scenario.subscribers * times_longer - few
+        peak = about(trials[0].peak_mib + each * people_days, MEMORY_RANGE)
     return ExpectedStudy(
         study=str(loaded.study.study),  # type: ignore[attr-defined]  # every kind has a name
         kind=str(loaded.study.kind),  # type: ignore[attr-defined]

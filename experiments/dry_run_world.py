@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from experiments.bench_network_child import peak_bytes
 from experiments.capture import Tap, tap_of
+from experiments.progress import Tell, clock, untold
 from sim.draws import Draws
 from sim.network import acts
 from sim.network.kernel.network import block_of
@@ -189,13 +190,14 @@ def _sampled(scenario: WorldScenario, topology: Topology, seed: int, people: int
     return World(few, draws, topology, build_population(few, topology, draws))
 
 
-def _day(world: World, day: int) -> _Day:
+def _day(world: World, day: int, tell: Tell) -> _Day:
     midnight_us = (day - 1) * DAY_US
     sink = _Sink(midnight_us)
     began = time.process_time()
     run = Run(world, sink=sink, tick_us=_TICK_US, start_us=midnight_us, end_us=midnight_us + DAY_US)
     load_us = np.zeros((25, world.topology.n), np.int64)
     while (now_us := run.step()) < midnight_us + DAY_US:
+        tell(f"{world.scenario.world}: {world.n:,} of its people live {clock(now_us)}")
         if (now_us - midnight_us) % _HOUR_US == 0:
             load_us[(now_us - midnight_us) // _HOUR_US] = run.network.traffic()["tch_us"]
     load_us[24] = run.network.traffic()["tch_us"]
@@ -307,13 +309,16 @@ def expect(
     day: int = 1,
     sample: int = SAMPLE,
     memory_sample: int = MEMORY_SAMPLE,
+    tell: Tell = untold,
 ) -> Expected:
     """What a world will come to on a day (from 1); with `memory_sample` 0 without memory and building."""
+    tell(f"{scenario.world}: the network")
     topology = build_topology(scenario, Draws(seed))
     most = min(sample, scenario.subscribers)
     few = max(1, most // 4)
-    small = _day(_sampled(scenario, topology, seed, few), day)
-    large = _day(_sampled(scenario, topology, seed, most), day)
+    small = _day(_sampled(scenario, topology, seed, few), day, tell)
+    large = _day(_sampled(scenario, topology, seed, most), day, tell)
+    tell(f"{scenario.world}: memory, and time to build")
     whole_bytes, each_bytes, built_s = _memory(scenario, seed, day, memory_sample)
     times = scenario.subscribers / most
 

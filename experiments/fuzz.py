@@ -24,6 +24,7 @@ from experiments.fuzz_differences import Verdict, compare
 from experiments.fuzz_mutate import mutate, smaller
 from experiments.fuzz_traffic import Draws, sound_messages
 from experiments.problems import BadInput, RunInvalid
+from experiments.progress import Doing, Tell, untold
 from marketing.decode import (
     BRIEF,
     BRIEF_PASSES_OVER,
@@ -179,15 +180,19 @@ def _reports(seed: int, blocks: range, workers: int) -> Iterator[Report]:
         yield from pool.imap(_one_block, tasks)
 
 
-def fuzz(seed: int, count: int, start: int, workers: int, tell: Callable[[str], None]) -> Report:
+def fuzz(
+    seed: int, count: int, start: int, workers: int, tell: Callable[[str], None], doing: Tell = untold
+) -> Report:
     """Messages `start` to `start + count`, in whole blocks; tells progress and each difference once."""
     total, began = Report(), time.monotonic()
     blocks = range(start // BLOCK, (start + count + BLOCK - 1) // BLOCK)
     told = began
+    doing(f"{start:,} of {start + count:,} messages")
     for found in _reports(seed, blocks, workers):
         for detail in total.join(found):
             tell(_difference(detail, *total.differences[detail]))
         now = time.monotonic()
+        doing(f"{start + total.messages:,} of {start + count:,} messages")
         if now - told >= _PROGRESS_S:
             told = now
             done, rate = start + total.messages, total.messages / (now - began)
@@ -226,7 +231,13 @@ def run_command(count: int, seed: int, start: int, workers: int, out: Path | Non
     if start % BLOCK:
         raise BadInput(f"--start {start}: a multiple of {BLOCK} is wanted")
     began = time.monotonic()
-    report = fuzz(seed, count, start, workers, click.echo)
+    with Doing() as doing:
+
+        def tell(text: str) -> None:
+            doing.__exit__()  # the line that changes makes room
+            click.echo(text)
+
+        report = fuzz(seed, count, start, workers, tell, doing)
     seconds = time.monotonic() - began
     kinds = report.kinds
     click.echo(

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from experiments.judge_messages import traffic
 from experiments.problems import write_text
+from experiments.progress import Doing
 
 __all__ = ["JUDGES", "Verdict", "judge", "lines_of", "record", "run_command"]
 
@@ -77,8 +78,13 @@ def run_command(names: Iterable[str], count: int, seed: int, json_file: Path | N
     """What `kairos judge` does; True where no judge complained."""
     import json
 
-    messages = list(traffic(seed, count))
-    verdicts = [judge(name, messages) for name in names]
+    with Doing() as tell:
+        tell(f"{count:,} messages are made")
+        messages = list(traffic(seed, count))
+        verdicts = []
+        for name in names:
+            tell(f"{name} reads {len(messages):,} messages, and each is compared")
+            verdicts.append(judge(name, messages))
     for verdict in verdicts:
         for line in lines_of(verdict):
             print(line)  # noqa: T201 - the command's answer

@@ -170,6 +170,7 @@ class Outcome:
             "replays": self.study.replays,
             "timezone": any_arm.get("timezone", "UTC"),
             "campaigns": self._campaigns(),
+            "currency": self.study.currency,
             "policy": self._policy(),
             "planned": {"arms": list(self.study.arms), "live": self.study.live is not None},
             "blanket_at": self.study.blanket_at if "blanket" in self.study.arms else None,

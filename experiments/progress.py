@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-__all__ = ["Display", "clock"]
+__all__ = ["Display", "Doing", "Tell", "clock", "untold"]
 
 LINE_EVERY_S: Final = 10.0
+Tell = Callable[[str], None]
+"""Takes what is being done now."""
+
+
+def untold(text: str) -> None:
+    """For whoever does not want to know."""
+
+
+class Doing:
+    """What is being done, from the first moment on: on a terminal one line that changes and goes away.
+
+    Elsewhere a line now and then. No thread of its own, so that it takes no time from what is measured.
+    """
+
+    def __init__(self) -> None:
+        self._began = self._told = time.monotonic()
+        self._fancy = sys.stderr.isatty()
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._width:
+            self._write(f"\r{' ' * self._width}\r")
+            self._width = 0
+
+    def __call__(self, text: str) -> None:
+        """Now this."""
+        now = time.monotonic()
+        if self._fancy:
+            most = shutil.get_terminal_size().columns - 1
+            shown = f"{text} ({now - self._began:.0f} s)"[:most] if now - self._began >= 1 else text[:most]
+            self._write(f"\r{shown:{self._width}}")
+            self._width = len(shown)
+        elif now - self._told >= LINE_EVERY_S:
+            self._told = now
+            self._write(f"{text} ({now - self._began:.0f} s)\n")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def clock(t_us: float) -> str:

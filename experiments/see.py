@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from experiments.behaviours_check import KIND_NAMES, Check, compare
 from experiments.problems import write_text
+from experiments.progress import Doing, Tell, clock, untold
 from marketing.behaviours import BehaviourBatch
 from marketing.correlate import Correlator
 from marketing.decode import decode_batch, new_rows
@@ -88,17 +89,25 @@ class _Tap(Nothing):
 
 
 def see(
-    scenario: WorldScenario, seed: int, hours: float, *, periods: int = 3, tolerance_us: int = 1_000
+    scenario: WorldScenario,
+    seed: int,
+    hours: float,
+    *,
+    periods: int = 3,
+    tolerance_us: int = 1_000,
+    tell: Tell = untold,
 ) -> Seen:
     """Lets a world live and looks at it; the scenario's faults are done to its messages.
 
     `periods` of T3212 are the silence after which somebody is taken for switched off.
     """
+    tell(f"{scenario.world}: the network and {scenario.subscribers:,} people")
     world, tap = build(scenario, seed), _Tap(200_000)
     end_us = round(hours * HOUR_US)
     run = Run(world, sink=tap, tick_us=TICK_US, end_us=end_us)
-    while run.step() < end_us:
-        pass
+    while (now_us := run.step()) < end_us:
+        tell(f"{scenario.world}: {clock(now_us)} of {hours:g} h, {tap.messages:,} messages")
+    tell(f"{scenario.world}: comparing")
     tap.found += [tap.correlator.expire(end_us), tap.correlator.flush()]
     found = np.concatenate(tap.found)
     found["t_us"] += scenario.epoch_unix_us
@@ -194,7 +203,9 @@ def see_command(
 
     scenario = opened_world(world, settings)
     faulty = not scenario.faults.nothing
-    seen = see(scenario, seed, hours, periods=periods, tolerance_us=2_000_000 if faulty else 1_000)
+    tolerance_us = 2_000_000 if faulty else 1_000
+    with Doing() as tell:
+        seen = see(scenario, seed, hours, periods=periods, tolerance_us=tolerance_us, tell=tell)
     click.echo(f"{seen.messages:,} messages, {len(seen.platform):,} behaviours, {hours:g} h, seed {seed}")
     click.echo(markdown(seen))
     false = asdict(seen.false)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar
@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from experiments.problems import BadInput, relative
 from experiments.study_kinds import kind_of_values
-from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model, suggest
+from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model
+from marketing.config_files import problems_in
 from sim.subscribers.offers import STANDARD_OFFERS
 from sim.subscribers.response import Offer
 
@@ -105,6 +106,8 @@ class Study(Strict):
     """Campaign files."""
     policy: ExistingFile
     """Contact policy file."""
+    currency: str = Field(default="yuan", min_length=1, max_length=12)
+    """What the campaigns' `cost` is counted in; the report says so beside every cost."""
     segments: ExistingFile | None = None
     """Table of segments for the platform (audiences/); null: none."""
     seed: int = Field(default=1, ge=0, lt=2**63)
@@ -223,7 +226,7 @@ def _check_offers(study: Study, document: Document) -> None:
 def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[str]) -> BaseModel:
     """The study with `path=value` settings: the path is dotted keys and positions, the value YAML."""
     problems = []
-    values = copy.deepcopy(document.values)
+    values, lines = copy.deepcopy(document.values), dict(document.lines)
     for setting in overrides:
         name, found, text = setting.partition("=")
         if not found or not name:
@@ -237,6 +240,7 @@ def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[
                     at[part] = {}
                 at = at[part]
             at[last] = _plain(yaml.safe_load(text), text)
+            lines[(*parents, last)] = 0
         except (AttributeError, IndexError, KeyError, TypeError):
             problems.append(f"--set {setting}: there is nothing at {name}")
         except yaml.YAMLError:
@@ -246,17 +250,10 @@ def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[
     try:
         return model.model_validate(values, context={"folder": document.path.parent})
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            where = ".".join(str(part) for part in item["loc"])
-            hint = ""
-            if item["type"] == "extra_forbidden":
-                near = suggest(str(item["loc"][-1]), list(model.model_fields))
-                hint = f" Did you mean {near!r}?" if near else ""
-            said = item["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-            said = said.replace("Extra inputs are not permitted", "no such key here")
-            shown = f"{where} = {item['input']!r}"[:120] if where else "the study"
-            problems.append(f"--set: {shown}: {said}.{hint}")
-        raise BadInput(problems) from None
+        made = Document(document.path, values, lines)
+        wrong = problems_in(made, model, error)
+        said = [str(replace(one, file="--set") if not one.line else one) for one in wrong]
+        raise BadInput(said) from None
 
 
 def _plain(value: Any, text: str) -> Any:

@@ -153,19 +153,19 @@ def kind_of(path: Path) -> str:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise BadInput(f"{relative(path)}: no such file.{hint}") from None
     except OSError as error:
-        raise BadInput(f"{relative(path)}: cannot be read: {error.strerror or error}") from None
+        raise BadInput(f"{relative(path)}: cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{relative(path)}: expected UTF-8 text; octet {error.start + 1} is none") from None
+        raise BadInput(f"{relative(path)}: expected UTF-8 text; octet {error.start + 1} is none.") from None
     try:
         values = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+        raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}.") from None
     except RecursionError:
-        raise BadInput(f"{relative(path)}: nested too deeply") from None
+        raise BadInput(f"{relative(path)}: nested too deeply.") from None
     if not isinstance(values, dict):
-        raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values")
+        raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values.")
     for key, kind in (("study", "study"), ("campaign", "campaign"), ("audiences", "audience")):
         if key in values:
             return kind
@@ -179,7 +179,7 @@ def kind_of(path: Path) -> str:
     if scores[best] < 1:
         kinds = ", ".join(KINDS)
         raise BadInput(
-            f"{relative(path)}:1: its keys ({', '.join(values)}) belong to no kind of file: {kinds}"
+            f"{relative(path)}:1: its keys ({', '.join(values)}) belong to no kind of file: {kinds}."
         )
     return best
 
@@ -191,7 +191,7 @@ def bad_file(path: Path, wanted: str, problems: Iterable[object]) -> BadInput:
     except BadInput:
         found = wanted
     if found != wanted:
-        return BadInput(f"{relative(path)}: a {found} file; expected a {wanted}")
+        return BadInput(f"{relative(path)}: a {found} file; expected a {wanted}.")
     return BadInput([str(problem) for problem in problems])
 
 

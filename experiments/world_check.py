@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.judge import judge, lines_of, record
+from experiments.progress import Doing
 from experiments.world_files import of_day_us, opened_world
 from sim.bssap import bssap, bssmap, sccp
 from sim.bssap.errors import DecodeError
@@ -323,10 +324,13 @@ def judge_world(
 
     True where nobody complained.
     """
-    world = build(opened_world(path, settings), seed)
-    start_us = (day - 1) * DAY_US + of_day_us(start)
-    watch = lived(world, start_us, start_us + _LONGEST_US, keep=count, most=count)
-    findings = watch.finish()
+    scenario, start_us = opened_world(path, settings), (day - 1) * DAY_US + of_day_us(start)
+    with Doing() as tell:
+        tell(f"{scenario.world}: the network and {scenario.subscribers:,} people")
+        world = build(scenario, seed)
+        tell(f"{scenario.world}: {count:,} messages from day {day} {start}")
+        watch = lived(world, start_us, start_us + _LONGEST_US, keep=count, most=count)
+        findings = watch.finish()
     name = world.scenario.world
     print(  # noqa: T201 - the command's answer
         f"{name}: {watch.messages} messages of {world.n} subscribers in {len(watch.rows)} acts "
@@ -336,7 +340,11 @@ def judge_world(
     for what, number in Counter(finding.what for finding in findings).most_common(_SHOWN):
         example = next(finding for finding in findings if finding.what == what)
         print(f"  {number} x {what} (act {example.act}: {' '.join(example.messages)})")  # noqa: T201
-    verdicts = [judge(judged, watch.kept) for judged in names]
+    verdicts = []
+    with Doing() as tell:
+        for judged in names:
+            tell(f"{judged} reads {len(watch.kept):,} messages, and each is compared")
+            verdicts.append(judge(judged, watch.kept))
     for verdict in verdicts:
         for line in lines_of(verdict):
             print(line)  # noqa: T201

@@ -82,14 +82,16 @@ def screen(summary: dict[str, Any], details: dict[str, Any], report: str) -> str
     signalling, triggers, contacts = summary["signalling"], summary["triggers"], summary["contacts"]
     latency = summary["latency_ms"]
     lines = [answer(summary, details), ""]
+    cost = f"cost, {details['currency']}" if details.get("currency") else "cost"
+    wide = max(9, len(cost) + 2)
     lines.append(
-        f"{'arm':10}{'eligible':>10}{'contacts':>10}{'take-up':>10}{'share':>9}{'complaints':>12}{'cost':>9}"
+        f"{'arm':10}{'eligible':>10}{'contacts':>10}{'take-up':>10}{'share':>9}{'complaints':>12}{cost:>{wide}}"
     )
     for name, arm in summary["arms"].items():
         share = 100 * arm["take_up"] / max(arm["subscribers"], 1)
         lines.append(
             f"{name:10}{arm['subscribers']:>10}{arm['contacts']:>10}{arm['take_up']:>10}{share:>8.2f}%"
-            f"{arm['complaints']:>12}{arm['cost']:>9.2f}"
+            f"{arm['complaints']:>12}{arm['cost']:>{wide}.2f}"
         )
     lines.append("")
     for name, uplift in summary["uplift"].items():

@@ -50,6 +50,7 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     # Runs of older versions do not say these.
     details.setdefault("planned", {"arms": list(summary["arms"]), "live": details["live"] is not None})
     details.setdefault("blanket_at", None)
+    details.setdefault("currency", "")
     for name, arm in details["arms"].items():
         if "reached" not in arm and "contacts" in (columns := _outcomes(run_dir, name)):
             arm["reached"] = int(np.count_nonzero(columns["contacts"]))

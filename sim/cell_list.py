@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from sim.place_kinds import KIND_INDEX
-from sim.scenario_errors import Problem, ScenarioError
+from sim.scenario_errors import Problem, ScenarioError, unreadable
 
 CELL_KINDS: Final = ("macro", "indoor", "road", "rail")
 """What a cell is for; `Topology.kind` is an index into it."""
@@ -127,7 +127,7 @@ def _named(text: str) -> str:
 def _place_kind(text: str) -> str:
     if text and text not in KIND_INDEX:
         near = difflib.get_close_matches(text, KIND_INDEX, 1)
-        raise _UnfitError("a kind of place" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise _UnfitError("a kind of place", *near)
     return text
 
 
@@ -180,8 +180,8 @@ class _Reading:
     rows: list[CellRow]
     lines: list[int]
 
-    def wrong(self, line: int, column: str, value: str, expected: str) -> None:
-        self.problems.append(Problem(self.file, line, column, value, expected))
+    def wrong(self, line: int, column: str, value: str, expected: str, near: str = "") -> None:
+        self.problems.append(Problem(self.file, line, column, value, f"expected {expected}", near))
 
 
 def read_cell_list(path: str | Path) -> list[CellRow]:
@@ -189,10 +189,8 @@ def read_cell_list(path: str | Path) -> list[CellRow]:
     file = str(path)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ScenarioError([Problem(file, 0, "", "", f"a readable file ({error.strerror})")]) from error
-    except UnicodeDecodeError as error:
-        raise ScenarioError([Problem(file, 0, "", "", "text in UTF-8")]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
     reading = _Reading(file, [], [], [])
     lines = csv.reader(text.splitlines())
     header = [name.strip() for name in next(lines, [])]
@@ -221,8 +219,7 @@ def _check_header(reading: _Reading, header: list[str]) -> None:
     for name in header:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            reading.wrong(1, name, "an unknown column", "columns out of " + ", ".join(COLUMNS) + hint)
+            reading.wrong(1, name, "", "columns out of " + ", ".join(COLUMNS), *near)
     missing = [name for name in NEEDED if name not in header]
     if missing:
         reading.wrong(1, missing[0], "", "this column, which every list needs")
@@ -241,7 +238,7 @@ def _read_row(reading: _Reading, line: int, fields: dict[str, str]) -> None:
         try:
             values[column] = read(said)
         except _UnfitError as error:
-            reading.wrong(line, column, repr(said), str(error))
+            reading.wrong(line, column, repr(said), *map(str, error.args))
     if bool(fields.get("place")) != bool(fields.get("place_kind")):
         missing = "place_kind" if fields.get("place") else "place"
         reading.wrong(line, missing, "", "`place` and `place_kind` together, or neither")

@@ -1,16 +1,16 @@
 """Reads a YAML scenario into a pydantic model and says everything that is wrong with it at once.
 
 Each problem names the file, the line, the key, the value, what was expected and, for a misspelt key, the
-nearest known one. YAML is read as people expect it: `21:00`, `off` and `001` are text, not 1260, false and 1,
-and a key given twice is an error. A validator of a whole model may name the key it means by starting its
-message with it: `usage.x: ...`.
+nearest known one, in the form and words of all files here (the platform reads its own apart from these):
+`file:line: key = value: what was expected. Did you mean 'x'?` YAML is read as people expect it: `21:00`,
+`off` and `001` are text, not 1260, false and 1, and a key given twice is an error. A validator of a whole
+model may name the key it means by starting its message with it: `usage.x: ...`.
 """
 
 from __future__ import annotations
 
 import copy
 import difflib
-import json
 import re
 import types
 import typing
@@ -38,18 +38,20 @@ class Problem:
     line: int
     """Line of the key, or of the object that the key is missing from; 0 where no line is known."""
     key: str
-    """Dotted path, list items by number from 0: `places.2.kind`."""
+    """Dotted path, list items by number from 0: `places[2].kind`."""
     value: str
     """What the file says, shortened; empty where it says nothing."""
     expected: str
+    """The whole of what is said, such as `expected at least 1`."""
     suggestion: str = ""
     """The nearest known key or value; empty if none is near."""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        said = f" is {self.value}" if self.value else ""
-        hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
-        return f"{where}: {self.key or 'the file'}{said}: expected {self.expected}{hint}"
+        where = f"{self.file}:{self.line}:" if self.line else f"{self.file}:"
+        key = f" {self.key}" if self.key else ""
+        value = f" = {self.value}" if self.value and self.key else f" {self.value}" if self.value else ""
+        hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{where}{key}{value}: {self.expected}.{hint}".replace(":: ", ": ")
 
 
 class ScenarioError(ValueError):
@@ -124,24 +126,24 @@ def parse_text(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         raise ScenarioError(
-            [Problem(file, line, "", "", f"YAML ({error.problem or error.context})")]
+            [Problem(file, line, "", "", f"not YAML: {error.problem or error.context}")]
         ) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ScenarioError([Problem(file, 0, "", "", f"YAML ({error})")]) from error
+        raise ScenarioError([Problem(file, 0, "", "", f"not YAML: {error}")]) from error
     except RecursionError:
-        raise ScenarioError([Problem(file, 0, "", "", "YAML that is nested less deeply")]) from None
+        raise ScenarioError([Problem(file, 0, "", "", "nested too deeply")]) from None
     finally:
         loader.dispose()
     document = Document(file, data)
-    repeated: list[Location] = []
+    repeated: dict[Location, int] = {}
     if node is not None:
         _note_lines(node, (), document.lines, repeated)
     problems = [
-        Problem(file, document.lines[where], _dotted(where), "", "every key once; this one is repeated")
-        for where in repeated
+        Problem(file, document.lines[where], dotted(where), "", f"already said in line {first}")
+        for where, first in repeated.items()
     ]
     if not isinstance(data, dict):
-        problems.append(Problem(file, 1, "", _shown(data), "keys and values"))
+        problems.append(Problem(file, 1, "", "", "expected a mapping of keys to values"))
     if problems:
         raise ScenarioError(problems)
     return document
@@ -151,11 +153,20 @@ def load_document(path: str | Path) -> Document:
     """Reads a YAML file, keeping the lines. Raises `ScenarioError`, also for a file that cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError([Problem(str(path), 0, "", "", f"a readable file ({error.strerror})")]) from error
-    except UnicodeDecodeError as error:
-        raise ScenarioError([Problem(str(path), 0, "", "", "text in UTF-8")]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
     return parse_text(text, str(path))
+
+
+def unreadable(path: str | Path, error: OSError | UnicodeDecodeError) -> ScenarioError:
+    """What to say of a file that is not there, cannot be read or is no text."""
+    if isinstance(error, UnicodeDecodeError):
+        said = f"expected UTF-8 text; octet {error.start + 1} is none"
+    elif isinstance(error, FileNotFoundError):
+        said = "no such file"
+    else:
+        said = f"cannot be read: {error.strerror or error}"
+    return ScenarioError([Problem(str(path), 0, "", "", said)])
 
 
 def lay_over(document: Document, overrides: Mapping[str, Any]) -> Document:
@@ -173,7 +184,9 @@ def lay_over(document: Document, overrides: Mapping[str, Any]) -> Document:
             last: str | int = int(parts[-1]) if isinstance(holder, list) else parts[-1]
             holder[last] = value
         except (ValueError, IndexError, TypeError, AttributeError):
-            problems.append(Problem(COMMAND_LINE, 0, dotted, _shown(value), "a key that the file can hold"))
+            problems.append(
+                Problem(COMMAND_LINE, 0, dotted, _shown(value), "expected a key that the file can hold")
+            )
             continue
         result.overridden.add(_location(result.data, tuple(parts)))
     if problems:
@@ -192,7 +205,7 @@ def validate(document: Document, model: type[Model]) -> Model:
             place = (problem.file, problem.line, problem.key)
             if place in found and problem.expected not in found[place].expected:  # the branches of a union
                 first = found[place]
-                both = f"{first.expected}, or {problem.expected}"
+                both = f"{first.expected}, or {problem.expected.removeprefix('expected ')}"
                 problem = Problem(*place, first.value, both, first.suggestion or problem.suggestion)
             found[place] = problem
         raise ScenarioError(list(found.values())) from error
@@ -240,20 +253,20 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
     value, suggestion = _shown(_value(document.data, location)), ""
     siblings = sorted({key for holder in _holders(model, details["loc"][:-1]) for key in _keys(holder)})
     if kind == "extra_forbidden":
-        expected = "one of the keys " + ", ".join(siblings)
+        expected = f"no such key here; known are: {', '.join(siblings)}"
         suggestion = _nearest(str(details["loc"][-1]), siblings)
     elif kind == "missing":
-        expected = "this key, which has no default"
+        expected = "this key is needed"
     elif kind in _EXPECTED:
-        expected = _EXPECTED[kind].format(**context)
+        expected = f"expected {_EXPECTED[kind].format(**context)}"
         if kind in ("literal_error", "enum"):
             suggestion = _nearest(str(details["input"]), re.findall(r"'([^']*)'", str(context["expected"])))
     else:
-        expected = message.removeprefix("Input should be ").removeprefix("Value error, ")
+        expected = f"expected {message.removeprefix('Input should be ').removeprefix('Value error, ')}"
     described = "" if kind == "extra_forbidden" else _description(model, details["loc"])
     if described:
         expected += f" [{described}]"
-    return Problem(file, line, _dotted(location), value, expected, suggestion)
+    return Problem(file, line, dotted(location), value, expected, suggestion)
 
 
 def _nearest(word: str, known: list[str]) -> str:
@@ -285,19 +298,26 @@ def _value(data: Any, location: Location) -> Any:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return ""
-    if isinstance(value, dict | list):
-        return ""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = "{...}" if isinstance(value, dict) else repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _dotted(location: Location) -> str:
-    return ".".join(str(part) for part in location)
+def dotted(location: Location) -> str:
+    """A location as people write it."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
 
 
-def _note_lines(node: yaml.Node, at: Location, lines: dict[Location, int], repeated: list[Location]) -> None:
+def _note_lines(
+    node: yaml.Node, at: Location, lines: dict[Location, int], repeated: dict[Location, int]
+) -> None:
+    """`repeated`: gets keys given twice, with the line of the first."""
     lines.setdefault(at, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
@@ -307,7 +327,7 @@ def _note_lines(node: yaml.Node, at: Location, lines: dict[Location, int], repea
         for key, value in node.value:
             where = (*at, str(key.value))
             if key.value in seen:
-                repeated.append(where)
+                repeated.setdefault(where, lines[where])
             seen.add(key.value)
             lines[where] = key.start_mark.line + 1
             _note_lines(value, where, lines, repeated)

@@ -39,5 +39,5 @@ def build_world(scenario: WorldScenario, seed: int) -> World:
         scenario.check_events({place.name for place in topology.places})
     except ValueError as error:
         key, _, expected = str(error).partition(": ")
-        raise ScenarioError([Problem(scenario.world, 0, key, "", expected)]) from None
+        raise ScenarioError([Problem(scenario.world, 0, key, "", f"expected {expected}")]) from None
     return World(scenario, draws, topology, build_population(scenario, topology, draws))

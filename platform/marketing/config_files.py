@@ -1,7 +1,8 @@
 """YAML read with line numbers into one typed object, every mistake reported at once.
 
-Configuration, campaign and policy files are read by it. YAML 1.2 core scalars only: `10:00` and `no` stay
-words.
+Configuration, campaign and policy files are read by it. One form for all, worlds and tables too:
+`file:line: key = value: what was expected. Did you mean 'x'?` YAML 1.2 core scalars only: `10:00` and `no`
+stay words.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ __all__ = [
     "Strict",
     "TapSource",
     "beside",
+    "problems_in",
     "read_model",
     "read_yaml",
     "shorten",
@@ -232,11 +234,31 @@ def read_model(path: Path, model: type[Model], within: Path | None = None) -> tu
     try:
         checked = model.model_validate(document.values, context={"folder": path.parent, "within": within})
     except ValidationError as error:
-        raise ConfigError(_problems(document, model, error)) from None
+        raise ConfigError(problems_in(document, model, error)) from None
     return checked, document
 
 
-def _problems(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
+_EXPECTED: Final = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "string_type": "text (put digits in quotes)",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_pattern_mismatch": "text of the form {pattern}",
+    "too_short": "at least {min_length} items",
+    "too_long": "at most {max_length} items",
+    "model_type": "keys and values",
+    "dict_type": "keys and values",
+    "list_type": "a list",
+}
+"""Pydantic's type of error -> what was expected; the rest keep pydantic's own words. Worlds say the same."""
+
+
+def problems_in(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    """What pydantic has found, in the words of these files and where they say it."""
     found: dict[tuple[KeyPath, str], Problem] = {}
     for item in error.errors(include_url=False):
         kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
@@ -245,6 +267,8 @@ def _problems(document: Document, model: type[BaseModel], error: ValidationError
         hint = ""
         if kind == "missing":
             expected, value = "this key is needed", None
+        elif kind in _EXPECTED:
+            expected = f"expected {_EXPECTED[kind].format(**context)}"
         elif kind == "extra_forbidden":
             if path and path[-1] in known:
                 # A key of another shape of the same thing, such as behaviour beside dwell.
@@ -328,6 +352,8 @@ def shorten(value: object, limit: int = 60) -> str:
     """A value as a message shows it."""
     if value == "":
         return ""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     text = "{...}" if isinstance(value, dict) else repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_change
+from experiments import bench_change, bench_restart
 from experiments.bench_change import ChangeBench
 from experiments.bench_engine import EngineBench
+from experiments.bench_restart import RestartBench
 from experiments.bench_stages import WrongResult
 from experiments.cli import cli
 from sigtran import TransportUnavailable
@@ -84,3 +85,22 @@ def test_collector_over_usrsctp(tmp_path):
     assert 0 < found["main_share"] <= found["processor_share"] * 1.01
     assert found["ratio_to_raw"] == pytest.approx(found["per_s"] / found["raw_per_s"], rel=0.01)
     assert "nearest to its limit" in said
+
+
+def test_a_restart_is_measured_and_checked(here, monkeypatch):
+    monkeypatch.setattr(bench_restart, "JOURNAL_US", 300_000_000)
+    found = RestartBench(EngineBench(PROVINCE, SIZE, 40)).measure()
+    assert found.lived > found.journaled > 0
+    assert found.write_s >= found.pause_s > 0
+    assert found.octets > 0
+    assert found.resume_s > 0
+    resume = bench_restart.StateFolder.resume
+
+    def forgetting(self, state):
+        made = resume(self, state)
+        state.habits.records["act_s"][:] = 0
+        return made
+
+    monkeypatch.setattr(bench_restart.StateFolder, "resume", forgetting)
+    with pytest.raises(WrongResult, match="or otherwise"):
+        RestartBench(EngineBench(PROVINCE, SIZE, 40)).measure()

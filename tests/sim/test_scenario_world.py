@@ -106,13 +106,13 @@ def test_all_errors_of_a_file_at_once(tmp_path):
     found = {problem.key: problem for problem in problems(tmp_path, text)}
     assert {key: problem.line for key, problem in found.items()} == {
         "subscriber": 4, "usage.calls_per_day": 6, "usage.talk_mean": 7,
-        "places.0.name": 9, "places.0.kind": 9, "places.0.y_km": 9,
+        "places[0].name": 9, "places[0].kind": 9, "places[0].y_km": 9,
     }  # fmt: skip
     assert found["subscriber"].suggestion == "subscribers"
     assert found["usage.talk_mean"].suggestion == "talk_mean_s"
-    assert found["places.0.kind"].suggestion == "mall"
+    assert found["places[0].kind"].suggestion == "mall"
     assert "at least 0" in found["usage.calls_per_day"].expected
-    assert "no default" in found["places.0.y_km"].expected
+    assert "this key is needed" in found["places[0].y_km"].expected
 
 
 def test_day_is_a_day():

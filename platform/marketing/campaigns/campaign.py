@@ -159,7 +159,7 @@ class Campaign(Strict):
     value: float = Field(default=0.0, ge=0)
     """What one contact is expected to bring; of campaigns of one priority the greater goes first."""
     cost: float = Field(default=0.0, ge=0)
-    """Of one contact, for reports."""
+    """Of one contact, for reports; in the currency of the study (`currency`), yuan unless it says another."""
     hold: Literal["release", "drop"] = "drop"
     """In hours that the policy holds: release when they end, or drop because the moment has gone."""
     caps: CampaignCaps = CampaignCaps()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketing.config import ConfigError, Problem
+from marketing.profiles.plain_csv import plain_csv
 
 __all__ = ["Origins", "load_origins"]
 
@@ -39,8 +39,7 @@ def load_origins(path: Path | None) -> Origins:
         return Origins()
     names: dict[str, str] = {}
     problems: list[Problem] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
+    with plain_csv(path) as rows:
         header = rows.fieldnames or []
         if not {"imsi_prefix", "origin"} <= set(header):
             expected = "expected the header imsi_prefix,origin"

@@ -27,7 +27,8 @@ def plain_csv(path: Path) -> Iterator[csv.DictReader[str]]:
     except OSError as error:
         said = f"cannot be read: {error.strerror or error}"
         raise ConfigError([Problem(str(path), 0, "", "", said)]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([Problem(str(path), 0, "", "", "expected text in UTF-8")]) from None
+    except UnicodeDecodeError as error:
+        said = f"expected UTF-8 text; octet {error.start + 1} is none"
+        raise ConfigError([Problem(str(path), 0, "", "", said)]) from None
     except csv.Error as error:
         raise ConfigError([Problem(str(path), 0, "", "", f"expected CSV: {error}")]) from None

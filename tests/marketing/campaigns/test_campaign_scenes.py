@@ -96,7 +96,7 @@ WRONG = [
         THEN + "    - {followed_by: {behaviour: sms_sent}, times: 0}\n",
         9,
         "scene.then[0].times",
-        "greater than or equal to 1",
+        "at least 1",
     ),
     (
         THEN + "    - {not_followed_by: {behaviour: sms_sent}, within_s: 9}\n  if: event.cause > 3\n",
@@ -136,7 +136,7 @@ WRONG = [
     (SCENE + "boss: 1 < 2\n", 8, "boss", "always true"),
     (SCENE + "boss_unknown: send\n", 1, "", "no sense without the key boss"),
     (SCENE + "audience: boss.balance > 5.0\n", 8, "audience", "stands in the key boss only"),
-    (SCENE + "caps: {per_calendar_month: 0}\n", 8, "caps.per_calendar_month", "greater than or equal to 1"),
+    (SCENE + "caps: {per_calendar_month: 0}\n", 8, "caps.per_calendar_month", "at least 1"),
 ]
 
 

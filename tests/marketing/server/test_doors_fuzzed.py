@@ -2,8 +2,11 @@
 
 | door | held by |
 | --- | --- |
-| campaign files, their lists, policy, segments, terminals, cells, configuration | this file |
+| campaign files, their lists, configuration, policy, dated lists | this file |
+| segments, terminals, cells, origins of visitors | this file |
 | campaigns dropped into the watched folder, `POST /campaigns/reload` | this file |
+| `GET /statistics/NAME`, `GET /outbound/NAME` | this file |
+| `POST /campaigns/NAME/trigger` of a running platform | `server/test_bad_input.py` |
 | values in campaign files; texts | `campaigns/test_campaign_scenes.py` |
 | expressions | `expressions/test_expression_errors.py`, over BOSS this file |
 | extract (CSV, Parquet), lists | `profiles/test_typed_columns.py`, `profiles/test_import_store.py` |
@@ -14,13 +17,20 @@
 | files of others: names, links, bombs, the watched folder | `server/test_foreign_files.py` |
 | what BOSS answers | `profiles/test_boss_query.py` |
 | signalling at a running platform | `server/test_hostile_signalling.py` |
-| signalling, captures | `decode/test_columns_fuzz.py`, `correlate/`, `tests/fuzz/`, `tests/sigtran/` |
+| what the message centre delivers, at a running platform | `server/test_bad_input.py` |
+| SMPP octets and PDUs | `tests/smpp/test_smpp_session.py`, `test_smpp_pdu.py`, `test_smpp_text.py` |
+| what an SCTP association delivers | `collect/test_collector_fuzzed.py` |
+| M3UA in any order | `tests/sigtran/test_m3ua_association.py`, `test_m3ua_codec.py` |
+| M3UA, SCCP and BSSAP octets | `decode/test_columns_fuzz.py`, `correlate/`, `tests/fuzz/` |
+| captures | `tests/fuzz/`, `tests/sigtran/test_capture_reading.py` |
+| state folder | `engine/test_engine_restart.py`, `server/test_outputs_restart.py` |
 """
 
 import contextlib
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -30,12 +40,14 @@ from hypothesis import strategies as st
 from marketing.api import HttpDoor, make_app
 from marketing.api.campaigns import Reload
 from marketing.api.guard import Keeper
+from marketing.api.outputs import Answers
 from marketing.api.tokens import Token, Tokens
 from marketing.campaigns import load, load_all, read_numbers, read_targets
 from marketing.config import ConfigError, HttpConfig, load_config
 from marketing.contact import load_policy
 from marketing.expressions import BOSS_CATALOGUE, ExpressionError, compile_expression
-from marketing.profiles import load_cells, load_segments, load_terminals
+from marketing.outputs import load_origins
+from marketing.profiles import load_cells, load_segments, load_terminals, read_dated_list
 from marketing.reloading import CampaignFolder
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -65,6 +77,11 @@ DOORS = {
     "policy": ((SCENARIOS / "policies" / "default.yaml").read_bytes(), load_policy),
     "segments": (next((SCENARIOS / "audiences").glob("*.yaml")).read_bytes(), load_segments),
     "terminals": (TERMINALS, load_terminals),
+    "dated list": (
+        b"msisdn,since\n8613900000001,2009-03-02T10:00:00\n8613900000002,\n",
+        lambda path: read_dated_list(path, "Asia/Shanghai"),
+    ),
+    "origins": (b"imsi_prefix,origin\n46000,home\n4600012345,next\n", load_origins),
     "cells": (b"lac,ci,place,kind\n4369,7,airport,macro\n8738,9,,micro\n", load_cells),
     "configuration": (CONFIG, load_config),
 }
@@ -185,6 +202,35 @@ def reload_door():
     with httpx.Client(base_url=f"http://127.0.0.1:{door.port}", timeout=20, trust_env=False) as client:
         yield client, asked
     door.stop()
+
+
+@pytest.fixture(scope="module")
+def answer_door():
+    """The HTTP door with what two campaigns have made."""
+    made = {"a": [{"n": 1}], "b-2": []}
+    door = HttpDoor(HttpConfig(host="127.0.0.1", port=0))
+    answers = Answers(made.get, made.get, b"the-token")
+    door.start(lambda: make_app(dict, lambda: b"", None, None, answers))
+    door.wait_loaded(20)
+    with httpx.Client(base_url=f"http://127.0.0.1:{door.port}", timeout=20, trust_env=False) as client:
+        yield client, made
+    door.stop()
+
+
+@settings(EXAMPLES, max_examples=80)
+@given(
+    st.sampled_from(["statistics", "outbound"]),
+    st.sampled_from(["a", "b-2"]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    st.sampled_from(["Bearer the-token"] * 4 + ["Bearer other", ""]),
+)
+def test_any_name_is_answered_or_not_there(answer_door, door, name, authorization):
+    client, made = answer_door
+    path = quote(name, safe="")
+    answer = client.get(f"/{door}/{path}", headers={"authorization": authorization})
+    if name in made and authorization == "Bearer the-token":
+        assert (answer.status_code, answer.json()["rows"]) == (200, made[name])
+    else:
+        assert answer.status_code in (307, 401, 404), answer.text
 
 
 header = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)

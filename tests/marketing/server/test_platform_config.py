@@ -53,12 +53,12 @@ def test_every_key_is_described():
 
 MISTAKES = [
     ({"clock": {"mode": "lockstep"}}, "clock", "needs the key epoch"),
-    ({"collector": {"port": 70000}}, "collector.port", "less than or equal to 65535"),
+    ({"collector": {"port": 70000}}, "collector.port", "at most 65535"),
     ({"polcy": "x"}, "polcy", "no such key"),
     ({"subscribers": "none.csv"}, "subscribers", "file that exists"),
     ({"smpp": {"password": "far too long"}}, "smpp.password", "at most 8"),
     ({"workers": 2}, "workers", "expected 1"),
-    ({"ledger": {"url": "mysql://x"}}, "ledger.url", "pattern"),
+    ({"ledger": {"url": "mysql://x"}}, "ledger.url", "text of the form"),
 ]
 
 

@@ -67,7 +67,7 @@ def test_columns_in_any_order_with_a_byte_order_mark_blank_lines_and_spaces(tmp_
 
 
 WRONG = [
-    (f"{HEAD},trxs\n5,1,300,1,0,0,2\n", 1, "trxs", "an unknown column", "did you mean 'trx'"),
+    (f"{HEAD},trxs\n5,1,300,1,0,0,2\n", 1, "trxs", "", "columns out of"),
     ("lac,ci,bsc,x_m,y_m\n5,1,300,0,0\n", 1, "msc", "", "every list needs"),
     (f"{HEAD},ci\n5,1,300,1,0,0,1\n", 1, "ci", "", "every column once"),
     (f"{GOOD}5,4,300,1,0\n", 5, "", "5 fields", "6, as the first line has"),
@@ -82,7 +82,7 @@ WRONG = [
     (f"{HEAD},power_dbm\n5,1,300,1,0,0,99\n", 2, "power_dbm", "'99'", "0..70 or nothing"),
     (f"{HEAD},trx\n5,1,300,1,0,0,0\n", 2, "trx", "'0'", "1..16 or nothing"),
     (f"{HEAD},place,place_kind\n5,1,300,1,0,0,The Mall,mall\n", 2, "place", "'The Mall'", "small letters"),
-    (f"{HEAD},place,place_kind\n5,1,300,1,0,0,m,moll\n", 2, "place_kind", "'moll'", "did you mean 'mall'"),
+    (f"{HEAD},place,place_kind\n5,1,300,1,0,0,m,moll\n", 2, "place_kind", "'moll'", "a kind of place"),
     (f"{HEAD},place,place_kind\n5,1,300,1,0,0,m,\n", 2, "place_kind", "", "together, or neither"),
     (f"{HEAD},place,place_kind\n5,1,300,1,0,0,,mall\n", 2, "place", "", "together, or neither"),
     (f"{HEAD},in_cell\n5,1,300,1,0,0,bar\n", 2, "in_cell", "'bar'", "name:kind"),
@@ -123,7 +123,7 @@ def test_all_mistakes_are_told_at_once(tmp_path):
 
 def test_a_list_that_cannot_be_read(tmp_path):
     (tmp_path / "w.yaml").write_text(WORLD, encoding="utf-8")
-    with pytest.raises(ScenarioError, match="a readable file"):
+    with pytest.raises(ScenarioError, match="no such file"):
         load_world(tmp_path / "w.yaml")
     (tmp_path / "cells.csv").write_bytes(b"\xff\xfe\x00l")
     with pytest.raises(ScenarioError, match="UTF-8"):

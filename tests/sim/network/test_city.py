@@ -297,7 +297,7 @@ def test_cells_out_of_reach_are_an_error():
         ("{cells: 100, city: {}, bscs: [{point_code: 9, lacs: [1]}]}", "", "network.bscs", "nothing here"),
         ("{bscs: []}", "", "network.bscs", "at least one BSC"),
         ("{cells: 100, city: {towns: []}}", "", "network.city.towns", "at least 1"),
-        ("{cells: 100, city: {towns: [{nam: a}]}}", "", "network.city.towns.0.nam", "one of the keys"),
+        ("{cells: 100, city: {towns: [{nam: a}]}}", "", "network.city.towns[0].nam", "no such key here"),
         ("{cells: 100, city: {}}", "places: [{name: a, kind: mall, x_km: 0, y_km: 0, lac: 4098}]", "places",
          "4097..4099"),
         ("{cells: 100, city: {}}", "places: [{name: a, kind: mall, cells: 50, x_km: 0, y_km: 0},"
