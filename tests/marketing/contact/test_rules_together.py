@@ -246,8 +246,7 @@ def overstepped(keys, received):
             counted = [
                 one
                 for one in before
-                if (not of or one[2] in of)
-                and (not rule["channels"] or one[3] in rule["channels"])
+                if (not of or one[2] in of) and (not rule["channels"] or one[3] in rule["channels"])
             ]
             if "within_s" in rule:
                 n = sum(t - rule["within_s"] * 1_000_000 < one[0] for one in counted)
@@ -276,7 +275,19 @@ def overstepped(keys, received):
     return found
 
 
-GAPS = (0, 1, 1_000_000, 59_000_000, 60_000_000, 600_000_000, 1_800_000_000, HOUR - 1, HOUR, 2 * HOUR, 7 * HOUR)
+GAPS = (
+    0,
+    1,
+    1_000_000,
+    59_000_000,
+    60_000_000,
+    600_000_000,
+    1_800_000_000,
+    HOUR - 1,
+    HOUR,
+    2 * HOUR,
+    7 * HOUR,
+)
 
 
 @settings(EXAMPLES, max_examples=250)
