@@ -380,6 +380,8 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
       change        campaigns and an extract changed while the engine runs: until when, and what it costs
       collector     messages over libusrsctp, from another process, to behaviours; by the wall clock
       smpp          submits with receipts through one bind, in turns with npm `smpp` against itself
+      policy        triggers judged by rules of every kind, a million subscribers
+      ledger        reservations in groups, by the wall clock, with what the disk alone takes in the same run
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

@@ -46,7 +46,8 @@ class Postgres:
 
     def start(self):
         # Without fsync: these tests stop the server, not the machine.
-        where = f"-p {self.port} -c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        options = ("fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
+        where = " ".join((f"-p {self.port}", *(f"-c {option}" for option in options)))
         self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", where, "start")
 
     def stop(self, how="immediate"):
