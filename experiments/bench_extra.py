@@ -268,6 +268,66 @@ def collector(sources: Sources, seconds: float) -> Extra:
     )  # fmt: skip
 
 
+def policy(_: Sources, seconds: float) -> Extra:
+    """Triggers judged by rules of every kind."""
+    from experiments.bench_policy import PolicyBench  # the platform, which no other stage needs
+
+    found = PolicyBench().measure(seconds)
+    rate, plain = found.n / found.seconds, found.n / found.plain_s
+    ends = ", ".join(f"{n} {what}" for what, n in found.reasons.items())
+    return Extra(
+        found.n, 0, found.seconds, "a million subscribers, ten days, rules of every kind", found.runs,
+        more={
+            "plain_per_s": round(plain),
+            "one_by_one_per_s": round(found.one_by_one_per_s),
+            "log_bytes_each": round(found.log_bytes, 2),
+            "log_contacts": found.contacts,
+            **{f"decided_{what}": n for what, n in found.reasons.items()},
+        },
+        said=f"policy: {rate:,.0f} decisions/s with rules of every kind, {plain:,.0f} with a month's cap, "
+        f"quiet hours and duplicates alone, {found.one_by_one_per_s:,.0f} one by one; {found.contacts} "
+        f"contacts remembered in {found.log_bytes:.1f} bytes a subscriber; {ends}",
+    )  # fmt: skip
+
+
+def ledger(_: Sources, seconds: float) -> Extra:
+    """Reservations in groups of several sizes."""
+    from experiments.bench_ledger import GROUPS, LedgerBench
+
+    bench = LedgerBench()
+    try:
+        found = [bench.measure(group, seconds / len(GROUPS)) for group in GROUPS]
+    finally:
+        bench.close()
+    best = max(found, key=lambda one: one.per_s)
+    lines = [
+        f"ledger, groups of {one.group}: {one.per_s:,.0f} reservations/s by the wall clock, "
+        f"{one.n / one.processor_s:,.0f} by processor time; a group p50 {one.p50_ms:.2f} ms, p99 "
+        f"{one.p99_ms:.2f} ms; fsync beside it p50 {one.fsync_p50_ms:.2f} ms, p99 {one.fsync_p99_ms:.2f} ms; "
+        f"refused {', '.join(f'{n} {reason}' for reason, n in one.refused.items()) or 'none'}"
+        for one in found
+    ]
+    more: dict[str, float] = {"group": best.group}
+    for one in found:
+        more |= {
+            f"per_s_{one.group}": round(one.per_s),
+            f"per_processor_s_{one.group}": round(one.n / one.processor_s),
+            f"p50_ms_{one.group}": one.p50_ms,
+            f"p99_ms_{one.group}": one.p99_ms,
+            f"fsync_p50_ms_{one.group}": one.fsync_p50_ms,
+            f"fsync_p99_ms_{one.group}": one.fsync_p99_ms,
+        }
+    return Extra(
+        best.n,
+        0,
+        best.seconds,
+        "SQLite, WAL, synchronous=FULL, wall clock",
+        1,
+        more=more,
+        said="\n".join(lines),
+    )
+
+
 def smpp(_: Sources, seconds: float) -> Extra:
     """Messages with receipts through one bind, against npm `smpp` and in turns with it against itself."""
     from experiments.bench_smpp import BAR_PER_S, BAR_RATIO, measure  # the peer's environment, no other needs
@@ -431,5 +491,7 @@ EXTRA: Final[dict[str, Callable[[Sources, float], Extra]]] = {
     "collector": collector,
     "smpp": smpp,
     "trigger": trigger,
+    "policy": policy,
+    "ledger": ledger,
 }
 """In the order in which they run."""

@@ -381,6 +381,8 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
       collector     messages over libusrsctp, from another process, to behaviours; by the wall clock
       smpp          submits with receipts through one bind, in turns with npm `smpp` against itself
       trigger       20,000 messages/s over SCTP, open loop: from a message to its submit_sm; a minute
+      policy        triggers judged by rules of every kind, a million subscribers
+      ledger        reservations in groups, by the wall clock, with what the disk alone takes in the same run
 
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.

@@ -29,16 +29,18 @@ def connect(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         shown = parsed.render_as_string(hide_password=True)
         engine = _engine(parsed)
-        with engine.begin() as connection:
-            migrate(connection)
-    except NewerError as error:
-        raise LedgerError(f"cannot open the ledger {shown}: {error}") from None
     except sa.exc.SQLAlchemyError as error:
-        raise LedgerError(f"cannot open the ledger {shown}: {error.__cause__ or error}") from None
+        raise LedgerError(f"cannot open the ledger {shown}: {error}") from None
     except ImportError as error:
         raise LedgerError(
             f"cannot open the ledger {shown}: {error}; PostgreSQL needs the extra `postgres` of this package"
         ) from None
+    try:
+        with engine.begin() as connection:
+            migrate(connection)
+    except (NewerError, sa.exc.SQLAlchemyError) as error:
+        engine.dispose()
+        raise LedgerError(f"cannot open the ledger {shown}: {error.__cause__ or error}") from None
     return engine
 
 

@@ -1,4 +1,4 @@
-"""The ledger's own look at a policy's windows: the last defence, from what the database holds.
+"""The ledger's own look at a policy's windows: the last defence, from what is in the database.
 
 It shares nothing with `Policy.decide` but the policy file: contacts as they are written down, senders
 compared letter by letter, one rule after another.

@@ -59,7 +59,7 @@ class Ledger:
 
     def recover(self) -> int:
         """What was reserved when the last run ended may have left: it becomes unknown, and counts."""
-        with self._connection.begin():
+        with self._begin():
             return self._connection.execute(self._sql.abandon).rowcount
 
     def apply(self, operations: Sequence[Operation]) -> list[Any]:
@@ -107,7 +107,7 @@ class Ledger:
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> Iterator[dict[str, Any]]:
         """Rows of a table in the order of its key."""
         select = sa.select(table).where(*where).order_by(*table.primary_key.columns)
-        with self._connection.begin():
+        with self._begin():
             for row in self._connection.execute(select):
                 yield dict(row._mapping)
 
@@ -124,6 +124,9 @@ class Ledger:
         counts = {
             (imsi, period): n for imsi, period, n in self._among(sql.counts, sorted({w.imsi for w in wanted}))
         }
+        look = self._guard.look(
+            wanted, lambda since_us, imsis: self._among(sql.lately, imsis, since=since_us)
+        )
         results: list[str] = []
         granted: list[dict[str, Any]] = []
         for w in wanted:
@@ -131,11 +134,13 @@ class Ledger:
             refusal = (
                 "duplicate" if w.contact_id in known else "cap" if counts.get(key, 0) >= self._cap else ""
             )
+            refusal = refusal or look.refusal(w)
             results.append(refusal)
             if not refusal:
                 counts[key] = counts.get(key, 0) + 1
                 known.add(w.contact_id)
-                granted.append(_columns(w) | _FRESH)
+                look.granted(w)
+                granted.append(_columns(w) | _FRESH | {"latest_us": w.latest_us or w.valid_until_us})
         if granted:
             run(sql.reserve, granted)
             run(sql.latest, [{**{k: g[k] for k in _LATEST}, "at_us": g["decided_us"]} for g in granted])

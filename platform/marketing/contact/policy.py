@@ -218,15 +218,9 @@ class Policy:
             return Verdict("suppress", "stale")
         if window.open:
             valid_until_us = self.valid_until_us(window, at_us)
-            return Verdict(
-                "send",
-                "",
-                0,
-                window.submit_before_us,
-                valid_until_us,
-                self.counted_in(window, at_us),
-                valid_until_us + self.guard_us,
-            )
+            latest_us = valid_until_us + self.guard_us
+            span = self.counted_in(window, latest_us)
+            return Verdict("send", "", 0, window.submit_before_us, valid_until_us, span, latest_us)
         if not may_hold or released or not window.holds:
             return Verdict("suppress", window.reason)
         if window.release_us - since_us > stale_us:
@@ -283,9 +277,10 @@ class Policy:
         """When the message centre gives up what is sent in an open window."""
         return min(at_us + round(self.file.validity_s * 1e6), window.closes_us - self.guard_us)
 
-    def counted_in(self, window: Window, at_us: int) -> Span:
+    def counted_in(self, window: Window, latest_us: int) -> Span:
         """The span of an open window, with the local day of the latest possible receipt."""
-        latest_us = self.valid_until_us(window, at_us) + self.guard_us
+        if latest_us <= window.span.end_us:
+            return window.span
         later = bisect_right(window.day_ends_us, latest_us - 1)
         return replace(window.span, day=window.span.day + later) if later else window.span
 

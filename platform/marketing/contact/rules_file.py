@@ -97,9 +97,9 @@ class QuietHours(Strict):
     """Hours of every day without contacts."""
 
     start: time = Field(alias="from")
-    """Local time of the first quiet second."""
+    """Local time of the first second without contacts."""
     end: time = Field(alias="to")
-    """Local time of the first second that is not quiet any more."""
+    """Local time of the first second with contacts again."""
     then: Then = "hold"
     """hold: release when contact is allowed again, where the campaign says so too; drop: suppress."""
 
@@ -140,6 +140,7 @@ class BusyCells(Strict):
     file: ExistingFile
     """CSV with the header cell,from,to; cell = lac-ci; local times. A cell may have several rows."""
     then: Then = "hold"
+    """hold: release at the end of the busy hours, where the campaign says so too; drop: suppress."""
 
 
 class Holds(Strict):
@@ -185,7 +186,7 @@ class PolicyFile(Strict):
     """The whole file."""
 
     timezone: str
-    """IANA name; hours, days and months are local to it."""
+    """IANA name; hours, days and months are local to it, but for whom timezones says otherwise."""
     timezones: ZonesFile = ZonesFile()
     """Who lives in another."""
     caps: Caps = Caps()

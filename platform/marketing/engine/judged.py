@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import Campaign
-from marketing.contact import Policy, Reason
+from marketing.contact import Kind, Policy, Reason
 from marketing.contact.verdicts import REASON_OF, SEND, SUPPRESS, Verdicts
 from marketing.engine.texts import Texts
 from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
@@ -79,6 +79,8 @@ class Judged:
     """Triggers of released wishes; what texts tell of."""
     verdicts: Verdicts
     decided_ns: int
+    kinds: tuple[Kind, ...] = ()
+    """Of each campaign's contacts, as rules ask for it."""
     said: dict[int, str] = field(default_factory=dict)
     """Texts of contacts that were held."""
 
@@ -143,19 +145,21 @@ class Judged:
         assert self.verdicts.action[at] == SEND
         campaign = self.campaigns[int(self.wishes["campaign"][at])]
         window, ordinal = self.verdicts.windows[int(self.verdicts.window[at])], int(self.verdicts.ordinal[at])
-        text, at_us = self.said.get(at), int(self.at_us[at])
+        text, at_us, policy = self.said.get(at), int(self.at_us[at]), self.policy
+        valid_until_us = policy.valid_until_us(window, at_us)
+        latest_us = valid_until_us + policy.guard_us
         return Contact(
             contact_id_of(trigger.campaign, trigger.imsi, window.span.period, ordinal),
             campaign,
             trigger.msisdn,
             self.texts.of(campaign, trigger.row, trigger.values) if text is None else text,
-            self.policy.counted_in(window, at_us),
+            policy.counted_in(window, latest_us),
             ordinal,
             window.submit_before_us,
-            self.policy.valid_until_us(window, at_us),
+            valid_until_us,
             at_us,
-            self.policy.valid_until_us(window, at_us) + self.policy.guard_us,
-            self.policy.kind(campaign.originator, campaign.channels),
+            latest_us,
+            self.kinds[int(self.wishes["campaign"][at])],
         )
 
 

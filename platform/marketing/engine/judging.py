@@ -223,7 +223,15 @@ def _judged(
     )
     verdicts = decide_many(state.policy, state.book, roster.names, roster.limits, asked)
     judged = Judged(
-        state.campaigns, state.profiles, state.texts, state.policy, wishes, kept, verdicts, stamp()
+        state.campaigns,
+        state.profiles,
+        state.texts,
+        state.policy,
+        wishes,
+        kept,
+        verdicts,
+        stamp(),
+        roster.limits.kinds,
     )
     decisions = [Decision(judged, at) for at in range(len(wishes))]
     special = verdicts.action == HOLD
