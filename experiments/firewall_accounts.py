@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.firewall_handsets import Handsets
-from experiments.firewall_site import OF_STIMULUS, Site, Stimulus, imsi_of
+from experiments.firewall_site import CAMPAIGNS, OF_STIMULUS, Site, Stimulus, imsi_of
+from sim.backoffice.boss import Boss
 
 __all__ = ["Blind", "accounts"]
 
@@ -32,7 +33,7 @@ class Blind:
 
 
 def accounts(
-    site: Site, stimuli: Sequence[Stimulus], handsets: Handsets, blind: Sequence[Blind]
+    site: Site, stimuli: Sequence[Stimulus], handsets: Handsets, blind: Sequence[Blind], boss: Boss
 ) -> dict[str, Any]:
     """Counts, and `lost`: everything that should be known and is not."""
     triggers, final = _triggers(site.records)
@@ -43,7 +44,6 @@ def accounts(
         if one["state"] not in FINAL or (one["state"] in ("suppressed", "failed") and not one["reason"]):
             lost.append(f"trigger {one['trigger_id']}: {one['state']} without a reason")
         ended[one["state"]] += 1
-    # Held when the last run ended: it must be in the state that it left, which only the next run could show.
     known = {(one["campaign"], one["corr"]) for one in triggers.values() if one["corr"]}
     in_ledger = Counter((row["campaign"], f"{row['imsi']:015d}") for row in ledger.values())
     in_records = Counter(
@@ -71,6 +71,7 @@ def accounts(
                 unseen += 1
                 oldest_s = max(oldest_s, before_s)
     lost += _unknown_contacts(handsets, ledger)
+    lost += _lost_orders(handsets, boss)
     states = Counter(f"{row['state']}" for row in ledger.values())
     return {
         "wanted": sum(len(OF_STIMULUS[act.kind]) for act in stimuli),
@@ -80,6 +81,7 @@ def accounts(
         "died_unseen": unseen,
         "died_unseen_oldest_s": round(oldest_s, 3),
         "ledger": dict(states),
+        "orders_confirmed": len(handsets.orders),
         "final_records": final,
         "lost": len(lost),
         "lost_listed": lost[:10],
@@ -123,6 +125,17 @@ def _ledger(site: Site) -> dict[str, dict[str, Any]]:
         engine.dispose()
 
 
+def _lost_orders(handsets: Handsets, boss: Boss) -> list[str]:
+    """Orders that the platform took and BOSS never heard of."""
+    opened = {(order.msisdn, order.offer) for order in boss.orders()}
+    offers = {keys["originator"]: name for name, keys in CAMPAIGNS.items()}
+    return [
+        f"order of {msisdn} for {offers[source]}: confirmed by the platform, not at BOSS"
+        for msisdn, source in handsets.orders
+        if (msisdn, offers[source]) not in opened
+    ]
+
+
 def _unknown_contacts(handsets: Handsets, ledger: dict[str, dict[str, Any]]) -> list[str]:
     """What handsets received and the ledger does not count; and what was submitted twice."""
     lost = []
@@ -132,7 +145,7 @@ def _unknown_contacts(handsets: Handsets, ledger: dict[str, dict[str, Any]]) -> 
             lost.append(
                 f"contact {contact_id}: received, and {'not counted' if row else 'unknown'} in the ledger"
             )
-    parts = {}
+    parts: dict[str, int] = {}
     for received in handsets.received:
         parts[received.contact_id] = max(parts.get(received.contact_id, 1), received.parts)
     for contact_id, times in handsets.submits.items():

@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.firewall_accounts import accounts
-from experiments.firewall_crash import Blind, CrashKeys, Scene, open_scene
+from experiments.firewall_accounts import Blind, accounts
+from experiments.firewall_crash import CrashKeys, Scene, open_scene
 from experiments.firewall_handsets import Behaviour
 from experiments.firewall_postgres import Postgres, no_postgres
 from experiments.firewall_proxy import BossMode, BossProxy, SmppProxy
@@ -42,7 +42,7 @@ def _served(scene: Scene, module: Sequence[str] = ("marketing",)) -> Iterator[An
 
 def _result(scene: Scene, tried: str, code: int, **more: Any) -> dict[str, Any]:
     found = scene.judged()
-    told = accounts(scene.site, scene.tap.stimuli, scene.handsets, scene.blind)
+    told = accounts(scene.site, scene.tap.stimuli, scene.handsets, scene.blind, scene.boss)
     faults = list(scene.handsets.faults)
     if code:
         faults.append(f"the platform ended with exit code {code} when it was to stop")

@@ -39,7 +39,7 @@ class Behaviour:
     """Mean time until an absent handset is back."""
     lost_ack_share: float = 0.02
     """Delivered twice, since the acknowledgement was lost."""
-    stop_share: float = 0.05
+    stop_share: float = 0.1
     """Answer with the stop code."""
     order_share: float = 0.05
     """Answer with an order."""
@@ -80,6 +80,8 @@ class Handsets:
         """Contact id -> SUBMITs taken for it."""
         self.stops: list[tuple[str, int]] = []
         """MSISDN and when the platform had confirmed the stop code, Unix microseconds."""
+        self.orders: list[tuple[str, str]] = []
+        """MSISDN and originator of orders that the platform had confirmed."""
         self.expired = 0
         self.faults: list[str] = []
         self._door, self._now_us, self._how, self._epoch_us = door, now_us, behaviour, epoch_us
@@ -232,6 +234,8 @@ class Handsets:
             elif future.exception() is None:
                 if waiting.text == STOP:
                     self.stops.append((waiting.submit.destination, self._now_us(time.monotonic_ns())))
+                else:
+                    self.orders.append((waiting.submit.destination, waiting.submit.source))
             elif isinstance(future.exception(), DoorError):
                 self._later(now_s + 0.2, waiting.submit, "reply", waiting.text)
             else:

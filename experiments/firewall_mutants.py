@@ -1,7 +1,7 @@
-"""Platforms that are wrong in one thing. Each is a real variant of the platform's decision, caught by the audit.
+"""Platforms that are wrong in one thing: real variants of the platform's decision, to be caught by the audit.
 
-Every class overrides one step of `experiments.firewall_trial.Decision`, which is the platform's own policy and
-book: what it breaks is what somebody might have written. `rule` is the violation that must name it.
+Every class overrides one step of `experiments.firewall_trial.Decision`, which is the platform's own policy
+and book: what it breaks is what somebody might have written. `rule` is the violation that must name it.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class ValidPastTheNight(Decision):
     why = "the message centre may try for six hours, whatever begins meanwhile"
 
     def valid_until_us(self, one: Reserved) -> int:
-        return one.at_us + round(self.policy.file.validity_s * 1e6)
+        validity_s: float = self.file.validity_s
+        return one.at_us + round(validity_s * 1e6)
 
 
 class ResendAfterRestart(Decision):
@@ -278,8 +279,8 @@ class NotAfterOneDay(Decision):
         return read.model_copy(update={"not_after": rows})
 
 
-class DuplicateByMonth(Decision):
-    name, rule = "duplicate by restart", "duplicate"
+class ForgottenCampaigns(Decision):
+    name, rule = "campaigns forgotten", "duplicate"
     why = "a new process has forgotten which campaigns it sent"
 
     def restore(self, one: Reserved) -> None:
@@ -319,6 +320,6 @@ MUTANTS: Final[tuple[type[Decision], ...]] = (
     WeekdayFromSunday,
     OldCell,
     NotAfterOneDay,
-    DuplicateByMonth,
+    ForgottenCampaigns,
 )
 """All of them."""

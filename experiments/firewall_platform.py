@@ -52,9 +52,10 @@ def main(arguments: list[str]) -> int:
     faults = Faults(Path(arguments[0]))
     shown = {name: getattr(real_time, name) for name in ("monotonic_ns", "monotonic", "perf_counter")}
     # The platform reads time through marketing.clock alone.
-    marketing.clock.time = SimpleNamespace(  # type: ignore[attr-defined]
+    stepped = SimpleNamespace(
         time_ns=lambda: real_time.time_ns() + int(faults.get("clock_step_s") * 1e9), **shown
     )
+    setattr(marketing.clock, "time", stepped)  # noqa: B010 - no module exports what it stands on
 
     @sa.event.listens_for(sa.Engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from experiments.problems import RunInvalid
 
@@ -59,7 +59,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._as = _user() if os.getuid() == 0 else None
-        # A short path that its user may enter: a socket's name has a hundred octets, our folder may be private.
+        # A short path that its user may enter: a socket's name has 100 octets, our folder may be private.
         self._folder = Path(tempfile.mkdtemp(prefix="kairos-pg-"))
         self._log = folder.with_suffix(".log")
         self._server: subprocess.Popen[bytes] | None = None
@@ -122,7 +122,7 @@ class Postgres:
         assert program is not None  # it comes with the server
         return subprocess.run([program, *words], capture_output=True, timeout=60, check=False, **self._who())
 
-    def _who(self) -> dict[str, object]:
+    def _who(self) -> dict[str, Any]:
         if self._as is None:
             return {}
         return {

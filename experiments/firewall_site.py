@@ -219,14 +219,18 @@ class Tap:
         """All messages of an act at once."""
         assert self._link is not None  # bring_up comes first
         self._references = self._references % 60_000 + 1
-        where = {"lac": LAC, "ci": 1 + subscriber % CELLS, "imsi": imsi_of(subscriber)}
-        refs = {"bss_ref": self._references, "msc_ref": self._references + 100_000}
-        if kind == "power_on":
-            params = Params(tmsi=None, identity="imsi", new_tmsi=subscriber + 1, **where, **refs)
-            steps = ladder("lu_attach", params)
-        else:
-            params = Params(tmsi=None, identity="imsi", called=kind, **where, **refs)
-            steps = ladder("mo_call_answered", params)
+        params = Params(
+            imsi=imsi_of(subscriber),
+            tmsi=None,
+            new_tmsi=subscriber + 1,
+            identity="imsi",
+            called="10086" if kind == "power_on" else kind,
+            lac=LAC,
+            ci=1 + subscriber % CELLS,
+            bss_ref=self._references,
+            msc_ref=self._references + 100_000,
+        )
+        steps = ladder("lu_attach" if kind == "power_on" else "mo_call_answered", params)
         out = []
         first = self._sent + 1
         for step in steps:

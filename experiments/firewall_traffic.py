@@ -1,7 +1,7 @@
-"""Triggers chosen to hurt: at the edges of hours, days and months, in bursts, and again exactly when a rule ends.
+"""Triggers chosen to hurt: at the edges of hours, days and months, in bursts, and again when a rule ends.
 
-Everything is drawn from a seed. People live in five zones, one of them behind UTC and three with clock changes
-in the time that is looked at.
+Everything is drawn from a seed. People live in five zones, one of them behind UTC and two with clock
+changes in the time that is looked at.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-__all__ = ["CAMPAIGNS", "CELLS", "Sender", "Traffic", "make_traffic", "msisdn_of", "write_policy"]
+__all__ = ["CAMPAIGNS", "CELLS", "Sender", "Traffic", "make_traffic", "write_policy"]
 
 FIRST: Final = date(2008, 2, 20)
-"""A leap day, two month ends and three clock changes lie ahead."""
+"""A leap day, two month ends and two clock changes lie ahead."""
 DAYS: Final = 48
 ZONES: Final = ("Asia/Shanghai", "Asia/Kathmandu", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Auckland")
 CELLS: Final = tuple((257, ci) for ci in range(1, 13))
@@ -112,19 +112,20 @@ class Traffic:
     """Position in ZONES, by subscriber."""
     control: NDArray[np.bool_]
     """By subscriber."""
+    first: int = 0
+    """Number of subscriber 0 among all people of a trial in parts."""
 
     @property
     def subscribers(self) -> int:
         """People."""
         return len(self.zone)
 
+    def msisdn(self, row: int) -> str:
+        """Of a subscriber."""
+        return f"86135{self.first + row:08d}"
 
-def msisdn_of(row: int) -> str:
-    """Of a subscriber."""
-    return f"86135{row:08d}"
 
-
-def make_traffic(subscribers: int, seed: int, sessions: float = 9.0) -> Traffic:
+def make_traffic(subscribers: int, seed: int, sessions: float = 9.0, first: int = 0) -> Traffic:
     """Draws it: so many moments a subscriber, each with up to five triggers, some with an echo."""
     chance = np.random.default_rng(seed)
     zone = chance.choice(len(ZONES), subscribers, p=(0.4, 0.15, 0.15, 0.15, 0.15))
@@ -157,7 +158,7 @@ def make_traffic(subscribers: int, seed: int, sessions: float = 9.0) -> Traffic:
     campaign = chance.integers(0, len(CAMPAIGNS), len(row))
     stops = _stops(chance, who, moment, subscribers)
     control = chance.random(subscribers) < 0.02
-    return Traffic(t_us[order], row[order], campaign[order], place[order], stops, zone, control)
+    return Traffic(t_us[order], row[order], campaign[order], place[order], stops, zone, control, first)
 
 
 def _edges(_zone: NDArray[Any]) -> NDArray[np.int64]:
@@ -179,7 +180,7 @@ def _stops(
     """Every twentieth subscriber stops, shortly before one of his moments, in the middle of a second."""
     chosen = np.flatnonzero(chance.random(len(who)) < 0.006)
     before = chance.choice(np.array([2, 5, 30, 59, 3_600]), len(chosen)) * SECOND_US
-    found = {}
+    found: dict[int, int] = {}
     for at, row in sorted(zip((moment[chosen] - before).tolist(), who[chosen].tolist(), strict=True)):
         found.setdefault(row, at + 500_000)
     return tuple(sorted((at, row) for row, at in found.items()))
@@ -188,27 +189,27 @@ def _stops(
 def write_policy(folder: Path, traffic: Traffic) -> Path:
     """The policy file with the lists that it names, as operator and audit have them."""
     folder.mkdir(parents=True, exist_ok=True)
-    zones = [f"{msisdn_of(row)},{ZONES[z]}" for row, z in enumerate(traffic.zone.tolist()) if z]
+    zones = [f"{traffic.msisdn(row)},{ZONES[z]}" for row, z in enumerate(traffic.zone.tolist()) if z]
     _write(folder / "zones.csv", "msisdn,timezone", zones)
     busy = [f"{lac}-{ci},17:00,18:30" for lac, ci in CELLS[::4]]
     _write(folder / "busy.csv", "cell,from,to", busy)
     _write(
         folder / "control.csv",
         "msisdn,since",
-        [f"{msisdn_of(r)}," for r in np.flatnonzero(traffic.control).tolist()],
+        [f"{traffic.msisdn(r)}," for r in np.flatnonzero(traffic.control).tolist()],
     )
-    _write(folder / "stops.csv", "msisdn,since", _dated(traffic.stops))
+    _write(folder / "stops.csv", "msisdn,since", _dated(traffic))
     path = folder / "policy.yaml"
     path.write_text(yaml.safe_dump(POLICY), encoding="utf-8")
     return path
 
 
-def _dated(stops: Sequence[tuple[int, int]]) -> list[str]:
+def _dated(traffic: Traffic) -> list[str]:
     zone, epoch = ZoneInfo(ZONES[0]), datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
     found = []
-    for at, row in stops:
+    for at, row in traffic.stops:
         local = (epoch + timedelta(microseconds=at)).astimezone(zone).replace(tzinfo=None)
-        found.append(f"{msisdn_of(row)},{local.isoformat()}")
+        found.append(f"{traffic.msisdn(row)},{local.isoformat()}")
     return found
 
 

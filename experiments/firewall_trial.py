@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from experiments.audit_parts import Parts
-from experiments.firewall_traffic import CAMPAIGNS, CELLS, Sender, Traffic, msisdn_of
+from experiments.firewall_traffic import CAMPAIGNS, CELLS, Sender, Traffic
 from marketing.contact import NEVER, Book, Policy, load_policy
 from marketing.contact.policy import Verdict
 
@@ -88,7 +88,7 @@ class Decision:
         """Who lives in which zone."""
         zones = self.policy.zones
         if len(zones.msisdn):
-            self.book.live_in((zones.msisdn - 86135 * 10**8).astype(np.int64), zones.zone)
+            self.book.live_in((zones.msisdn - int(self.traffic.msisdn(0))).astype(np.int64), zones.zone)
 
     def restore(self, one: Reserved) -> None:
         """A contact of the ledger, in a new book."""
@@ -104,11 +104,12 @@ class Decision:
         self, row: int, sender: Sender, at_us: int, since_us: int, cell: int, released: bool
     ) -> Verdict:
         """Judges one trigger."""
-        return self.policy.decide(
+        verdict: Verdict = self.policy.decide(
             self.book, row, sender.name, at_us,
             may_hold=sender.holds, released=released, kind=self.kinds[sender.name],
             cell=self.cell_of(row, cell), since_us=since_us,
         )  # fmt: skip
+        return verdict
 
     def cell_of(self, _row: int, cell: int) -> int:
         """Where a subscriber is, as the platform knows it."""
@@ -118,6 +119,7 @@ class Decision:
     def enter(self, one: Reserved) -> None:
         """Books a decision."""
         verdict, kind = one.verdict, self.kinds[one.sender.name]
+        assert verdict.span is not None  # it is to be sent
         one.ordinal = self.book.add(
             one.row, one.sender.name, verdict.span, one.at_us, verdict.latest_us, kind
         )
@@ -183,12 +185,12 @@ class _Rows:
         for column, value in zip(self.columns.values(), values, strict=True):
             column.append(value)
 
-    def parts(self, subscribers: int) -> Parts:
+    def parts(self, traffic: Traffic) -> Parts:
         c = self.columns
         channels = tuple(dict.fromkeys(s.channel for s in CAMPAIGNS))
         numbers = [np.array(c[n], np.int64) for n in ("t_us", "smsc_us", "reference", "part", "parts")]
         lists = (
-            tuple(map(msisdn_of, range(subscribers))),
+            tuple(map(traffic.msisdn, range(traffic.subscribers))),
             tuple(s.originator for s in CAMPAIGNS),
             channels,
             tuple(f"{lac}-{ci}" for lac, ci in CELLS),
@@ -264,7 +266,7 @@ class _Trial:
         self.carry(one, at_us)
 
     def carry(self, one: Reserved, at_us: int) -> None:
-        """The centre delivers whenever its validity lets it, and an attempt begun in time may end after it."""
+        """The centre delivers when its validity lets it; an attempt begun in time may end a guard later."""
         decision, chance = self.decision, self.chance
         accepted_us = at_us + DECISION_US + chance.randrange(400_000)
         latest_us = decision.valid_until_us(one) + decision.policy.guard_us - 1
@@ -321,7 +323,7 @@ class _Trial:
             if not count % 20_000:
                 progress(count / len(traffic.t_us))
         self.until(NEVER)
-        self.tried.parts = self.rows.parts(traffic.subscribers)
+        self.tried.parts = self.rows.parts(traffic)
         return self.tried
 
     def restart(self, stopped: list[tuple[int, int]], t_us: int) -> None:
