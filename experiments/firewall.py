@@ -294,7 +294,10 @@ def _crashes(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
                 say(f"crashes: {done} of {of} kills")
 
         found = crash(folder, how, transport, progress)
-        tried = f"{found['kills']} SIGKILLs under load, {found['while_starting']} of them while it started"
+        tried = (
+            f"{found['kills']} SIGKILLs under load, {found['while_starting']} of them while it started, "
+            f"{found['at_reply']} at the instant at which it confirmed a reply"
+        )
         case = _case("crashes", "SIGKILL", {"tried": tried, "tries": found["kills"], **found})
         late = [s for s in found["back_each_s"] if s >= keys.back_within_s]
         if late:

@@ -62,6 +62,8 @@ class CrashKeys:
     """Longest time that a platform lives once it serves."""
     starting_share: float = 0.1
     """Killed while it starts."""
+    at_reply_share: float = 0.25
+    """Killed at the instant at which it confirms a reply: what it has confirmed it must not forget."""
     seed: int = 1
     start: str = "09:30"
     """Local time at which it begins."""
@@ -213,7 +215,7 @@ def crash(
     """Kills it so many times; what was tried and what came of it."""
     chance = random.Random(keys.seed)
     back_s: list[float] = []
-    starting, cpu_s = 0, list[float]()
+    starting, at_reply, cpu_s = 0, 0, list[float]()
     with open_scene(folder, keys, transport) as scene:
         killed_ns = 0
         kills = 0
@@ -244,7 +246,11 @@ def crash(
                     break
                 for _ in range(chance.choice((0, 3, 10))):
                     scene.act(chance)
-                time.sleep(chance.uniform(0.0, 0.02))
+                if chance.random() < keys.at_reply_share:
+                    scene.handsets.confirmed.clear()
+                    at_reply += scene.handsets.confirmed.wait(1.0)
+                else:
+                    time.sleep(chance.uniform(0.0, 0.02))
                 killed_ns = scene.kill(child)
                 scene.blind.append(Blind(killed_ns, 0))
                 kills += 1
@@ -260,6 +266,7 @@ def crash(
     return {
         "kills": kills,
         "while_starting": starting,
+        "at_reply": at_reply,
         "stimuli": len(scene.tap.stimuli),
         "contacts": found["contacts"],
         "in_flight": found["in_flight"],

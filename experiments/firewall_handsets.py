@@ -82,6 +82,8 @@ class Handsets:
         """MSISDN and when the platform had confirmed the stop code, Unix microseconds."""
         self.orders: list[tuple[str, str]] = []
         """MSISDN and originator of orders that the platform had confirmed."""
+        self.confirmed = threading.Event()
+        """Set at the instant at which the platform confirms a reply."""
         self.expired = 0
         self.faults: list[str] = []
         self._door, self._now_us, self._how, self._epoch_us = door, now_us, behaviour, epoch_us
@@ -223,7 +225,9 @@ class Handsets:
             data=data,
             data_coding=coding,
         )
-        self._replies.append((self._door.post([told], 2.0), waiting))
+        future = self._door.post([told], 2.0)
+        future.add_done_callback(lambda done: done.exception() is None and self.confirmed.set())
+        self._replies.append((future, waiting))
 
     def _heard(self, now_s: float) -> None:
         """Replies that were acknowledged have been taken; the others go again."""

@@ -116,7 +116,8 @@ class LateStop(Decision):
     why = "stop codes are gathered and take effect with the next full minute's batch"
 
     def stop(self, row: int, at_us: int) -> None:
-        super().stop(row, at_us + 60 * SECOND_US)
+        since_us = min(int(self.book.do_not_disturb_us[row]), at_us + 60 * SECOND_US)
+        self.book.do_not_disturb_us[row] = since_us
 
 
 class ValidPastTheNight(Decision):

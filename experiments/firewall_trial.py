@@ -145,9 +145,9 @@ class Decision:
         """A receipt says that a part expired: it is over, and stays counted."""
         self.ended(one, at_us)
 
-    def stop(self, row: int, at_us: int) -> None:
+    def stop(self, row: int, _at_us: int) -> None:
         """A stop code."""
-        self.book.opt_out(row, at_us)
+        self.book.opt_out(row)
 
     def again(self, _ledger: dict[int, Reserved]) -> Iterator[Reserved]:
         """What a restart sends again: nothing."""
