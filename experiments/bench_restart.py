@@ -58,9 +58,9 @@ class RestartBench:
             BadInput: there is no such world.
             WrongResult: the engine that went on knows something else than the one that was killed.
         """
-        batch, *world = self.bench.inputs()
+        batch, profiles, places, terminals = self.bench.inputs()
         self.bench.tell("restart: half of the hour")
-        state, t_us = self.bench.state(*world), batch["t_us"]
+        state, t_us = self.bench.state(profiles, places, terminals), batch["t_us"]
         half = int(np.searchsorted(t_us, (int(t_us[0]) + int(t_us[-1])) // 2))
         stop = int(np.searchsorted(t_us, int(t_us[half]) + JOURNAL_US))
         for start in range(0, half, BATCH):
@@ -78,7 +78,7 @@ class RestartBench:
                 store.journal(part)
                 on_batch(state, part, 0)
             store.close(None)
-            again = self.bench.state(*world)
+            again = self.bench.state(profiles, places, terminals)
             self.bench.tell("restart: going on")
             began = time.perf_counter()
             resumed = StateFolder(Path(folder), every_s=1e9, sync_s=1e9).resume(again)

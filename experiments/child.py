@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -45,11 +46,12 @@ def how_it_ended(code: int) -> str:
 class PlatformChild:
     """`python -m marketing CONFIG`. A context manager: the process is gone when the block is left."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, module: Sequence[str] = ("marketing",)) -> None:
+        """`module`: what follows `python -m`, before the configuration."""
         self._log_path = log
         self._log = log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "marketing", str(config)],
+            [sys.executable, "-m", *module, str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,

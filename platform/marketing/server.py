@@ -423,8 +423,8 @@ class Server:
             switch_profiles(self.state, prepared or told.profiles)
             self.dispatcher.take_ended()
         enter_lists(self.state, self._lists, told)
-        for row, since_us in again.stops:
-            self.state.book.opt_out(row, since_us)
+        for row in again.stops:
+            self.state.book.opt_out(row)
         for at, noted in again.contacts:
             recall(self.state, at, noted)
         log.info("import %d is in force: %d subscribers", told.manifest.generation, len(told.profiles))

@@ -129,8 +129,8 @@ def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: To
 class Remembered:
     """What the ledger remembers of subscribers whom an extract knows and the one before it did not."""
 
-    stops: list[tuple[int, int]]
-    """(row, since)."""
+    stops: list[int]
+    """Rows."""
     contacts: list[tuple[int, Mapping[str, Any]]]
     """(row, contact in the ledger), in the order in which they were decided."""
 
@@ -145,14 +145,14 @@ def remembered(ledger: Ledger, profiles: Profiles, before: Profiles) -> Remember
         at = profiles.row_of_msisdn(str(msisdn))
         return at if at >= 0 and fresh[at] else -1
 
-    stops = [(row_of(row["msisdn"]), row["since_us"]) for row in ledger.rows(opt_out)]
+    stops = [row_of(row["msisdn"]) for row in ledger.rows(opt_out)]
     found = []
     for row in ledger.rows(contact):
         at = row_of(row["msisdn"])
         if at >= 0:
             found.append((row["decided_us"], row["contact_id"], at, row))
     ordered = sorted(found, key=lambda one: one[:2])
-    return Remembered([one for one in stops if one[0] >= 0], [(at, row) for _, _, at, row in ordered])
+    return Remembered([row for row in stops if row >= 0], [(at, row) for _, _, at, row in ordered])
 
 
 def recall(state: EngineState, at: int, row: Mapping[str, Any]) -> None:
@@ -226,7 +226,7 @@ def restore(ledger: Ledger, state: EngineState, conversations: Conversations) ->
     for row in ledger.rows(opt_out):
         at = state.profiles.row_of_msisdn(str(row["msisdn"]))
         if at >= 0:
-            state.book.opt_out(at, row["since_us"])
+            state.book.opt_out(at)
     return [
         OrderWanted(row["order_id"], row["msisdn"], row["offer"], row["channel"], row["t_us"])
         for row in ledger.rows(order, order.c.state == "open")

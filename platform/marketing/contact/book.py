@@ -168,9 +168,9 @@ class Book:
         """A contact decided at an instant has been received by another, or never will be; False: not here."""
         return self.log.end(row, at_us // 1_000_000, kind.group, max(_up_s(ended_us), 1))
 
-    def opt_out(self, row: int, since_us: int) -> None:
-        """On the do-not-disturb list from an instant on, or earlier if it was there already."""
-        self.do_not_disturb_us[row] = min(int(self.do_not_disturb_us[row]), since_us)
+    def opt_out(self, row: int) -> None:
+        """On the do-not-disturb list for good, whatever any clock shows: one may be behind the network's."""
+        self.do_not_disturb_us[row] = 0
 
     def prune_log(self, latest_s: int) -> None:
         """Forgets single contacts whose latest possible receipt was before an instant, Unix seconds."""

@@ -145,7 +145,7 @@ class Dispatcher:
             on_reply(self.state, inbound.source, contact.campaign)
             self.note("answered", inbound.source, contact.campaign, inbound.t_us)
         if meaning == "stop":
-            on_opt_out(self.state, inbound.source, inbound.t_us)
+            on_opt_out(self.state, inbound.source)
             if inbound.source.isascii() and inbound.source.isdigit():  # ² is a digit too, and no number
                 self._notes.append(OptOut(int(inbound.source), inbound.t_us, inbound.destination))
             self._stops.append(inbound.source)

@@ -40,12 +40,12 @@ def on_ended(state: EngineState, msisdn: str, originator: str, decided_us: int, 
             state.book.settled(row, decided_us, state.policy.kind(originator), ended_us)
 
 
-def on_opt_out(state: EngineState, msisdn: str, since_us: int) -> bool:
+def on_opt_out(state: EngineState, msisdn: str) -> bool:
     """A stop code, effective at once; False if the extract does not know the number."""
     row = state.profiles.row_of_msisdn(msisdn)
     if row < 0:
         return False
-    state.book.opt_out(row, since_us)
+    state.book.opt_out(row)
     return True
 
 

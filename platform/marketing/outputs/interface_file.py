@@ -53,7 +53,7 @@ def _cell(value: Any, column: str) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        # No control characters, and no formula: a word of BOSS is not to do anything where the file is opened.
+        # No control characters, and no formula: a word of BOSS is not to do anything where a file is opened.
         # What people will read is left as it is but for a space.
         kept = "\n" if column == "text" else ""
         plain = "".join(c if c.isprintable() or c == kept else " " for c in value)

@@ -175,7 +175,7 @@ def test_hold_and_release(town):
 def test_a_release_is_checked_again(town):
     state = town.engine_state(town.campaign())
     play(state, town.batch({"t": f"{DAY} 22:00:00", "sub": 1, "kind": "power_on"}))
-    on_opt_out(state, town.msisdn(1), town.at("2009-03-03 08:59:59"))
+    on_opt_out(state, town.msisdn(1))
     (decision,) = on_timers(state, town.at("2009-03-03 09:00:00"))
     assert (decision.action, decision.reason) == ("suppress", "do_not_disturb")
     assert not state.held

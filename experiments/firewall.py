@@ -1,0 +1,370 @@
+"""Studies of kind firewall: cases, each with what was tried and what was violated, and one answer.
+
+A case is passed where handset records hold no violation, or, for a broken policy, where the audit finds it
+under the rule that names it. What a machine lacks is said, and neither passed nor failed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from experiments.firewall_study import Keys
+from experiments.folder import RunFolder, write_json
+from experiments.problems import relative
+from experiments.progress import Display
+from experiments.study import LoadedStudy
+
+if TYPE_CHECKING:
+    from experiments.audit import Audit
+    from experiments.audit_parts import Parts
+    from experiments.firewall_crash import CrashKeys
+    from sigtran.transport import Kind
+
+__all__ = ["Case", "run_study"]
+
+SUMMARY_SCHEMA: Final = "kairos.firewall/1"
+CHUNK: Final = 5000
+"""People of one part of the right policy's trial: nobody's contacts depend on anybody else's."""
+SAY_EVERY_S: Final = 10.0
+
+
+@dataclass(slots=True)
+class Case:
+    """One thing tried."""
+
+    group: str
+    name: str
+    tried: str
+    """In words."""
+    tries: int
+    """How often: kills, cuts, rounds, cases, or triggers."""
+    contacts: int = 0
+    """Received by handsets and judged."""
+    violated: dict[str, int] = field(default_factory=dict)
+    """Rule, or what else must not be -> how often."""
+    expected: str = ""
+    """The rule that must be found violated; empty: none may."""
+    outcome: Literal["passed", "failed", "skipped"] = "passed"
+    said: list[str] = field(default_factory=list)
+    """Why it is not passed; or what the machine lacks."""
+    seconds: float = 0.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    """Whatever else was measured."""
+
+
+Say = Callable[[str], None]
+
+
+def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[str]) -> int:
+    """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
+    started = time.monotonic()
+    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], {"study": loaded.path})
+    folder.update(kind=keys.kind)
+    cases: list[Case] = []
+    try:
+        with Display() as display:
+            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
+            for case in _cases(keys, folder.path, display.note):
+                cases.append(case)
+                display.note(f"{case.outcome:8} {case.group}: {case.name}: {_told(case)}")
+                _write(folder, loaded, keys, cases, [], time.monotonic() - started)
+    except KeyboardInterrupt:
+        folder.finish(["stopped by Ctrl-C"])
+        raise
+    except BaseException as error:
+        folder.finish([f"{type(error).__name__}: {error}"])
+        raise
+    reasons = [f"{c.group}: {c.name}: {'; '.join(c.said)}" for c in cases if c.outcome == "failed"]
+    folder.finish(reasons)
+    _write(folder, loaded, keys, cases, reasons, time.monotonic() - started)
+    from reports.firewall import screen, write_report
+
+    page = write_report(folder.path)
+    sys.stdout.write(screen(folder.path) + f"\nReport: {relative(page)}\n")
+    return 3 if reasons else 0
+
+
+def _told(case: Case) -> str:
+    if case.outcome == "skipped":
+        return "; ".join(case.said)
+    found = ", ".join(f"{rule} {n}" for rule, n in case.violated.items()) or "nothing violated"
+    return f"{case.tried}; {case.contacts} contacts; {found}; {case.seconds:.0f} s"
+
+
+def _write(
+    folder: RunFolder, loaded: LoadedStudy, keys: Keys, cases: list[Case], reasons: list[str], wall_s: float
+) -> None:
+    words = ["kairos", "run", relative(loaded.path)]
+    for setting in loaded.overrides:
+        words += ["--set", setting]
+    summary = {
+        "schema": SUMMARY_SCHEMA,
+        "study": keys.study,
+        "kind": keys.kind,
+        "title": keys.title,
+        "seed": keys.seed,
+        "valid": folder.manifest["validity"] == "valid",
+        "invalid_reasons": reasons,
+        "cases": [asdict(case) for case in cases],
+        "totals": {
+            "cases": len(cases),
+            **{word: sum(c.outcome == word for c in cases) for word in ("passed", "failed", "skipped")},
+            "contacts": sum(c.contacts for c in cases),
+        },
+        "time": {
+            "started": folder.manifest["started"],
+            "ended": folder.manifest["ended"],
+            "wall_s": round(wall_s, 1),
+        },
+        "rerun": shlex.join(words),
+    }
+    write_json(folder.path / "summary.json", summary)
+
+
+# --------------------------------------------------------------------------- the cases
+
+
+def _cases(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
+    for group in keys.groups:
+        for case in _GROUPS[group](keys, folder / group, say):
+            if case.outcome != "skipped" and case.said:
+                case.outcome = "failed"
+            yield case
+
+
+def _timed(case: Callable[[], Case]) -> Case:
+    began = time.monotonic()
+    done = case()
+    done.seconds = round(time.monotonic() - began, 2)
+    return done
+
+
+def _boundaries(_keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+    def judged() -> Case:
+        from experiments.firewall_boundaries import wrong_cases
+
+        tried, wrong = wrong_cases(folder)
+        violated = {"judged wrongly": len(wrong)} if wrong else {}
+        return Case(
+            "boundaries",
+            "the audit itself",
+            f"{tried} cases at the edges of its rules",
+            tried,
+            0,
+            violated,
+            said=wrong,
+        )
+
+    yield _timed(judged)
+
+
+def _mutants(keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+    from experiments.audit import audit, read_policy
+    from experiments.firewall_mutants import MUTANTS
+    from experiments.firewall_traffic import make_traffic, write_policy
+    from experiments.firewall_trial import Decision, try_decision
+
+    traffic = make_traffic(keys.mutant_subscribers, keys.seed)
+    file = write_policy(folder, traffic)
+    policy = read_policy(file)
+    for kind in (Decision, *MUTANTS):
+
+        def tried(kind: Any = kind) -> Case:
+            done = try_decision(kind(file, traffic), traffic, keys.seed)
+            assert done.parts is not None  # it has run
+            found = audit(done.parts, policy)
+            case = _judged(
+                "mutants", kind.name, f"{kind.why}; {done.triggers} triggers", done.triggers, found
+            )
+            case.expected = kind.rule
+            if kind.rule:
+                case.said = [] if case.violated.get(kind.rule) else [f"not caught under {kind.rule}"]
+            return case
+
+        yield _timed(tried)
+
+
+def _judged(group: str, name: str, tried: str, tries: int, found: Audit) -> Case:
+    violated = {rule: n for rule, n in found.by_rule.items() if n}
+    said = [f"{f.rule}: {f.msisdn} from {f.source}: {f.said}" for f in found.findings[:5]]
+    return Case(group, name, tried, tries, found.contacts, violated, said=said)
+
+
+def _right(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
+    def tried() -> Case:
+        from experiments.audit import audit
+        from experiments.audit_policy import read_policy
+        from experiments.firewall_parts import joined
+
+        sizes = [CHUNK] * (keys.right_subscribers // CHUNK)
+        sizes += [keys.right_subscribers % CHUNK] if keys.right_subscribers % CHUNK else []
+        found: dict[int, Parts] = {}
+        triggers, told_s = 0, time.monotonic()
+        with ProcessPoolExecutor(max_workers=2, mp_context=mp.get_context("spawn")) as pool:
+            jobs = {
+                pool.submit(right_chunk, folder / f"{at}", size, at * CHUNK, keys.seed + at): at
+                for at, size in enumerate(sizes)
+            }
+            for job in as_completed(jobs):
+                found[jobs[job]], some = job.result()
+                triggers += some
+                if time.monotonic() - told_s > SAY_EVERY_S:
+                    told_s = time.monotonic()
+                    say(f"right: {len(found)} of {len(sizes)} parts of the trial")
+        began = time.process_time()
+        # Each part has lists of its own people; together they are the lists of all.
+        policy = joined(folder, len(sizes))
+        judged = audit(_together([found[at] for at in range(len(sizes))]), read_policy(policy))
+        case = _judged("right", "the platform's own policy", f"{triggers} triggers", triggers, judged)
+        case.figures = {"audit_processor_s": round(time.process_time() - began, 1)}
+        return case
+
+    yield _timed(tried)
+
+
+def right_chunk(folder: Path, subscribers: int, first: int, seed: int) -> tuple[Parts, int]:
+    """A part of the right policy's trial, in a process of its own: what its people received, and triggers."""
+    from experiments.firewall_traffic import make_traffic, write_policy
+    from experiments.firewall_trial import Decision, try_decision
+
+    traffic = make_traffic(subscribers, seed, first=first)
+    done = try_decision(Decision(write_policy(folder, traffic), traffic), traffic, seed)
+    assert done.parts is not None  # it has run
+    return done.parts, done.triggers
+
+
+def _together(parts: list[Parts]) -> Parts:
+    from experiments.firewall_parts import concatenated
+
+    return concatenated(parts)
+
+
+def _races(keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+    from experiments.firewall_postgres import Postgres, no_postgres
+    from experiments.firewall_race import RaceKeys, race
+
+    how = RaceKeys(keys.race.workers, keys.race.campaigns, keys.race.rounds)
+
+    def raced(name: str, url: str = "", mutant: bool = False) -> Case:
+        found = race(folder / name.replace(" ", "-"), how, url, mutant=mutant)
+        case = _case("races", name, found)
+        if mutant:
+            case.expected = "cap"
+            case.said = (
+                [] if case.violated.get("cap") else ["the same race finds nothing in a check-then-send"]
+            )
+        return case
+
+    yield _timed(lambda: raced("one ledger, SQLite"))
+    yield _timed(lambda: raced("check-then-send, SQLite", mutant=True))
+    if why := no_postgres():
+        yield Case("races", "one ledger, PostgreSQL", "nothing", 0, outcome="skipped", said=[why])
+        return
+    with Postgres(folder / "postgres") as server:
+        yield _timed(lambda: raced("one ledger, PostgreSQL", server.url))
+
+
+def _crash_keys(keys: Keys) -> tuple[CrashKeys, Kind]:
+    import sigtran
+    from experiments.firewall_crash import CrashKeys
+
+    transport = sigtran.choose(keys.transport).kind
+    return CrashKeys(kills=keys.kills, stimuli_per_s=keys.stimuli_per_s, seed=keys.seed), transport
+
+
+def _crashes(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
+    def killed() -> Case:
+        from experiments.firewall_crash import crash
+
+        how, transport = _crash_keys(keys)
+        told_s = time.monotonic()
+
+        def progress(done: int, of: int) -> None:
+            nonlocal told_s
+            if time.monotonic() - told_s > SAY_EVERY_S:
+                told_s = time.monotonic()
+                say(f"crashes: {done} of {of} kills")
+
+        found = crash(folder, how, transport, progress)
+        tried = (
+            f"{found['kills']} SIGKILLs under load, {found['while_starting']} of them while it started, "
+            f"{found['at_reply']} at the instant at which it confirmed a reply"
+        )
+        case = _case("crashes", "SIGKILL", {"tried": tried, "tries": found["kills"], **found})
+        late = [s for s in found["back_each_s"] if s >= keys.back_within_s]
+        if late:
+            case.violated["not back in time"] = len(late)
+            case.said.append(
+                f"{len(late)} of {len(found['back_each_s'])} times the service was not back within "
+                f"{keys.back_within_s:g} s: {max(late):.1f} s at worst"
+            )
+        return case
+
+    yield _timed(killed)
+
+
+def _faults(keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+    from experiments.firewall_faults import FAULTS
+
+    how, transport = _crash_keys(keys)
+    for name, fault in FAULTS.items():
+
+        def broken(name: str = name, fault: Any = fault) -> Case:
+            return _case("faults", name.replace("_", " "), fault(folder / name, how, transport, keys.fault_s))
+
+        yield _timed(broken)
+
+
+_FIGURES: Final = (
+    "accounts", "back_s", "back_each_s", "back_processor_s", "load_average", "stimuli", "in_flight", "stops",
+    "orders", "asked", "asked_within_ms",
+)  # fmt: skip
+
+
+def _case(group: str, name: str, found: Mapping[str, Any]) -> Case:
+    """From what a harness says of itself."""
+    if "skipped" in found:
+        return Case(group, name, found["tried"], 0, outcome="skipped", said=[found["skipped"]])
+    violated = dict(found["violations"])
+    said = [
+        f"{f['rule']}: {f['msisdn']} from {f['source']}: {f['said']}" for f in found.get("findings", [])[:5]
+    ]
+    told = found.get("accounts")
+    if told is not None and told["lost"]:
+        violated["trigger not accounted for"] = told["lost"]
+        said += told["lost_listed"][:5]
+    said += found.get("faults", [])
+    if violated and not said:
+        said = [f"{what}: {n}" for what, n in violated.items()]
+    if not found["tries"]:
+        said.append("nothing was tried")
+    figures = {key: found[key] for key in _FIGURES if key in found}
+    return Case(
+        group,
+        name,
+        found["tried"],
+        found["tries"],
+        found.get("contacts", 0),
+        violated,
+        said=said,
+        figures=figures,
+    )
+
+
+_GROUPS: Final[Mapping[str, Callable[[Keys, Path, Say], Iterator[Case]]]] = {
+    "boundaries": _boundaries,
+    "mutants": _mutants,
+    "right": _right,
+    "races": _races,
+    "crashes": _crashes,
+    "faults": _faults,
+}
+"""Name of a group -> its cases."""

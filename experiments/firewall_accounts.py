@@ -1,0 +1,154 @@
+"""Is every trigger accounted for? Of each act of the tap, what became of the campaigns that it triggers.
+
+A trigger is accounted for where the platform's records or its ledger know how it ended. What the platform
+never saw, it cannot know: acts of the moments before a kill that died in its sockets. Those are told apart
+by their time, and one at any other time is a trigger lost without a reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from experiments.firewall_handsets import Handsets
+from experiments.firewall_site import CAMPAIGNS, OF_STIMULUS, Site, Stimulus, imsi_of
+from sim.backoffice.boss import Boss
+
+__all__ = ["Blind", "accounts"]
+
+DIED_WITH_IT_S: Final = 1.0
+"""So long before a kill an act may have been in a socket, in a decoder or in a journal not yet flushed."""
+FINAL: Final = ("sent", "held", "suppressed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A time without a platform, from its kill until the next one serves; monotonic nanoseconds."""
+
+    from_ns: int
+    until_ns: int
+
+
+def accounts(
+    site: Site, stimuli: Sequence[Stimulus], handsets: Handsets, blind: Sequence[Blind], boss: Boss
+) -> dict[str, Any]:
+    """Counts, and `lost`: everything that should be known and is not."""
+    triggers, final = _triggers(site.records)
+    ledger = _ledger(site)
+    lost: list[str] = []
+    ended: Counter[str] = Counter()
+    for one in triggers.values():
+        if one["state"] not in FINAL or (one["state"] in ("suppressed", "failed") and not one["reason"]):
+            lost.append(f"trigger {one['trigger_id']}: {one['state']} without a reason")
+        ended[one["state"]] += 1
+    known = {(one["campaign"], one["corr"]) for one in triggers.values() if one["corr"]}
+    in_ledger = Counter((row["campaign"], f"{row['imsi']:015d}") for row in ledger.values())
+    in_records = Counter(
+        (one["campaign"], one["imsi"]) for one in triggers.values() if one["contact_id"] in ledger
+    )
+    spare = in_ledger - in_records
+    unseen = 0
+    oldest_s = 0.0
+    by_ledger = 0
+    for act in stimuli:
+        for campaign in OF_STIMULUS[act.kind]:
+            if any((campaign, corr) in known for corr in range(act.corr[0], act.corr[1] + 1)):
+                continue
+            who = campaign, imsi_of(act.subscriber)
+            if spare[who]:
+                spare[who] -= 1
+                by_ledger += 1
+                continue
+            before_s = _before_kill_s(act.sent_ns, blind)
+            if before_s is None or before_s > DIED_WITH_IT_S:
+                lost.append(
+                    f"{campaign} for {who[1]}: no trigger of message {act.corr[1]}, {before_s} s to a kill"
+                )
+            else:
+                unseen += 1
+                oldest_s = max(oldest_s, before_s)
+    lost += _unknown_contacts(handsets, ledger)
+    lost += _lost_orders(handsets, boss)
+    states = Counter(f"{row['state']}" for row in ledger.values())
+    return {
+        "wanted": sum(len(OF_STIMULUS[act.kind]) for act in stimuli),
+        "ended": dict(ended),
+        "reasons": dict(Counter(f"{t['state']} {t['reason']}".strip() for t in triggers.values())),
+        "by_ledger_alone": by_ledger,
+        "died_unseen": unseen,
+        "died_unseen_oldest_s": round(oldest_s, 3),
+        "ledger": dict(states),
+        "orders_confirmed": len(handsets.orders),
+        "final_records": final,
+        "lost": len(lost),
+        "lost_listed": lost[:10],
+    }
+
+
+def _before_kill_s(sent_ns: int, blind: Sequence[Blind]) -> float | None:
+    """Seconds from an act to the next kill; None where there was none."""
+    after = [one.from_ns for one in blind if one.from_ns >= sent_ns]
+    return (min(after) - sent_ns) / 1e9 if after else None
+
+
+def _triggers(records: Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """Every trigger by its id, the latest word counting; and how many the last run told of."""
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, Any]] = {}
+    names = ["trigger_id", "contact_id", "campaign", "imsi", "corr", "state", "reason"]
+    aside = sorted(records.glob("killed-*/triggers.parquet"), key=lambda p: int(p.parent.name.split("-")[1]))
+    last = 0
+    for path in [*aside, records / "triggers.parquet"]:
+        rows = pq.read_table(path, columns=names).to_pylist() if path.exists() else []
+        found |= {row["trigger_id"]: row for row in rows}
+        last = len(rows)
+    return found, last
+
+
+def _ledger(site: Site) -> dict[str, dict[str, Any]]:
+    """The contacts of the ledger by their id, read from its database."""
+    import sqlalchemy as sa
+
+    url = site.ledger_url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        url = f"sqlite:///{(site.folder / url.removeprefix('sqlite:///')).resolve()}"
+    engine = sa.create_engine(url)
+    wanted = sa.text("SELECT contact_id, campaign, imsi, state, counted FROM contact")
+    try:
+        with engine.connect() as connection:
+            return {row.contact_id: dict(row._mapping) for row in connection.execute(wanted)}
+    finally:
+        engine.dispose()
+
+
+def _lost_orders(handsets: Handsets, boss: Boss) -> list[str]:
+    """Orders that the platform took and BOSS never heard of."""
+    opened = {(order.msisdn, order.offer) for order in boss.orders()}
+    offers = {keys["originator"]: name for name, keys in CAMPAIGNS.items()}
+    return [
+        f"order of {msisdn} for {offers[source]}: confirmed by the platform, not at BOSS"
+        for msisdn, source in handsets.orders
+        if (msisdn, offers[source]) not in opened
+    ]
+
+
+def _unknown_contacts(handsets: Handsets, ledger: dict[str, dict[str, Any]]) -> list[str]:
+    """What handsets received and the ledger does not count; and what was submitted twice."""
+    lost = []
+    for contact_id in {row.contact_id for row in handsets.received}:
+        row = ledger.get(contact_id)
+        if row is None or not row["counted"]:
+            lost.append(
+                f"contact {contact_id}: received, and {'not counted' if row else 'unknown'} in the ledger"
+            )
+    parts: dict[str, int] = {}
+    for received in handsets.received:
+        parts[received.contact_id] = max(parts.get(received.contact_id, 1), received.parts)
+    for contact_id, times in handsets.submits.items():
+        if times > parts.get(contact_id, 255):
+            lost.append(f"contact {contact_id}: submitted {times} times in {parts[contact_id]} parts")
+    return lost

@@ -1,0 +1,89 @@
+"""Studies of kind firewall: does the platform ever overstep its policy, whatever happens to it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.folder import open_run, read_json
+from experiments.problems import BadInput, relative
+from experiments.study import LoadedStudy
+from marketing.config import Strict
+
+__all__ = ["Keys", "Race", "check", "report", "run"]
+
+Group = Literal["boundaries", "mutants", "right", "races", "crashes", "faults"]
+
+
+class Race(Strict):
+    """Campaigns that want the same person at the same time, on several processes with one ledger."""
+
+    workers: int = Field(default=4, ge=2, le=64)
+    """Processes."""
+    campaigns: int = Field(default=8, ge=2, le=64)
+    """That want each subscriber."""
+    rounds: int = Field(default=200, ge=1, le=100_000)
+    """Subscribers, one after another."""
+
+
+class Keys(Strict):
+    """A study of whether the contact policy holds, whatever happens, and whether its judge would notice."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    """Name; results go to `experiments/runs/<name>/`."""
+    kind: Literal["firewall"]
+    """firewall: cases in which nobody may receive what the policy forbids; broken policies to be caught."""
+    title: str = ""
+    """What is asked, in one line, for the report."""
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    """Seed of everything drawn."""
+    groups: list[Group] = Field(
+        default=["boundaries", "mutants", "right", "races", "crashes", "faults"], min_length=1
+    )
+    """What is run, in this order."""
+    mutant_subscribers: int = Field(default=1500, ge=100, le=1_000_000)
+    """People of the trial that each broken policy goes through."""
+    right_subscribers: int = Field(default=165_000, ge=100, le=10_000_000)
+    """People of the trial of the right policy; each receives some six contacts."""
+    race: Race = Race()
+    kills: int = Field(default=200, ge=1, le=100_000)
+    """SIGKILLs of a platform under load."""
+    stimuli_per_s: float = Field(default=60.0, gt=0, le=2000)
+    """Acts a second that complete scenes, while a platform serves."""
+    fault_s: float = Field(default=20.0, gt=0, le=3600)
+    """Seconds for which each other thing is broken again and again."""
+    back_within_s: float = Field(default=5.0, gt=0)
+    """The service must be back in this time after every kill, seconds."""
+    transport: Literal["auto", "kernel", "usrsctp"] = "auto"
+    """How signalling reaches the platform that is killed."""
+
+
+def check(loaded: LoadedStudy) -> None:
+    """Nothing beside the study itself: the policies of the cases are part of them."""
+    keys = loaded.keys_of(Keys)
+    twice = sorted({group for group in keys.groups if keys.groups.count(group) > 1})
+    if twice:
+        raise BadInput(f"{relative(loaded.path)}: groups = {', '.join(twice)}: expected each group once")
+
+
+def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
+    """Runs it; 3 where something was violated, or a broken policy was not caught."""
+    from experiments.firewall import run_study
+
+    return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def report(run_dir: Path, out: Path | None) -> Path:
+    """Writes the page again."""
+    from reports.firewall import NotReportable, write_report
+
+    open_run(run_dir)
+    read_json(run_dir / "summary.json")
+    try:
+        written: Path = write_report(run_dir, out)
+        return written
+    except NotReportable as error:
+        raise BadInput(f"{relative(run_dir)}: {error}") from None
