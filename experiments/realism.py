@@ -31,6 +31,8 @@ __all__ = ["HYSTERESIS_DB", "judge", "lives_of", "rows_of", "run_study"]
 SUMMARY_SCHEMA: Final = "kairos.realism/1"
 HYSTERESIS_DB: Final = (0.0, 2.0, 4.0, 6.0)
 """Margins of handover at which ping-pong is counted."""
+NO_ROOMS: Final = {"network.radio.room_db": 0}
+"""The random waypoint model has points where people pause, and no houses with rooms that they are used to."""
 
 
 def lives_of(seeds: int) -> int:
@@ -157,20 +159,22 @@ def _studied(keys: Keys, display: Display) -> _Studied:
         return result
 
     world = build(scenario, keys.seed)
+    still = build(load_world(keys.world, keys.world_settings | NO_ROOMS), keys.seed)
+    worlds = {OURS: world, WAYPOINT: still, UNIFORM: world}
     populations: dict[str, Callable[[], People]] = {
         OURS: lambda: Inhabitants(world),
-        WAYPOINT: lambda: Waypoint(world, keys.days),
+        WAYPOINT: lambda: Waypoint(still, keys.days),
         UNIFORM: lambda: UniformUse(world, keys.days),
     }
     ground = mobility.Ground.of(world.topology)
-    lives = {name: lived(COLUMNS[name], world, people()) for name, people in populations.items()}
+    lives = {name: lived(COLUMNS[name], worlds[name], people()) for name, people in populations.items()}
     weeks = measure.WEEKS_OF_TIES
     ours = graph_of_weeks(Inhabitants(world), weeks)
     ties = {OURS: ours, WAYPOINT: ours, UNIFORM: graph_of_weeks(UniformUse(world, weeks * 7), weeks)}
     crowds = _crowds(keys, lived)
     moves = {
         OURS: moved(world, Inhabitants(world), keys.moving_days),
-        WAYPOINT: moved(world, Waypoint(world, keys.moving_days), keys.moving_days),
+        WAYPOINT: moved(still, Waypoint(still, keys.moving_days), keys.moving_days),
     }
     moves[UNIFORM] = moves[OURS]
     ranges = ground.daily_range_km(moves[WAYPOINT].hourly)
@@ -182,7 +186,7 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     limits: dict[str, tuple[Any, Lived]] = {}
     for name, people in populations.items():
         channels = planned_channels(lives[name])
-        limited = lived(f"{COLUMNS[name]}, channels", world, people(), channels=channels)
+        limited = lived(f"{COLUMNS[name]}, channels", worlds[name], people(), channels=channels)
         limits[name] = (channels, limited)
         studied.found[name] |= measure.radio(lives[name], limited, channels, margins if name == OURS else ())
         studied.found[name] |= measure.moving(moves[name], ranges)
@@ -213,13 +217,14 @@ def _crowds(keys: Keys, live: Callable[..., Lived]) -> dict[str, Lived]:
     scenario = load_world(keys.event_world, keys.event_settings)
     days = max((event.day for event in scenario.events), default=0) + 7
     world = build(scenario, keys.seed)
+    still = build(load_world(keys.event_world, keys.event_settings | NO_ROOMS), keys.seed)
     library = template_library(settings_of(scenario))
     return {
-        name: live(f"{COLUMNS[name]}, events", world, people, days=days, library=library)
-        for name, people in (
-            (OURS, Inhabitants(world)),
-            (WAYPOINT, Waypoint(world, days)),
-            (UNIFORM, UniformUse(world, days)),
+        name: live(f"{COLUMNS[name]}, events", place, people, days=days, library=library)
+        for name, place, people in (
+            (OURS, world, Inhabitants(world)),
+            (WAYPOINT, still, Waypoint(still, days)),
+            (UNIFORM, world, UniformUse(world, days)),
         )
     }
 

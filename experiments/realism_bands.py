@@ -84,7 +84,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
             "formula: 1 for whoever likes all cells alike; bound ours", fails=(WAYPOINT,)),
     Measure("waiting_exponent", _MOVE, "Waiting times: exponent a of k^-a exp(-k / 17 h)", "", 1.7, 1.9,
             f"{_SONG}: 1.8 ± 0.1, cut at 17 h; seen hour by hour that is ten changes of cell a day, also of "
-            "phones at rest between masts, which ours do not make"),
+            "phones at rest between masts"),
     Measure("waiting_shape", _MOVE, "Waiting times: distance from such a law (Kolmogorov)", "", 0.0, 0.1,
             "the same law; tolerance ours", fails=(WAYPOINT,)),
     Measure("zipf_exponent", _MOVE, "Visits by rank of place: exponent of Zipf's law", "", 1.0, 1.3,

@@ -2,8 +2,8 @@
 
 The sources of the laws of movement watched people for months (that of regularity for 14 weeks), and saw them
 in the cell that served them at the time. So do measures of movement here: longer than the network is run,
-hour by hour in the cell that serves somebody there and then, also on the way. Visitors, and whoever was no
-customer all the time, are left out, as from any such record.
+hour by hour in the cell that serves somebody there and then, on the way as at rest. Visitors, and whoever was
+no customer all the time, are left out, as from any such record.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from experiments.realism_tables import HOUR_US, I32, I64, Stays, stays_of
 from sim.network.intents import DAY_US, People
-from sim.subscribers.walk import Trips, walk
+from sim.network.resting import cells_at_rest
+from sim.subscribers.walk import Trips, stages
 from sim.world import World
 
 __all__ = ["Moved", "moved", "serving"]
@@ -63,7 +64,13 @@ def moved(world: World, people: People, days: int) -> Moved:
         n=len(first),
         trips=trips,
         stays=stays_of(trips, first, days * DAY_US),
-        hourly=serving(world, trips, first, np.arange(days * 24, dtype=np.int64) * HOUR_US + HOUR_US // 2),
+        hourly=serving(
+            world,
+            trips,
+            first,
+            np.flatnonzero(mine),
+            np.arange(days * 24, dtype=np.int64) * HOUR_US + HOUR_US // 2,
+        ),
     )
 
 
@@ -75,17 +82,29 @@ def _customers(world: World, days: int) -> NDArray[np.bool_]:
     return np.asarray(stays & (np.asarray(population.origin[:]) == 0))
 
 
-def serving(world: World, trips: Trips, first_cell: I32, times_us: I64) -> NDArray[np.int16]:
-    """The cells that serve everybody at some moments, on the way too; shape (n, moments)."""
-    n, entered = len(first_cell), walk(world.topology, trips)
-    span = int(max(entered.t_us.max(initial=0), times_us.max(initial=0))) + 2
-    # Everybody begins in his first cell just before time 0.
-    keys = np.concatenate([np.arange(n, dtype=np.int64) * span, entered.sub * span + entered.t_us + 1])
+def serving(world: World, trips: Trips, first_cell: I32, who: I64, times_us: I64) -> NDArray[np.int16]:
+    """The cells that serve people at some moments, on the way and at rest; shape (n, moments).
+
+    Args:
+        world: Map and draws.
+        trips: Of people numbered from 0.
+        first_cell: Where each of them begins.
+        who: Which subscriber each of them is.
+        times_us: The moments.
+    """
+    n, steps = len(first_cell), stages(world.topology, trips)
+    span = int(max(steps.t_us.max(initial=0), times_us.max(initial=0))) + 2
+    # Everybody begins at rest in his first cell just before time 0.
+    keys = np.concatenate([np.arange(n, dtype=np.int64) * span, steps.sub * span + steps.t_us + 1])
     order = np.argsort(keys, kind="stable")
-    keys, cells = keys[order], np.concatenate([first_cell, entered.cell])[order]
+    keys, cells = keys[order], np.concatenate([first_cell, steps.cell])[order]
+    riding = np.concatenate([np.zeros(n, np.bool_), steps.riding])[order]
+    hours = times_us // HOUR_US
     out = np.empty((n, len(times_us)), np.int16)
     for low in range(0, n, _CHUNK):
         some = np.arange(low, min(low + _CHUNK, n), dtype=np.int64)
         asked = some[:, None] * span + times_us[None, :] + 1
-        out[some] = cells[np.searchsorted(keys, asked, side="right") - 1]
+        at = np.searchsorted(keys, asked, side="right") - 1
+        resting = cells_at_rest(world.topology.rest, world.draws, who[some, None], cells[at], hours)
+        out[some] = np.where(riding[at], cells[at], resting)
     return out

@@ -1,7 +1,8 @@
 """Two populations that are not like life, to see whether the realism study notices.
 
 * `Waypoint`: people go from one cell drawn uniformly to the next, day and night, with pauses drawn uniformly
-  (the random waypoint model). Handsets, calls and texts are those of the world's people.
+  (the random waypoint model). Handsets, calls and texts are those of the world's people. Where they pause
+  they stay at a point: worlds for them are built without rooms (`network.radio.room_db: 0`).
 * `UniformUse`: calls and texts come uniformly over time and subscribers, to anybody, and talk is uniform.
   Where people go and when their handsets are on is as in the world.
 

@@ -143,6 +143,10 @@ def _with_presence(world: World, found: BehaviourBatch, silence_us: int, end_us:
     return np.concatenate(made)
 
 
+_BESIDE: Final = (truth.PAGING_NO_RESPONSE, truth.CELL_CHANGED, truth.AREA_ENTERED)
+"""Kinds that do not say whether a handset is on: a page in vain, and what follows from another row's cell."""
+
+
 def false_alarms(shown: NDArray[np.void], found: BehaviourBatch, tolerance_us: int) -> FalseAlarms:
     """Power-offs and changes of handset of the platform that nothing in the truth stands behind."""
     truth_by_imsi: dict[int, NDArray[np.void]] = {}
@@ -163,7 +167,7 @@ def false_alarms(shown: NDArray[np.void], found: BehaviourBatch, tolerance_us: i
             real = bool((same["detail"] == row["detail"]).any())
         else:
             # Silent in the truth too, or switched off by a detach that the tap has missed.
-            before = mine[(mine["t_us"] <= t_us) & (mine["kind"] != truth.PAGING_NO_RESPONSE)]
+            before = mine[(mine["t_us"] <= t_us) & ~np.isin(mine["kind"], _BESIDE)]
             real = bool(len(before)) and int(before["kind"][-1]) in (truth.POWER_OFF, kind)
         counts[kind] += not real
     return FalseAlarms(*counts.values())

@@ -112,6 +112,9 @@ PURPOSES: Final[dict[str, int]] = {
     "paging": 104,
     "smsc": 105,
     "handover": 106,
+    "rest_point": 107,
+    "usual_room": 108,
+    "other_room": 109,
     # what is done to messages on purpose
     "fault_message": 140,
     "fault_act": 141,

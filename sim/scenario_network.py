@@ -106,6 +106,13 @@ class RadioScenario(Strict):
         6.0, description="Deviation of the shadow fading, dB; consistent in space.", ge=0, le=12
     )
     wall_db: float = Field(15.0, description="Loss of the walls around an indoor cell, dB.", ge=0, le=40)
+    room_db: float = Field(
+        8.0,
+        description="Deviation of a mast's level from room to room, dB (a quarter more in places with cells "
+        "of their own): why phones at rest change cells within an area; 0: they do not.",
+        ge=0,
+        le=20,
+    )
 
 
 class PlaceScenario(Strict):

@@ -21,6 +21,7 @@ from sim.cell_list import INDOOR, MACRO, RAIL, ROAD
 from sim.draws import Draws, scale
 from sim.network.capacity import transceivers_for
 from sim.network.city_areas import codes, group_cells
+from sim.network.city_demand import Centre, indoor_load_cerl, with_enough_cells
 from sim.network.city_neighbours import clear_field, neighbour_edges, spots_of
 from sim.network.city_places import PlannedPlace, named_places, planned_places
 from sim.network.kernel.field import Field
@@ -91,7 +92,7 @@ def city_layout(scenario: WorldScenario, draws: Draws) -> Layout:
     rough = _towns(city, network.cells * 7 // 10, network.spacing_m)
     given = named_places(scenario)
     wanted = planned_places(scenario, draws, [(t.x, t.y, t.reach) for t in rough])
-    own, inside = _with_cells([*given, *wanted], network.cells)
+    own, inside = _with_cells([*given, *wanted], scenario, _centres(rough))
     lines = _lines(city, rough, own, draws)
     indoor = sum(place.cells for place in own)
     budget = min(int(network.cells * city.line_share), network.cells - 2 * indoor - 4 * len(city.towns))
@@ -129,7 +130,9 @@ def city_layout(scenario: WorldScenario, draws: Draws) -> Layout:
         y_m=y,
         azimuth_deg=azimuth,
         power_dbm=power,
-        trx=_transceivers(kind, scenario.subscribers),
+        trx=_transceivers(
+            kind, scenario.subscribers, indoor_load_cerl(scenario, _centres(towns), own, column)
+        ),
         places=_places(column, own, inside, outdoor, clear_field(x, y, kind, azimuth, power, outdoor)),
         bsc_point_codes=tuple(city.first_bsc_point_code + i for i in range(len(las_of_bsc))),
         msc_point_codes=tuple(network.msc_point_code + i for i in range(city.mscs)),
@@ -174,8 +177,15 @@ def _add_town(cells: _Cells, town: Town, spacing: int, number: int, draws: Draws
             cells.add(x, y, MACRO, OMNI_DBM)
 
 
-def _with_cells(places: list[PlannedPlace], cells: int) -> tuple[list[PlannedPlace], list[PlannedPlace]]:
+def _centres(towns: list[Town]) -> list[Centre]:
+    return [Centre(town.x, town.y, town.cells) for town in towns]
+
+
+def _with_cells(
+    places: list[PlannedPlace], scenario: WorldScenario, towns: list[Centre]
+) -> tuple[list[PlannedPlace], list[PlannedPlace]]:
     """Places with cells of their own, while the network can afford them, and those without."""
+    cells = scenario.network.cells
     budget = cells // 5 if cells >= 300 else cells * 3 // 10
     own: list[PlannedPlace] = []
     for place in sorted(places, key=lambda p: (not p.given, p.rank, p.order)):
@@ -186,6 +196,7 @@ def _with_cells(places: list[PlannedPlace], cells: int) -> tuple[list[PlannedPla
     names = {place.name for place in own}
     order = {place.name: index for index, place in enumerate(places)}
     own.sort(key=lambda p: order[p.name])
+    own = with_enough_cells(own, scenario, towns, max(budget, 0))
     return own, [place for place in places if place.name not in names]
 
 
@@ -337,11 +348,14 @@ def _grouped(
     return lac, bsc, tuple(tuple(sorted(each)) for each in las), grouping.msc_of_bsc
 
 
-def _transceivers(kind: U8, subscribers: int) -> U8:
-    """Transceivers by the load to plan for; a cell along a line has half the load of the others."""
+def _transceivers(kind: U8, subscribers: int, indoors: NDArray[np.int64]) -> U8:
+    """Transceivers by the load to plan for; a cell along a line has half the load of the others.
+
+    `indoors`: load of those who live or work in the cell.
+    """
     halves = np.where((kind == ROAD) | (kind == RAIL), 1, 2)
     load = busy_load_cerl(subscribers, len(kind)) * halves * len(kind) // int(halves.sum())
-    return transceivers_for(load)
+    return transceivers_for(np.maximum(load, indoors))
 
 
 def _places(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from sim.network.smsc import Part, receipt
 from sim.network.topology import Topology
 from sim.network.visible import VISIBLE
 from sim.network.wire import WireBatch
-from sim.subscribers.walk import LONGEST_RIDE_US, walk
+from sim.subscribers.walk import LONGEST_RIDE_US, stages
 
 GAP_US: Final = 300_000
 """Between the end of one connection of a station and the beginning of the next."""
@@ -69,6 +70,7 @@ class Live:
         self.end_us = end_us
         """What is delivered is over by then."""
         self._cell, self._on = network.column("cell"), network.column("on")
+        self._riding = network.column("riding")
         self._tmsi, self._lac = network.column("tmsi"), network.column("registered_lac")
         self._changes = _changes(people, topology, start_us, end_us)
         network.keep_journal()
@@ -153,12 +155,18 @@ class Live:
         return tmsi, lac
 
     def _state(self, sub: int, t_us: int) -> int:
-        """Cell of a subscriber at a time; -1: switched off."""
-        cell, on = int(self._cell[sub]), bool(self._on[sub])
-        for since_us, new_cell, new_on in self._changes.get(sub, ()):
-            if since_us <= t_us:
-                cell, on = (new_cell, on) if new_cell >= 0 else (cell, new_on)
-        return cell if on else -1
+        """Cell that serves a subscriber at a time; -1: switched off."""
+        cell, riding, on = int(self._cell[sub]), bool(self._riding[sub]), bool(self._on[sub])
+        for since_us, new_cell, flag in self._changes.get(sub, ()):
+            if since_us > t_us:
+                break
+            if new_cell >= 0:
+                cell, riding = new_cell, flag
+            else:
+                on = flag
+        if not on:
+            return -1
+        return cell if riding else self.network.at_rest(sub, cell, t_us)
 
     def _gap(self, sub: int, from_us: int, length_us: int) -> int:
         """The first start from `from_us` on with nothing else on the station for so long."""
@@ -174,21 +182,17 @@ class Live:
 def _changes(
     people: People, topology: Topology, start_us: int, end_us: int
 ) -> dict[int, list[tuple[int, int, bool]]]:
-    """Diary entries between two moments by subscriber: (time, cell or -1, on)."""
-    walked = walk(topology, people.trips(start_us - LONGEST_RIDE_US, end_us))
+    """Diary entries of subscribers between two moments: (time, cell, on the way) or (time, -1, on)."""
+    steps = stages(topology, people.trips(start_us - LONGEST_RIDE_US, end_us))
     power = people.power(start_us, end_us)
-    moved = slice(*np.searchsorted(walked.t_us, (start_us, end_us)).tolist())
-    rows = [
-        (t_us, sub, cell, False)
-        for t_us, sub, cell in zip(
-            walked.t_us[moved].tolist(), walked.sub[moved].tolist(), walked.cell[moved].tolist(), strict=True
-        )
-    ]
+    within = slice(*np.searchsorted(steps.t_us, (start_us, end_us)).tolist())
+    columns = (steps.t_us, steps.sub, steps.cell, steps.riding)
+    rows = list(zip(*(column[within].tolist() for column in columns), strict=True))
     rows += [
         (t_us, sub, -1, on)
         for t_us, sub, on in zip(power.t_us.tolist(), power.sub.tolist(), power.on.tolist(), strict=True)
     ]
     found: dict[int, list[tuple[int, int, bool]]] = {}
-    for t_us, sub, cell, on in sorted(rows):
-        found.setdefault(sub, []).append((t_us, cell, on))
+    for t_us, sub, cell, flag in sorted(rows, key=itemgetter(0)):
+        found.setdefault(sub, []).append((t_us, cell, flag))
     return found

@@ -25,11 +25,14 @@ from sim.network.kernel.routes import all_routes
 from sim.network.layout import Layout, Place
 from sim.network.listed_layout import listed_layout
 from sim.network.radio import field_of
+from sim.network.resting import Rest, rest_of
 from sim.network.town_layout import town_layout
 from sim.scenario import RadioScenario, WorldScenario
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from sim.network.kernel.field import Field
 
 __all__ = [
     "CELL_KINDS",
@@ -93,6 +96,8 @@ class Topology:
     """Chance that it is back within ten seconds, 1/65536; beside `neighbour_cells`."""
     fails_q16: I32
     """Chance that the handover fails, 1/65536; beside `neighbour_cells`."""
+    rest: Rest
+    """Cells that serve phones at rest."""
     distance_m: I32
     """Route length between two cells along neighbours, metres; shape (n, n)."""
     next_cell: I16
@@ -200,7 +205,17 @@ def topology_of(layout: Layout, radio: RadioScenario, draws: Draws) -> Topology:
     ground = grounds_of(site_distance_m(layout.x_m, layout.y_m, layout.kind), layout.kind)
     start, cells, metres, order = _relations(len(layout.lac), layout.edges)
     distance, following, hops = all_routes(start, cells, metres)
-    border, back, fails = _borders(layout, site, ground, radio, draws)
+    field = field_of(
+        radio,
+        draws,
+        x_m=layout.x_m,
+        y_m=layout.y_m,
+        site=site,
+        azimuth_deg=layout.azimuth_deg,
+        power_dbm=layout.power_dbm,
+        ground=ground,
+    )
+    border, back, fails = _borders(layout, field, radio)
     return Topology(
         lac=layout.lac,
         ci=layout.ci,
@@ -225,6 +240,7 @@ def topology_of(layout: Layout, radio: RadioScenario, draws: Draws) -> Topology:
         border_q16=border[order],
         ping_pong_q16=back[order],
         fails_q16=fails[order],
+        rest=rest_of(layout, site, start, cells, field, draws, radio.room_db),
         distance_m=distance,
         next_cell=following,
         hops=hops,
@@ -248,20 +264,8 @@ def _relations(n: int, edges: list[tuple[int, int, int]]) -> tuple[I32, I32, I32
     return start, there[order].astype(np.int32), metres[order].astype(np.int32), order
 
 
-def _borders(
-    layout: Layout, site: I32, ground: NDArray[np.uint8], radio: RadioScenario, draws: Draws
-) -> tuple[I32, I32, I32]:
+def _borders(layout: Layout, field: Field, radio: RadioScenario) -> tuple[I32, I32, I32]:
     """Border, ping-pong and failures for all edges, first to second, then all of them back."""
-    field = field_of(
-        radio,
-        draws,
-        x_m=layout.x_m,
-        y_m=layout.y_m,
-        site=site,
-        azimuth_deg=layout.azimuth_deg,
-        power_dbm=layout.power_dbm,
-        ground=ground,
-    )
     pairs = np.array(layout.edges, dtype=np.int64).reshape(-1, 3)
     met = field.borders(
         pairs[:, 0],

@@ -65,6 +65,17 @@ class Moves:
     cell: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """Moments from which somebody is on the way or stays, sorted by (t_us, sub)."""
+
+    t_us: I64
+    sub: I64
+    cell: NDArray[np.int32]
+    riding: NDArray[np.bool_]
+    """On the way in the cell: left, or entered and not the last; else it stays there."""
+
+
 def ride_us(ground: Ground, draws: Draws, who: I64, day: int, trip: int, a: I64, b: I64) -> I64:
     """How long trip number `trip` of a day takes from cell to cell, by the route of the map."""
     metres = ground.distance_m[a, b].astype(np.int64)
@@ -124,3 +135,21 @@ def walk(ground: Ground, trips: Trips) -> Moves:
     t_us, sub, cell = np.concatenate(times), np.concatenate(people), np.concatenate(cells)
     order = np.lexsort((sub, t_us))
     return Moves(t_us[order], sub[order], cell[order])
+
+
+def stages(ground: Ground, trips: Trips) -> Stages:
+    """Every moment at which somebody sets out or enters a cell."""
+    moves = walk(ground, trips)
+    t_us = np.concatenate([trips.leave_us, moves.t_us])
+    sub = np.concatenate([trips.sub, moves.sub])
+    cell = np.concatenate([trips.from_cell, moves.cell]).astype(np.int32)
+    leaves = np.zeros(len(t_us), dtype=np.bool_)
+    leaves[: len(trips.sub)] = trips.from_cell != trips.to_cell
+    # The cell entered last before one sets out again, or at all, is where one stays.
+    order = np.lexsort((~leaves, t_us, sub))
+    ends = np.ones(len(order), dtype=np.bool_)
+    ends[:-1] = leaves[order[1:]] | (sub[order[1:]] != sub[order[:-1]])
+    riding = np.empty(len(order), dtype=np.bool_)
+    riding[order] = leaves[order] | ~ends
+    order = np.lexsort((~leaves, sub, t_us))
+    return Stages(t_us[order], sub[order], cell[order], riding[order])

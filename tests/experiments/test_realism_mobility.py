@@ -103,6 +103,34 @@ def test_waits_are_whole_runs_of_hours_in_one_cell() -> None:
     assert list(zip(sub.tolist(), hours.tolist(), strict=True)) == [(0, 3), (0, 1), (2, 6)]
 
 
+def staying(exponent: float, shortest_h: float, people: int = 100, days: int = 98) -> np.ndarray:
+    """People whose stays have a law in continuous time, as they are seen in the middle of every hour."""
+    rng = np.random.default_rng(3)
+    t = np.geomspace(shortest_h, 1_000.0, 100_000)
+    sums = np.cumsum(t ** (1 - exponent) * np.exp(-t / mobility.WAITING_CUT_H))
+    seen = np.arange(days * 24) + 0.5
+    rows = []
+    for _ in range(people):
+        ends = np.cumsum(t[np.searchsorted(sums, rng.random(12 * len(seen)) * sums[-1])])
+        rows.append(rng.integers(0, 30_000, len(ends))[np.searchsorted(ends, seen)])
+    return np.array(rows, np.int16)
+
+
+def test_stays_of_the_published_law_in_continuous_time_are_seen_by_the_hour() -> None:
+    # A third of an hour is the shortest stay that scikit-mobility draws for the model of the source. What is
+    # seen by the hour is a little steeper, since of two short stays within an hour but one is seen.
+    seen = staying(1.8, 1 / 3)
+    assert 1.85 < mobility.waiting_exponent(seen).value < 2.0
+    assert mobility.waiting_shape(seen).value < 0.02
+    assert 1.5 < mobility.waiting_exponent(staying(1.5, 1 / 3)).value < 1.65
+
+
+def test_stays_of_an_hour_at_least_are_no_such_law() -> None:
+    seen = staying(1.8, 1.0)
+    assert mobility.waiting_exponent(seen).value < 1.4
+    assert mobility.waiting_shape(seen).value > 0.1
+
+
 def test_waiting_times_of_the_published_law_are_known_and_uniform_ones_are_not() -> None:
     rng, k = np.random.default_rng(3), np.arange(1, 337)
     law = k**-1.8 * np.exp(-k / 17)

@@ -8,8 +8,10 @@ import pytest
 from experiments.realism_moves import moved, serving
 from experiments.realism_tables import HOUR_US
 from sim.network.intents import DAY_US
+from sim.network.resting import cells_at_rest
 from sim.run import Inhabitants, build
 from sim.scenario import load_world
+from sim.subscribers.walk import stages
 
 TOWN = Path(__file__).parents[2] / "scenarios" / "worlds" / "town.yaml"
 
@@ -25,16 +27,22 @@ def test_hours_are_those_of_the_state_at_their_middle(world):
     trips = people.trips(0, 2 * DAY_US)
     home = world.population.home_cell[:].astype(np.int32)
     times = np.arange(48) * HOUR_US + HOUR_US // 2
-    found = serving(world, trips, home, times)
-    on_the_way = 0
+    everybody = np.arange(world.n)
+    found = serving(world, trips, home, everybody, times)
+    steps = stages(world.topology, trips)
+    on_the_way = elsewhere = 0
     for hour, t_us in enumerate(times.tolist()):
         cell, _ = people.state_at(t_us)
-        here = cell >= 0
-        assert np.array_equal(found[here, hour], cell[here])
-        riding = (trips.leave_us < t_us) & (trips.leave_us + trips.ride_us > t_us)
-        passing = trips.sub[riding][found[trips.sub[riding], hour] != trips.from_cell[riding]]
-        on_the_way += len(passing)
+        here = np.flatnonzero(cell >= 0)
+        riding = np.zeros(world.n, bool)
+        past = steps.t_us <= t_us
+        riding[steps.sub[past]] = steps.riding[past]  # in order of time: the last one stays
+        rests = cells_at_rest(world.topology.rest, world.draws, here, cell[here], hour)
+        assert np.array_equal(found[here, hour], np.where(riding[here], cell[here], rests))
+        on_the_way += np.count_nonzero(riding)
+        elsewhere += np.count_nonzero(~riding[here] & (rests != cell[here]))
     assert on_the_way > 5
+    assert elsewhere > 0.1 * 48 * world.n
 
 
 def test_only_customers_of_the_whole_time_are_there_and_they_are_whole(world):

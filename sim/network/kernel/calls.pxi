@@ -108,18 +108,19 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
     cdef Leg *leg = &side.leg
     cdef int64_t start_us, ended_us
     cdef int outcome
-    cdef int32_t cell
+    cdef int32_t cell, here
     if wish.kind == FROM_OTHER_NETWORK:
         return from_outside(net, t_us, sub, wish)
     if not s.flags & CAMPED or in_call(net, sub, t_us):
         act(net, t_us, sub, A_CALL_MADE, O_ENGAGED if s.flags & CAMPED else O_NO_SERVICE, wish.peer_sub,
             &wish.number)
         return 0
-    if not has_sdcch(net, s.cell):
+    here = camped_cell(net, sub, t_us)
+    if not has_sdcch(net, here):
         act(net, t_us, sub, A_CALL_MADE, O_NO_CHANNEL, wish.peer_sub, &wish.number)
         return 0
     start_us = free_us(net, sub, t_us)
-    cell = channel_near(net, s.cell)
+    cell = channel_near(net, here)
     if cell < 0:
         outcome = NO_CHANNEL
     elif wish.kind == INSIDE:
@@ -127,7 +128,7 @@ cdef int call(Network net, int64_t t_us, uint32_t sub, Wish *wish) except -1:
         if diverts(net, <uint32_t>wish.peer_sub, outcome, wish):
             return divert(net, start_us, sub, wish, outcome, cell)
         if outcome <= BOTH_SIDES:
-            if other_side_has_channel(net, net.stations[wish.peer_sub].cell, cell):
+            if other_side_has_channel(net, camped_cell(net, <uint32_t>wish.peer_sub, t_us), cell):
                 return both(net, start_us, sub, wish, outcome, cell)
             callee_congested(net, start_us, <uint32_t>wish.peer_sub, wish, sub)
             outcome = CONGESTED
@@ -201,7 +202,7 @@ cdef int caller_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
     cause = cause_of(way, outcome, wish, &by)
     shape_side(side, way, refusal if refusal else cause, by)
     side.cell = cell
-    if cell != net.stations[sub].cell and outcome == ANSWERED:
+    if outcome == ANSWERED and cell != camped_cell(net, sub, net.now_us):
         # TS 23.009 14: no channel in the serving cell, one in the cell beside it.
         side.shape.kind = MO_CALL_DIRECTED_RETRY_INTRA_BSC
     side.shape.called = wish.number
@@ -222,7 +223,7 @@ cdef int callee_side(Network net, Side *side, int64_t start_us, uint32_t sub, co
     memcpy(side.words, words, sizeof(side.words))
     cause = cause_of(way, outcome, wish, &by)
     shape_side(side, way, refusal_of(words, cause), by)
-    side.cell = net.stations[sub].cell
+    side.cell = camped_cell(net, sub, net.now_us)
     side.shape.calling = calling[0]
     side.leg = plan(net, &side.shape, start_us, words, response_us(words))
     # A page during another connection of the station is answered when that has ended.
@@ -275,7 +276,7 @@ cdef int callee_congested(Network net, int64_t t_us, uint32_t sub, const Wish *w
     chance(net, sub, OPTIONS_DRAWN, words)
     memset(&side, 0, sizeof(Side))
     side.sub = sub
-    side.cell = net.stations[sub].cell
+    side.cell = camped_cell(net, sub, net.now_us)
     memcpy(side.words, words, sizeof(side.words))
     shape_side(&side, &way, NO_RESOURCES, 0)
     side.shape.calling = calling
@@ -296,7 +297,7 @@ cdef int from_outside(Network net, int64_t t_us, uint32_t sub, const Wish *wish)
             page_in_vain(net, t_us, sub, PAGING_DRAWN)
         act(net, t_us, sub, A_CALL_RECEIVED, CALLER_WAYS[outcome].outcome, -1, &wish.number)
         return 0
-    if not has_channel(net, net.stations[sub].cell):
+    if not has_channel(net, camped_cell(net, sub, t_us)):
         return callee_congested(net, t_us, sub, wish, sub)
     chance(net, sub, OPTIONS_DRAWN, words)
     callee_side(net, &side, t_us, sub, wish, outcome, &wish.number, words)

@@ -8,6 +8,7 @@ cdef enum:
     KNOWN = 16          # the tap can tell the IMSI from the present TMSI
     AWAY = 32           # in another network
     STRANGER = 64       # comes from another network: its TMSI and area are of that one
+    RIDING = 128        # on the way: what serves is the cell it has entered
 
 # Moments that are remembered of a station, world microseconds.
 cdef enum:

@@ -215,7 +215,9 @@ cdef int go_on(Network net, uint32_t sub, int32_t at, int64_t after_us) except -
     while w.step != w.to:
         t_us = enters(net, w)
         if t_us > after_us:
+            net.stations[sub].flags |= RIDING
             return push(&net.agenda, t_us, sub, MOVE, at)
+    net.stations[sub].flags &= <uint8_t>~RIDING
     w.next = net.walker_free
     net.walker_free = at
     return 0

@@ -91,7 +91,7 @@ cdef int divert(Network net, int64_t start_us, uint32_t sub, const Wish *wish, i
     cdef int there = ANSWERED if wish.intent == ANSWERED else NO_ANSWER
     cdef int64_t ring_us
     if rings:
-        if not other_side_has_channel(net, net.stations[peer].cell, cell):
+        if not other_side_has_channel(net, camped_cell(net, peer, net.now_us), cell):
             callee_congested(net, start_us, peer, wish, sub)
             caller_side(net, &caller, start_us, sub, wish, CONGESTED, 0, cell)
             stretch(mo, M_ENDED, when(mo, M_STARTED) + wish.alert_us)
@@ -129,7 +129,7 @@ cdef int divert_from_outside(Network net, int64_t t_us, uint32_t sub, const Wish
     """A call from another network that is forwarded: of what becomes of it nothing is on our A interface."""
     cdef Side side
     if offered(net, sub, outcome):
-        if not has_channel(net, net.stations[sub].cell):
+        if not has_channel(net, camped_cell(net, sub, t_us)):
             return callee_congested(net, t_us, sub, wish, sub)
         rung(net, &side, t_us, sub, wish, outcome, &wish.number)
         stretch(&side.leg, M_ENDED, gone_us(&side, wish, outcome))

@@ -416,7 +416,7 @@ cdef inline void put32(uint8_t *out, uint32_t value) noexcept nogil:
 cdef inline void no_facts(Network net, uint32_t sub, Facts *f) noexcept:
     memset(f, 0, sizeof(Facts))
     f.tmsi = net.stations[sub].tmsi
-    f.cell = net.stations[sub].cell
+    f.cell = camped_cell(net, sub, net.now_us)
     f.cell2 = -1
     f.paged_lac = -1
 

@@ -127,7 +127,7 @@ cdef int location(Network net, int64_t t_us, uint32_t sub) except -1:
         return 0
     if moment(s, BUSY_UNTIL) > t_us:
         camp(net, t_us, sub)
-    elif not has_sdcch(net, s.cell):
+    elif not has_sdcch(net, camped_cell(net, sub, t_us)):
         push(&net.agenda, t_us + T3122, sub, LOCATION)
     elif net.lac[s.cell] != s.lac:
         update(net, t_us, sub, LU_NORMAL)
@@ -144,7 +144,7 @@ cdef int periodic(Network net, int64_t t_us, uint32_t sub) except -1:
     elif moment(s, BUSY_UNTIL) > t_us:
         push(&net.agenda, moment(s, BUSY_UNTIL) + GAP, sub, PERIODIC)
     elif s.flags & (ON | REGISTERED | AWAY) == ON | REGISTERED:
-        if not has_sdcch(net, s.cell):
+        if not has_sdcch(net, camped_cell(net, sub, t_us)):
             return push(&net.agenda, t_us + T3122, sub, PERIODIC)
         update(net, t_us, sub, LU_PERIODIC)
         push(&net.agenda, moment(s, LAST_SEEN) + net.t3212_us, sub, PERIODIC)
@@ -198,7 +198,7 @@ cdef int update(Network net, int64_t t_us, uint32_t sub, int kind) except -1:
         &shape, &facts, words,
     )
     remember(s, BUSY_UNTIL, end_us)
-    hold_sdcch(net, s.cell, sub, end_us)
+    hold_sdcch(net, facts.cell, sub, end_us)
     if not shape.options & BY_IMSI:
         s.flags |= KNOWN
     if rejected:

@@ -14,9 +14,11 @@ from libc.string cimport memcpy, memmove, memset
 import numpy as np
 
 from sim.bssap.errors import EncodeError
+from sim.draws import NORMAL as NORMAL_DEVIATES
 from sim.draws import purpose_word
 from sim.network import acts as act_table
 from sim.network.exhaustion import NumbersExhaustedError
+from sim.network.resting import KEPT_Q32
 from sim.network.stations import TRAFFIC, Begun
 from sim.network.stations import Station as StationView
 from sim.network.templates import END, FREE_DIGIT, SLOTS
@@ -46,6 +48,7 @@ cdef enum:
 include "words.pxi"
 include "numbers.pxi"
 include "columns.pxi"
+include "resting.pxi"
 include "ladders.pxi"
 include "emission.pxi"
 include "mobility.pxi"
@@ -84,6 +87,10 @@ cdef class Network:
     cdef int64_t now_us
     cdef Cell *cell
     cdef const int32_t[::1] neighbour_start, neighbour_cells
+    cdef const int64_t[::1] normal
+    cdef const int16_t[::1] rivals, behind_cdb, room_cdb    # sim.network.resting.Rest
+    cdef const uint8_t[::1] walls
+    cdef uint32_t usual_room, other_room, kept
     cdef Party *parties
     cdef int32_t party_room, party_free
     cdef Station *stations
@@ -226,6 +233,13 @@ cdef class Network:
         self.distance_m, self.next_cell = column(topology.distance_m, np.int32), column(topology.next_cell, np.int16)
         self.neighbour_start = column(topology.neighbour_start, np.int32)
         self.neighbour_cells = column(topology.neighbour_cells, np.int32)
+        rest = topology.rest
+        if rest.rivals.shape != (self.cells, SPOTS, RIVALS):
+            raise ValueError(f"rest of shape {rest.rivals.shape}: {(self.cells, SPOTS, RIVALS)} was expected")
+        self.rivals, self.behind_cdb = column(rest.rivals.reshape(-1), np.int16), column(rest.behind_cdb.reshape(-1), np.int16)
+        self.walls, self.room_cdb = column(rest.walls.reshape(-1), np.uint8), column(rest.room_cdb, np.int16)
+        self.normal, self.kept = column(NORMAL_DEVIATES.rows), KEPT_Q32
+        self.usual_room, self.other_room = purpose_word("usual_room"), purpose_word("other_room")
         self.cell = <Cell *>calloc(self.cells, sizeof(Cell))
         if self.cell == NULL:
             raise MemoryError
@@ -462,13 +476,16 @@ cdef class Network:
         )
 
     def column(self, name):
-        """A copy of a column over all stations: cell, on, tmsi or registered_lac."""
+        """A copy of a column over all stations: cell, riding, on, tmsi or registered_lac."""
         cdef uint32_t i
         out = np.empty(self.n, np.int64)
         cdef int64_t[::1] values = out
         if name == "cell":
             for i in range(self.n):
                 values[i] = self.stations[i].cell
+        elif name == "riding":
+            for i in range(self.n):
+                values[i] = self.stations[i].flags & RIDING != 0
         elif name == "on":
             for i in range(self.n):
                 values[i] = self.stations[i].flags & ON
@@ -481,6 +498,12 @@ cdef class Network:
         else:
             raise KeyError(name)
         return out
+
+    def at_rest(self, uint32_t sub, int32_t cell, int64_t t_us):
+        """The cell that serves a subscriber who stays in a cell, at a moment."""
+        if not 0 <= cell < self.cells:
+            raise IndexError(f"cell {cell} of {self.cells}")
+        return at_rest(self, self._known(sub), cell, t_us)
 
     def area(self, int32_t cell):
         """Location area code of a cell."""
@@ -505,6 +528,7 @@ cdef class Network:
     def send(self, int64_t t_us, uint32_t sub, number, bytes body, purpose="smsc"):
         """A short message of a subscriber to a number; (outcome of ATTEMPTS, when it is known)."""
         cdef Number peer = number_from(number.encode())
+        self.now_us = t_us
         cdef Attempt attempt = send(self, t_us, self._known(sub), &peer, -1, body, -1, PURPOSES.index(purpose))
         return ATTEMPTS[attempt.outcome], attempt.at_us
 
@@ -513,6 +537,7 @@ cdef class Network:
         """A short message to a subscriber; (outcome of ATTEMPTS, when it is known)."""
         cdef Number peer = number_from(originator.encode())
         cdef int which = PURPOSES.index(purpose)
+        self.now_us = t_us
         cdef Attempt attempt = deliver(
             self, t_us, self._known(sub), &peer, body, stamp_octets(stamp), header, more, which,
             PAGING_DRAWN if which == OPTIONS_DRAWN else which,

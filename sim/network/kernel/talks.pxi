@@ -73,7 +73,7 @@ cdef int32_t begin_talk(Network net, Side *side, int64_t number) except -1:
     hold_channel(net, p.cell)
     net.stations[side.sub].party = at
     push(&net.agenda, p.ended_us, side.sub, ENDING_CALL, at)
-    if net.stations[side.sub].cell != p.cell:
+    if camped_cell(net, side.sub, net.now_us) != p.cell:
         push(&net.agenda, p.connected_us + SETTLES, side.sub, HANDOVER, at)
     return at
 
@@ -107,7 +107,7 @@ cdef int hand_over(Network net, int64_t t_us, uint32_t sub, int32_t at) except -
         return 0
     if t_us < p.moving_until_us:
         return push(&net.agenda, p.moving_until_us, sub, HANDOVER, at)
-    target = p.back_to if p.back_to >= 0 else net.stations[sub].cell
+    target = p.back_to if p.back_to >= 0 else camped_cell(net, sub, t_us)
     p.back_to = -1
     if target == p.cell:
         return 0
@@ -147,7 +147,7 @@ cdef int hand_over(Network net, int64_t t_us, uint32_t sub, int32_t at) except -
             &net.agenda, p.moving_until_us + BACK + <int64_t>(<uint64_t>words[3] * BACK_RANGE >> 32), sub,
             HANDOVER, at,
         )
-    elif net.stations[sub].cell != p.cell:
+    elif camped_cell(net, sub, t_us) != p.cell:
         push(&net.agenda, p.moving_until_us, sub, HANDOVER, at)
     return 0
 

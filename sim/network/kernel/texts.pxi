@@ -101,7 +101,7 @@ cdef Attempt send(Network net, int64_t t_us, uint32_t sub, const Number *number,
         attempt.outcome = LATER
         attempt.at_us = free_us(net, sub, t_us)
         return attempt
-    if not has_sdcch(net, s.cell):
+    if not has_sdcch(net, camped_cell(net, sub, t_us)):
         attempt.outcome = LATER
         attempt.at_us = t_us + T3122
         return attempt
@@ -123,7 +123,7 @@ cdef Attempt send(Network net, int64_t t_us, uint32_t sub, const Number *number,
         net, &leg, act(net, t_us, sub, A_TEXT_SENT, O_REFUSED if fails else O_DELIVERED, peer_sub, number), sub,
         &shape, &facts, words,
     ))
-    hold_sdcch(net, s.cell, sub, moment(s, BUSY_UNTIL))
+    hold_sdcch(net, facts.cell, sub, moment(s, BUSY_UNTIL))
     s.flags |= KNOWN
     attempt.outcome = REFUSED if fails else DELIVERED
     attempt.at_us = when(&leg, M_SMS_FAILED if fails else M_SMS_OK)
@@ -176,7 +176,7 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
     if not hears_page(net, sub):
         page_in_vain(net, t_us, sub, page_purpose)
         return attempt
-    if not has_sdcch(net, s.cell):
+    if not has_sdcch(net, camped_cell(net, sub, t_us)):
         # It hears the page and gets no channel to answer: the MSC pages again.
         page_in_vain(net, t_us, sub, page_purpose)
         attempt.outcome = LATER
@@ -198,7 +198,7 @@ cdef Attempt deliver(Network net, int64_t t_us, uint32_t sub, const Number *orig
         net, &leg, act(net, t_us, sub, A_TEXT_RECEIVED, O_REFUSED if full else O_DELIVERED, -1, originator), sub,
         &shape, &facts, words,
     ))
-    hold_sdcch(net, s.cell, sub, moment(s, BUSY_UNTIL))
+    hold_sdcch(net, facts.cell, sub, moment(s, BUSY_UNTIL))
     s.flags |= KNOWN
     attempt.outcome = REFUSED if full else DELIVERED
     attempt.at_us = when(&leg, M_SMS_FAILED if full else M_SMS_OK)
@@ -217,7 +217,7 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
         act(net, t_us, sub, A_SERVICE_USED, O_NO_SERVICE)
         drop_text(net, at)
         return 0
-    if moment(s, BUSY_UNTIL) > t_us or not has_sdcch(net, s.cell):
+    if moment(s, BUSY_UNTIL) > t_us or not has_sdcch(net, camped_cell(net, sub, t_us)):
         return push(&net.agenda, max(free_us(net, sub, t_us), t_us + T3122), sub, SERVICE, at)
     chance(net, sub, OPTIONS_DRAWN, words)
     memset(&shape, 0, sizeof(Shape))
@@ -247,7 +247,7 @@ cdef int service(Network net, int64_t t_us, uint32_t sub, int32_t at) except -1:
         net, &leg, act(net, t_us, sub, A_SERVICE_USED, SERVICE_OUTCOMES[wish.kind], -1, &wish.peer), sub, &shape,
         &facts, words,
     ))
-    hold_sdcch(net, s.cell, sub, moment(s, BUSY_UNTIL))
+    hold_sdcch(net, facts.cell, sub, moment(s, BUSY_UNTIL))
     s.flags |= KNOWN
     drop_text(net, at)
     return 0

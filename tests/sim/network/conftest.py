@@ -18,7 +18,7 @@ from sim.network.kernel import Network
 from sim.network.templates import Shape
 from sim.network.topology import build_topology
 from sim.network.visible import VISIBLE
-from sim.scenario import BscScenario, NetworkScenario, PlaceScenario, WorldScenario
+from sim.scenario import BscScenario, NetworkScenario, PlaceScenario, RadioScenario, WorldScenario
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -34,6 +34,9 @@ SCENARIO = WorldScenario(
     epoch=date(2007, 6, 4),
     network=NetworkScenario(
         cells=30,
+        radio=RadioScenario(
+            room_db=0
+        ),  # whoever stays is served by one cell: what rests has a file of its own
         bscs=[BscScenario(point_code=257, lacs=[4097, 4098]), BscScenario(point_code=258, lacs=[4099, 4112])],
     ),
     places=[PlaceScenario(name="airport", kind="airport", cells=3, x_km=11.0, y_km=3.5, lac=4112)],

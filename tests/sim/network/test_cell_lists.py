@@ -152,6 +152,9 @@ def equal(a: Topology, b: Topology) -> None:
         if isinstance(one, np.ndarray):
             assert one.dtype == other.dtype, field.name
             np.testing.assert_array_equal(one, other, field.name)
+        elif field.name == "rest":
+            for name, column in one._asdict().items():
+                np.testing.assert_array_equal(column, getattr(other, name), name)
         elif field.name == "graph":
             assert nx.utils.graphs_equal(one, other)
         elif field.name != "lines":  # a list has cells only

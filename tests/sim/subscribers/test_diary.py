@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sim.scenario import DAY_US
 from sim.subscribers.diary import journeys, power, state_at, trips
 from sim.subscribers.habitat import chosen
-from sim.subscribers.walk import Trips, walk
+from sim.subscribers.walk import Trips, stages, walk
 
 HOUR_US = 3_600_000_000
 SATURDAY = 5
@@ -201,3 +201,20 @@ def test_golden_hash(town):
     ):
         digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
     assert digest.hexdigest() == "6da2827f56d3b3fe06edd8f101b8084b44c5d5767cb1d9640946e12d4ffa39a5"
+
+
+def test_stages_are_the_ways_of_one_after_another(town):
+    made = a_day(trips, town, 0)
+    steps, ground = stages(town.topology, made), town.topology
+    assert np.array_equal(np.lexsort((steps.sub, steps.t_us)), np.arange(len(steps.t_us)))
+    expected = []
+    for sub, leave, ride, start, end in zip(
+        made.sub, made.leave_us, made.ride_us, made.from_cell, made.to_cell, strict=True
+    ):
+        one = Trips(*(np.array([v]) for v in (sub, leave, ride, start, end)))
+        way = walk(ground, one)
+        expected.append((leave, sub, start, True))
+        expected += [(t, sub, c, c != end) for t, c in zip(way.t_us, way.cell, strict=True)]
+    found = zip(steps.t_us, steps.sub, steps.cell, steps.riding, strict=True)
+    assert sorted(found) == sorted(expected)
+    assert steps.riding.mean() > 0.5
