@@ -30,6 +30,7 @@ from marketing.campaigns import load_all
 from marketing.engine import EngineState, change_campaigns, on_batch, prepare_switch, switch_profiles
 from marketing.profiles import Profiles
 from marketing.reloading import CampaignFolder
+from marketing.workers import LocalHost
 
 __all__ = ["ChangeBench", "Changed"]
 
@@ -199,7 +200,7 @@ class _Loop:
 
 @contextmanager
 def _watched(state: EngineState, folder: Path, ready: queue.Queue[Any]) -> Iterator[CampaignFolder]:
-    watching = CampaignFolder(state, (), folder, ready.put)
+    watching = CampaignFolder(LocalHost(state), (), folder, ready.put)
     try:
         yield watching
     finally:

@@ -14,6 +14,7 @@ import click
 from experiments.audit_cli import audit
 from experiments.bench_compare_cli import COMMANDS
 from experiments.bench_network_cli import network_command
+from experiments.bench_workers_cli import workers_command
 from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
 from experiments.problems import BadInput, RunInvalid
 from experiments.token_cli import COMMANDS as TOKEN_COMMANDS
@@ -49,7 +50,7 @@ Examples:
 KINDS: Final = ("world", "campaign", "study", "platform", "policy", "audience")
 
 
-_BENCH: Final = {str(command.name): command for command in (*COMMANDS, network_command)}
+_BENCH: Final = {str(command.name): command for command in (*COMMANDS, network_command, workers_command)}
 """Commands of two words; `bench` alone takes stages."""
 
 

@@ -45,12 +45,12 @@ class Moment:
 
     def enter(self, state: EngineState) -> None:
         """Into the book, as the platform did it."""
-        from marketing.starting import recall
+        from marketing.starting import counted_at
 
         for contact in self.contacts:
             row = state.profiles.row_of_msisdn(str(contact["msisdn"]))
             if row >= 0:
-                recall(state, row, contact)
+                state.book.restore(*counted_at(state.policy, row, contact))
         for msisdn, _ in self.stops:
             row = state.profiles.row_of_msisdn(msisdn)
             if row >= 0:

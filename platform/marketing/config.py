@@ -292,8 +292,8 @@ class PlatformConfig(Strict):
     """Contact policy file."""
     ledger: LedgerConfig = LedgerConfig()
     records: RecordsConfig
-    workers: Literal[1] = 1
-    """Engine workers in this process."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Engines that share out the subscribers: 1, in this process; more, each a process of its own."""
 
 
 def load_config(path: Path | str) -> PlatformConfig:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from marketing.behaviours import BehaviourBatch
+from marketing.clock import Clock
+from marketing.config import PlatformConfig
 
-__all__ = ["Doors", "SignallingSource", "TickLike"]
+__all__ = ["Doors", "SignallingSource", "StartError", "TickLike", "open_collector"]
 
 
 class TickLike(Protocol):
@@ -65,3 +67,20 @@ class Doors:
     """An httpx transport."""
     signalling: SignallingSource | None = None
     """Absent: the configured collector (its transport may be memory)."""
+
+
+class StartError(Exception):
+    """A door cannot be opened; the message says which and what helps. Exit code 1."""
+
+
+def open_collector(config: PlatformConfig, clock: Clock) -> SignallingSource:
+    """The collector of a configuration. Raises StartError."""
+    # Compiled parts: late, so that a configuration error comes first.
+    from marketing.collect import Collector, TapError
+    from sigtran import ListenError, TransportUnavailable
+
+    try:
+        known: dict[str, Any] = {"epoch_us": clock.epoch_us, "tick_s": config.clock.tick_s}
+        return Collector(config.collector, clock, threads=config.workers, **known)
+    except (ListenError, TapError, TransportUnavailable) as error:
+        raise StartError(f"collector: {error}") from error

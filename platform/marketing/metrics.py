@@ -30,6 +30,9 @@ MetricName = Literal[
     "smpp_bound",
     "timers_waiting",
     "held_waiting",
+    "workers",
+    "worker_behaviours",
+    "worker_cpu_seconds",
     "tick_seconds",
     "submit_seconds",
     "http_refused",
@@ -58,6 +61,9 @@ METRICS: Final[
     "smpp_bound": (Gauge, "1 while bound to the message centre", ()),
     "timers_waiting": (Gauge, "Dwell, group and release timers in the queue", ()),
     "held_waiting": (Gauge, "Triggers on hold", ()),
+    "workers": (Gauge, "Engines that share out the subscribers", ()),
+    "worker_behaviours": (Gauge, "Behaviours taken in by each worker", ("worker",)),
+    "worker_cpu_seconds": (Gauge, "Processor time of each worker", ("worker",)),
     "tick_seconds": (Histogram, "lockstep: real time from a tick's barrier to its acknowledgement", ()),
     "http_refused": (Counter, "HTTP requests that were not let in", ("status",)),
     "submit_seconds": (Histogram, "Real time from the socket read to the message centre's acceptance", ()),
@@ -91,9 +97,10 @@ class Metrics:
         counter = self._counters[name]
         (counter.labels(**labels) if labels else counter).inc(amount)
 
-    def show(self, name: MetricName, value: float) -> None:
+    def show(self, name: MetricName, value: float, **labels: str) -> None:
         """Sets a gauge."""
-        self._gauges[name].set(value)
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set(value)
 
     def signalling(self, report: Mapping[str, Any]) -> None:
         """What the collector reports."""

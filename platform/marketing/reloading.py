@@ -11,12 +11,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from marketing.campaigns import Campaign, load_all, read_campaign
 from marketing.config import ConfigError, Document
-from marketing.engine import EngineState, Prepared, prepare_campaigns
 from marketing.rules import catalogue_of
+from marketing.workers import EngineHost
 
 __all__ = ["CampaignFolder", "campaign_files", "read_watched"]
 
@@ -45,14 +45,14 @@ class CampaignFolder:
 
     def __init__(
         self,
-        state: EngineState,
+        engine: EngineHost,
         fixed: Sequence[Path],
         folder: Path | None,
-        on_change: Callable[[Prepared], None],
+        on_change: Callable[[Any], None],
         originators: Sequence[str] = (),
     ) -> None:
-        """`on_change` is called on the watching thread with what is ready to run."""
-        self._state = state
+        """`on_change` is called on the watching thread with what is ready for `EngineHost.change`."""
+        self._engine = engine
         self._fixed, self._folder = tuple(fixed), folder
         self._on_change = on_change
         self._originators = tuple(originators)
@@ -75,7 +75,7 @@ class CampaignFolder:
         if self._thread is not None:
             self._thread.join(5.0)
 
-    def look(self, *, anyway: bool = False) -> Prepared | None:
+    def look(self, *, anyway: bool = False) -> Any:
         """What is ready to run, where files have changed (or `anyway`); None: nothing, or it is wrong."""
         with self._turn:
             marks = self._look()
@@ -86,11 +86,11 @@ class CampaignFolder:
                 campaigns = load_all(
                     [path for path, _ in marks],
                     originators=self._originators,
-                    places=self._state.places.names,
-                    catalogue=catalogue_of(self._state.profiles),
+                    places=self._engine.places.names,
+                    catalogue=catalogue_of(self._engine.profiles),
                     read=self._remembered,
                 )
-                prepared = prepare_campaigns(self._state, campaigns)
+                prepared = self._engine.prepare(campaigns)
             except ConfigError as error:
                 self.problems = tuple(str(problem) for problem in error.problems)
             except ValueError as error:

@@ -26,12 +26,11 @@ from marketing.clock import Clock
 from marketing.config import Strict
 from marketing.contact.ledger import LedgerError
 from marketing.effects.dispatch import Dispatcher
-from marketing.engine import Decision, EngineState, on_selection
-from marketing.expressions import ExpressionError, compile_expression
+from marketing.engine import Decision, SelectionError
 from marketing.outputs import prepare_csv, write_csv
-from marketing.rules import catalogue_of
+from marketing.workers import EngineHost
 
-__all__ = ["SELECTION_COLUMNS", "Selection", "SelectionError", "Selector", "choose"]
+__all__ = ["SELECTION_COLUMNS", "Selection", "SelectionError", "Selector"]
 
 MOST: Final = 100_000
 """Contacts of one selection at most; a file may hold everybody."""
@@ -42,10 +41,6 @@ SELECTION_COLUMNS: Final = {
 """submit_before, valid_until: local time with offset, as for every message: it is to reach nobody later."""
 SLICE: Final = 2000
 """Lines of a file for bulk SMS that are decided and reserved in one go; the engine goes on in between."""
-
-
-class SelectionError(ValueError):
-    """A selection that cannot be made; the message says why."""
 
 
 class Selection(Strict):
@@ -63,7 +58,7 @@ class Selection(Strict):
 class Selector:
     """Makes selections between two steps of the engine."""
 
-    state: EngineState
+    engine: EngineHost
     clock: Clock
     dispatcher: Dispatcher
     folder: Path
@@ -77,8 +72,8 @@ class Selector:
             LookupError: no such campaign.
             SelectionError: it cannot be made; nothing has happened.
         """
-        number = self.state.numbers.get(name)
-        if number is None:
+        campaign = self._running(name)
+        if campaign is None:
             raise LookupError(f"no campaign {name!r} runs here")
         if self.clock.mode == "lockstep":
             raise SelectionError("in lockstep a run hangs on its inputs alone: no selection by hand")
@@ -88,42 +83,42 @@ class Selector:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise SelectionError(f"{where}: {first['msg']}") from None
-        campaign, now_us = self.state.campaigns[number], self.clock.now_us()
+        now_us = self.clock.now_us()
         if wanted.deliver != "outbound" and campaign.output != "contact":
             raise SelectionError(f"{name} has output {campaign.output}: it has nothing to send")
         if wanted.deliver == "bulk-sms" and campaign.boss is not None:
             raise SelectionError(f"{name} asks BOSS at every contact, which a file cannot")
-        rows = choose(self.state, number, now_us, wanted.audience, wanted.targets)
+        imsi = self.engine.choose(name, now_us, wanted.audience, wanted.targets)
         if wanted.deliver == "contact":
-            return self._contacts(number, rows, now_us)
+            return self._contacts(name, imsi, now_us)
         if wanted.deliver == "bulk-sms":
-            return await self._bulk(campaign, rows, now_us)
-        return self._list(campaign, rows, now_us)
+            return await self._bulk(campaign, imsi, now_us)
+        return self._list(campaign, imsi, now_us)
 
-    def _contacts(self, number: int, rows: NDArray[np.int64], now_us: int) -> dict[str, Any]:
-        if len(rows) > MOST:
-            raise SelectionError(f"{len(rows)} subscribers selected; a selection contacts {MOST} at most")
-        decisions = on_selection(self.state, number, rows, now_us, self.clock.stamp_ns)
+    def _running(self, name: str) -> Campaign | None:
+        return next((one for one in self.engine.campaigns if one.campaign == name), None)
+
+    def _contacts(self, name: str, imsi: NDArray[np.uint64], now_us: int) -> dict[str, Any]:
+        if len(imsi) > MOST:
+            raise SelectionError(f"{len(imsi)} subscribers selected; a selection contacts {MOST} at most")
+        decisions = self.engine.on_selection(name, imsi, now_us, self.clock.stamp_ns)
         self.dispatcher.take(decisions)
         actions = Counter(decision.action for decision in decisions)
         reasons = Counter(decision.reason for decision in decisions if decision.action == "suppress")
         return {
-            "selected": len(rows),
+            "selected": len(imsi),
             "decided": dict(sorted(actions.items())),
             "suppressed": dict(sorted(reasons.items())),
         }
 
-    def _list(self, campaign: Campaign, rows: NDArray[np.int64], now_us: int) -> dict[str, Any]:
+    def _list(self, campaign: Campaign, imsi: NDArray[np.uint64], now_us: int) -> dict[str, Any]:
         """For the outbound centre."""
-        state, kept, reasons = self.state, [], Counter[str]()
-        for row in rows.tolist():
-            reason = state.policy.refuses(state.book, row, now_us)
-            if reason:
-                reasons[reason] += 1
-            else:
-                kept.append(row)
+        profiles = self.engine.profiles
+        rows = profiles.rows(imsi)
+        refused = [(row, self.engine.barred(row, now_us)) for row in rows.tolist()]
+        kept = [row for row, reason in refused if not reason]
+        reasons: Counter[str] = Counter(reason for _, reason in refused if reason)
         path = self._new_path("outbound", campaign, now_us)
-        profiles = state.profiles
         lines = (
             {
                 "msisdn": str(profiles.msisdn[row]),
@@ -138,9 +133,9 @@ class Selector:
             raise SelectionError(f"{path.name}: {error.strerror}") from None
         return _told(len(rows), path, count, reasons)
 
-    async def _bulk(self, campaign: Campaign, rows: NDArray[np.int64], now_us: int) -> dict[str, Any]:
+    async def _bulk(self, campaign: Campaign, imsi: NDArray[np.uint64], now_us: int) -> dict[str, Any]:
         """For bulk SMS: reserved slice by slice, looked at once more, written; given back if it never is."""
-        window = self.state.policy.window(now_us)
+        window = self.engine.policy.window(now_us)
         if not window.open:
             opens = self._local(window.release_us)
             raise SelectionError(f"{window.reason}: nothing may be sent before {opens}")
@@ -149,7 +144,7 @@ class Selector:
         reasons: Counter[str] = Counter()
         partial: Path | None = None
         try:
-            await self._reserve(campaign, rows, granted, reasons)
+            await self._reserve(campaign, imsi, granted, reasons)
             late = [(decision, desk.still_right(decision)) for decision in granted]
             granted[:] = [decision for decision, reason in late if not reason]
             for reason in {reason for _, reason in late if reason}:
@@ -171,26 +166,25 @@ class Selector:
                 raise SelectionError(f"{error}; nobody is contacted") from None
             raise
         await desk.handed_over(granted, path.name)
-        return _told(len(rows), path, count, reasons)
+        return _told(len(imsi), path, count, reasons)
 
     async def _reserve(
-        self, campaign: Campaign, rows: NDArray[np.int64], granted: list[Decision], reasons: Counter[str]
+        self, campaign: Campaign, imsi: NDArray[np.uint64], granted: list[Decision], reasons: Counter[str]
     ) -> None:
         """Adds to both; between two slices campaigns and extract may have been exchanged."""
-        state = self.state
-        imsi = state.profiles.imsi[rows]
+        engine = self.engine
         for start in range(0, len(imsi), SLICE):
-            number = state.numbers.get(campaign.campaign)
-            if number is None or state.campaigns[number] != campaign:
+            if self._running(campaign.campaign) != campaign:
                 raise SelectionError(f"{campaign.campaign} was changed meanwhile; nobody is contacted")
             now_us = self.clock.now_us()
-            window = state.policy.window(now_us)
+            window = engine.policy.window(now_us)
             if not window.open:  # nothing waits for a file
                 reasons[window.reason] += len(imsi) - start
                 return
-            some = state.profiles.rows(imsi[start : start + SLICE])
-            reasons["gone"] += int(np.count_nonzero(some < 0))
-            decisions = on_selection(state, number, some[some >= 0], now_us, self.clock.stamp_ns)
+            some = imsi[start : start + SLICE]
+            some = some[engine.profiles.rows(some) >= 0]
+            reasons["gone"] += len(imsi[start : start + SLICE]) - len(some)
+            decisions = engine.on_selection(campaign.campaign, some, now_us, self.clock.stamp_ns)
             reasons.update(decision.reason for decision in decisions if decision.action != "send")
             sends = sum(decision.action == "send" for decision in decisions)
             reserved = await self.dispatcher.reserve(decisions)
@@ -211,7 +205,7 @@ class Selector:
         }
 
     def _local(self, at_us: int) -> str:
-        return self.state.policy.hours.local(at_us).isoformat(timespec="seconds")
+        return self.engine.policy.hours.local(at_us).isoformat(timespec="seconds")
 
     def _new_path(self, kind: str, campaign: Campaign, now_us: int) -> Path:
         """No selection takes the place of another's file, not even one of the same second."""
@@ -229,32 +223,3 @@ class Selector:
 def _told(selected: int, path: Path, lines: int, reasons: Counter[str]) -> dict[str, Any]:
     suppressed = {reason: n for reason, n in sorted(reasons.items()) if n}
     return {"selected": selected, "file": path.name, "lines": lines, "suppressed": suppressed}
-
-
-def choose(
-    state: EngineState, number: int, at_us: int, audience: str = "", targets: str = ""
-) -> NDArray[np.int64]:
-    """Rows of a campaign's audience and targets at an instant, and of an expression and a list besides.
-
-    Raises:
-        SelectionError: the expression cannot be read, or asks for what is not known here; no such list.
-    """
-    profiles, catalogue = state.profiles, catalogue_of(state.profiles)
-    expression = None
-    if audience:
-        try:
-            expression = compile_expression(audience, catalogue)
-        except ExpressionError as error:
-            raise SelectionError(f"audience: {error}") from None
-        told = sorted(name for name in expression.reads if name.startswith("event."))
-        if told:
-            raise SelectionError(f"audience: {told[0]} is of a behaviour, and a selection has none")
-    try:
-        rows = state.rules.chosen(number, at_us)
-        if targets:
-            rows = rows[profiles.on_list(targets, rows)]
-        if expression is not None:
-            rows = rows[state.rules.holding(expression, rows, at_us)]
-    except LookupError as error:
-        raise SelectionError(str(error.args[0])) from None
-    return rows

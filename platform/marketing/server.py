@@ -26,28 +26,16 @@ from marketing.api.opening import open_door
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign, read_targets
 from marketing.channels import Inbound, SmsChannel
-from marketing.clock import Clock
 from marketing.config import PlatformConfig
 from marketing.contact.guard import Guard
 from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
-from marketing.doors import Doors, SignallingSource, TickLike
+from marketing.doors import Doors, SignallingSource, StartError, TickLike, open_collector
 from marketing.effects import Accounts, Boss, Conversations, Records
 from marketing.effects.dispatch import Dispatcher
-from marketing.engine import (
-    Change,
-    Prepared,
-    PreparedSwitch,
-    StateFolder,
-    change_campaigns,
-    next_due,
-    on_batch,
-    on_timers,
-    prepare_switch,
-    schedule_group,
-    switch_profiles,
-)
+from marketing.engine import Change, StateFolder
+from marketing.gauges import show_boss, show_engine
 from marketing.hiding import safe
 from marketing.metrics import Metrics
 from marketing.outputs import Outputs
@@ -56,17 +44,18 @@ from marketing.profiles.telling import Imports, open_imports
 from marketing.reloading import CampaignFolder
 from marketing.selecting import Selector
 from marketing.starting import (
+    Loaded,
     Remembered,
-    Started,
     enter_lists,
-    load_started,
+    load,
     load_state,
     make_clock,
+    open_engine,
     open_query,
-    recall,
     remembered,
     restore,
 )
+from marketing.workers import WorkerLost
 
 __all__ = ["Doors", "Server", "SignallingSource", "StartError", "TickLike", "load_state", "restore"]
 
@@ -80,12 +69,10 @@ SELECTION_PATIENCE_S: Final = 600.0
 TURNS_OF_A_SEND: Final = 8
 """Turns of the loop from a decision to its submission: no batch is read between them, or the contact would
 wait for all the messages of each."""
+DRAUGHTS: Final = 8
+"""How often what has come in is looked for before timers and messages have their turn."""
 LONGEST_SLEEP_S: Final = 1.0
 """wall: a stepped clock is noticed within this time."""
-
-
-class StartError(Exception):
-    """A door cannot be opened; the message says which and what helps. Exit code 1."""
 
 
 class Server:
@@ -133,32 +120,39 @@ class Server:
             await self._open(closing)
             self._watch_signals()
             asyncio.get_running_loop().add_reader(self.signalling.fileno(), self._readable.set)
+            self._watch_workers()
             self._announce()
             if self.imports is not None:
                 self.imports.watch.start()
             try:
                 await (self._lockstep() if self.clock.mode == "lockstep" else self._live())
+            except WorkerLost as error:
+                self._stop(str(error))
             finally:
                 await self._close_down()
         return self._exit
 
     async def _open(self, closing: contextlib.AsyncExitStack) -> None:
         config = self.config
-        started = load_started(config)
-        self.state, zone = started.state, started.zone
-        self.clock = make_clock(config.clock, zone)
+        loaded = load(config)
+        self.clock = make_clock(config.clock, loaded.zone)
+        try:
+            self.engine = open_engine(config, loaded)
+        except (WorkerLost, OSError) as error:
+            raise StartError(f"workers: {error}") from None
+        closing.callback(self.engine.close)
         self._schedule_groups()
         self.records = Records(config.records.dir)
         closing.callback(self.records.close)
         try:
-            rules = self.state.policy.file
+            rules = self.engine.policy.file
             ledger = Ledger(config.ledger.url, cap=rules.caps.per_calendar_month, guard=Guard.of(rules))
         except (LedgerError, ImportError, SQLAlchemyError) as error:
             raise StartError(f"ledger.url: {error}") from None
         self.ledger = LedgerWriter(ledger)
         closing.callback(self.ledger.close)
         self.http = self._open_http()
-        self.imports = self._open_imports(started)
+        self.imports = self._open_imports(loaded)
         if self.imports is not None:
             closing.callback(self.imports.watch.stop)
         if self.http is not None:
@@ -169,7 +163,7 @@ class Server:
                 )
             )
             closing.callback(self.http.stop)
-        self.signalling = self.doors.signalling or _collector(config, self.clock)
+        self.signalling = self.doors.signalling or open_collector(config, self.clock)
         closing.callback(self.signalling.close)
         self.boss = Boss(config.boss, self.doors.boss_transport)
         closing.push_async_callback(self.boss.close)
@@ -179,9 +173,9 @@ class Server:
             config.smpp, self.clock.now_us, self._on_inbound, self._on_bound, self.doors.smpp_socket
         )
         closing.push_async_callback(self.channel.close)
-        self.outputs = Outputs(self.state, config.records.dir, zone, started.origins)
+        self.outputs = Outputs(self.engine, config.records.dir, loaded.zone, loaded.origins)
         self.dispatcher = Dispatcher(
-            self.state,
+            self.engine,
             self.clock,
             self.ledger,
             self.channel,
@@ -193,12 +187,12 @@ class Server:
             Accounts(self.account_query),
             self.outputs.decided,
         )
-        self.selector = Selector(self.state, self.clock, self.dispatcher, config.records.dir)
+        self.selector = Selector(self.engine, self.clock, self.dispatcher, config.records.dir)
         try:
             await self.channel.start()
         except Exception as error:
             raise StartError(f"no session with the message centre: {error}") from error
-        open_orders = restore(ledger, self.state, self.dispatcher.conversations)
+        open_orders = restore(ledger, self.engine, self.dispatcher.conversations)
         self._resume(closing)
         self._watch_campaigns(closing)
         if open_orders:
@@ -206,12 +200,12 @@ class Server:
         if self.http is not None and self.clock.mode != "lockstep":
             self.http.wait_loaded(10.0)
 
-    def _open_imports(self, started: Started) -> Imports | None:
+    def _open_imports(self, loaded: Loaded) -> Imports | None:
         """Imports while it runs; not in lockstep, where all that matters comes by the simulated clock."""
         if self.config.imports is None or self.clock.mode == "lockstep":
             return None
-        self._known, self._lists = started.told.profiles, started.lists
-        return open_imports(self.config.imports, str(started.zone), started.told, self._on_told)
+        self._known, self._lists = loaded.told.profiles, loaded.lists
+        return open_imports(self.config.imports, str(loaded.zone), loaded.told, self._on_told)
 
     def _uploads(self) -> Any:
         if self.imports is None:
@@ -247,8 +241,11 @@ class Server:
         self.ready.set()
 
     async def _close_down(self) -> None:
-        asyncio.get_running_loop().remove_reader(self.signalling.fileno())
+        loop = asyncio.get_running_loop()
+        for fileno in (self.signalling.fileno(), *self.engine.filenos()):
+            loop.remove_reader(fileno)
         self._take(self.signalling.flush())
+        self._take_decisions()
         self.outputs.tend(self.clock.now_us(), whole=True)
         await self.dispatcher.flush(wait=False)
         await self.dispatcher.finish(timeout_s=3.0)
@@ -268,7 +265,7 @@ class Server:
             )
         except OSError as error:
             raise StartError(f"state folder {keys.dir}: {error.strerror}") from None
-        resumed = self.journal.resume(self.state)
+        resumed = self.journal.resume(self.engine)
         if resumed.last_us:
             unseen_s = max(0, self.clock.now_us() - resumed.last_us) / 1e6
             log.warning(
@@ -279,34 +276,38 @@ class Server:
             )
         self.resumed = resumed
         self.dispatcher.take_ended()
-        self.journal.begin(self.state)
+        self.journal.begin(self.engine)
         self.dispatcher.note = self.journal.note
-        closing.callback(lambda: self.journal.close(self.state) if self.journal is not None else None)
+        closing.callback(self._close_journal, self.journal)
+
+    def _close_journal(self, journal: StateFolder) -> None:
+        """With a last snapshot, unless there is nobody to take it of: then the tail tells the rest."""
+        journal.close(None if self.engine.lost else self.engine)
 
     def _watch_campaigns(self, closing: contextlib.AsyncExitStack) -> None:
         """In lockstep the files are looked at only when asked: a run hangs on its inputs alone."""
-        originators = self.state.policy.file.marketing_originators
+        originators = self.engine.policy.file.marketing_originators
         self.campaign_folder = CampaignFolder(
-            self.state, self.config.campaigns, self.config.campaigns_dir, self._exchange_soon, originators
+            self.engine, self.config.campaigns, self.config.campaigns_dir, self._exchange_soon, originators
         )
         if self.config.campaigns_dir is not None and self.clock.mode != "lockstep":
             self.campaign_folder.start()
             closing.callback(self.campaign_folder.stop)
 
-    def _exchange_soon(self, prepared: Prepared) -> None:
+    def _exchange_soon(self, prepared: Any) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._exchange, prepared)
 
-    def _exchange(self, prepared: Prepared) -> Change:
+    def _exchange(self, prepared: Any) -> Change:
         """Between two steps of the engine: other campaigns from now on."""
-        change = change_campaigns(self.state, prepared)
+        change: Change = self.engine.change(prepared)
         if change:
             log.info(
                 "campaigns: added %s; changed %s; removed %s",
                 *(", ".join(names) or "none" for names in (change.added, change.changed, change.removed)),
             )
             fresh = {*change.added, *change.changed}
-            self._schedule_groups([c for c in self.state.campaigns if c.campaign in fresh])
+            self._schedule_groups([c for c in self.engine.campaigns if c.campaign in fresh])
             self.dispatcher.take_ended()
         return change
 
@@ -340,9 +341,9 @@ class Server:
 
     def _schedule_groups(self, campaigns: Sequence[Campaign] | None = None) -> None:
         day_1_us = self.clock.epoch_us if self.config.clock.epoch is not None else self.clock.now_us()
-        for campaign in self.state.campaigns if campaigns is None else campaigns:
+        for campaign in self.engine.campaigns if campaigns is None else campaigns:
             if campaign.group is not None:
-                unknown = schedule_group(self.state, campaign, read_targets(campaign.group), day_1_us)
+                unknown = self.engine.schedule_group(campaign, read_targets(campaign.group), day_1_us)
                 if unknown:
                     log.warning("%s: %d targets are unknown to the extract", campaign.campaign, unknown)
 
@@ -350,6 +351,18 @@ class Server:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop, "")
+
+    def _watch_workers(self) -> None:
+        """A worker that ends while nothing is asked of it is noticed at once."""
+        loop = asyncio.get_running_loop()
+
+        def said(fileno: int) -> None:
+            loop.remove_reader(fileno)
+            if (why := self.engine.look()) and not self._stopping.is_set():
+                self._stop(why)
+
+        for fileno in self.engine.filenos():
+            loop.add_reader(fileno, said, fileno)
 
     def _stop(self, reason: str) -> None:
         if reason and not self.reason and not self._stopping.is_set():
@@ -395,13 +408,18 @@ class Server:
         self.outputs.behaviours(batch)
         if self.journal is not None:
             self.journal.journal(batch)
-        if self.clock.mode != "lockstep":
-            self.dispatcher.take(on_batch(self.state, batch, self.clock.now_us(), self.clock.stamp_ns))
+        if self.clock.mode != "lockstep" and not self.engine.lost:
+            self.engine.begin(batch, self.clock.now_us(), self.clock.stamp_ns)
+
+    def _take_decisions(self, under_way: int = 0) -> None:
+        """On all behaviours taken so far, but for so many batches that workers may still have at hand."""
+        if not self.engine.lost:
+            self.dispatcher.take(self.engine.end(under_way))
             self._take_derived()
 
     def _take_derived(self) -> None:
         """Writes down what followed from behaviours; the engine has judged it already."""
-        derived = self.state.take_derived()
+        derived = self.engine.take_derived()
         if len(derived):
             self.records.behaviours(derived)
             self.metrics.count("behaviours", len(derived))
@@ -411,22 +429,19 @@ class Server:
     def _on_told(self, told: Told) -> None:
         """A new generation, on the watch's thread: what takes long is done here, the switch on the loop."""
         known, self._known = self._known, told.profiles
-        again = remembered(self.ledger.ledger, told.profiles, known)
+        again = remembered(self.ledger.ledger, self.engine.policy, told.profiles, known)
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            prepared = prepare_switch(self.state, told.profiles) if told.profiles is not known else None
+            prepared = self.engine.prepare_switch(told.profiles) if told.profiles is not known else None
             loop.call_soon_threadsafe(self._tell, told, again, prepared)
 
-    def _tell(self, told: Told, again: Remembered, prepared: PreparedSwitch | None) -> None:
+    def _tell(self, told: Told, again: Remembered, prepared: Any) -> None:
         """Goes over to a new generation between two steps; nothing is decided on half of it."""
-        if told.profiles is not self.state.profiles:
-            switch_profiles(self.state, prepared or told.profiles)
+        if told.profiles is not self.engine.profiles:
+            self.engine.switch_profiles(prepared or told.profiles)
             self.dispatcher.take_ended()
-        enter_lists(self.state, self._lists, told)
-        for row in again.stops:
-            self.state.book.opt_out(row)
-        for at, noted in again.contacts:
-            recall(self.state, at, noted)
+        enter_lists(self.engine, self._lists, told)
+        self.engine.remember(again.stops, again.contacts)
         log.info("import %d is in force: %d subscribers", told.manifest.generation, len(told.profiles))
 
     # ----------------------------------------------------------------- lockstep
@@ -469,8 +484,8 @@ class Server:
 
     def _step(self, rows: BehaviourBatch, from_us: int, until_us: int) -> None:
         if len(rows):
-            self.dispatcher.take(on_batch(self.state, rows, from_us))
-        self.dispatcher.take(on_timers(self.state, until_us, from_us))
+            self.dispatcher.take(self.engine.on_batch(rows, from_us))
+        self.dispatcher.take(self.engine.on_timers(until_us, from_us))
         self._take_derived()
 
     # ----------------------------------------------------------------- wall and live
@@ -480,17 +495,16 @@ class Server:
         was_up = False
         while not self._stopping.is_set():
             await self._wait(self._sleep_s())
-            for batch in self.signalling.poll():
-                self._take(batch)
+            self._take_signalling()
             inbound, self._inbound = self._inbound, []
             for one in inbound:
                 self.dispatcher.take_inbound(one)
             now_us = self.clock.now_us()
-            self.dispatcher.take(on_timers(self.state, now_us, now_us, self.clock.stamp_ns))
+            self.dispatcher.take(self.engine.on_timers(now_us, now_us, self.clock.stamp_ns))
             self._take_derived()
             self.outputs.tend(now_us)
             if self.journal is not None:
-                self.journal.tend(self.state)
+                self.journal.tend(self.engine)
             if not self.dispatcher.idle:
                 self.dispatcher.start_flush()
                 for _ in range(TURNS_OF_A_SEND):
@@ -505,6 +519,16 @@ class Server:
                 log.error("no signalling comes in any more; waiting for an association")
             was_up = up
 
+    def _take_signalling(self) -> None:
+        """What has come in. While workers judge one batch, the next is read, decoded and correlated here."""
+        for _ in range(DRAUGHTS if self.config.workers > 1 else 1):
+            if not (batches := self.signalling.poll()):
+                break
+            for batch in batches:
+                self._take(batch)
+                self._take_decisions(under_way=1)
+        self._take_decisions()
+
     def _at_end(self) -> bool:
         """Whether this was all, and that is what was asked for."""
         if not (self.config.collector.exit_at_end and self.signalling.over):
@@ -515,7 +539,7 @@ class Server:
         return True
 
     def _sleep_s(self) -> float:
-        due_us = next_due(self.state)
+        due_us = self.engine.next_due()
         wishes_s = [LONGEST_SLEEP_S, self.signalling.due_s]
         if due_us is not None:
             wishes_s.append(self.clock.real_s_until(due_us))
@@ -544,7 +568,11 @@ class Server:
     def _health_now(self) -> HealthView:
         association = self.signalling.state()
         return HealthView(
-            healthy=self.channel.bound and association != "lost" and not self._stopping.is_set(),
+            healthy=self.channel.bound
+            and association != "lost"
+            and not self.engine.lost
+            and not self._stopping.is_set(),
+            workers=self.config.workers,
             clock=self.clock.mode,
             now_us=self.clock.now_us(),
             association=association,
@@ -552,7 +580,7 @@ class Server:
             smpp="bound" if self.channel.bound else "unbound",
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
-            campaigns=[c.campaign for c in self.state.campaigns],
+            campaigns=[c.campaign for c in self.engine.campaigns],
             campaign_problems=[safe(problem) for problem in self.campaign_folder.problems],
         )
 
@@ -563,31 +591,10 @@ class Server:
     def _show_gauges(self) -> None:
         self.metrics.show("association_up", int(self.signalling.state() == "up"))
         self.metrics.signalling(self.signalling.report())
-        self.metrics.show("behaviours_unknown_subscriber", self.state.unknown_imsi)
-        self._show_boss()
-        self.metrics.show("timers_waiting", len(self.state.timers))
-        self.metrics.show("held_waiting", len(self.state.held))
-
-    def _show_boss(self) -> None:
-        query = self.account_query
-        self.metrics.show("boss_asked", query.counts["asked"])
-        self.metrics.show("boss_unanswered", query.counts["requests"] - query.counts["answered"])
-        self.metrics.show("boss_resting", int(query.breaker.state != "closed"))
+        show_engine(self.metrics, self.engine.figures())
+        show_boss(self.metrics, self.account_query)
 
 
 def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:
     kind, *values = type(inbound).__name__, *(getattr(inbound, name) for name in inbound.__slots__)
     return (inbound.t_us, kind, *values)
-
-
-def _collector(config: PlatformConfig, clock: Clock) -> SignallingSource:
-    from marketing.collect import (
-        Collector,
-        TapError,
-    )  # compiled parts: late, so that a configuration error comes first
-    from sigtran import ListenError, TransportUnavailable
-
-    try:
-        return Collector(config.collector, clock, epoch_us=clock.epoch_us, tick_s=config.clock.tick_s)
-    except (ListenError, TapError, TransportUnavailable) as error:
-        raise StartError(f"collector: {error}") from error

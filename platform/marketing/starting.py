@@ -16,12 +16,12 @@ import numpy as np
 from marketing.campaigns import load_all
 from marketing.clock import Clock
 from marketing.config import BossConfig, ClockConfig, ConfigError, PlatformConfig
-from marketing.contact import Book, Kind, Policy, load_policy
+from marketing.contact import NEVER, Kind, Policy, load_policy
 from marketing.contact.ledger import Ledger, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
 from marketing.effects import Conversations, SentContact
 from marketing.effects.orders import boss_headers
-from marketing.engine import EngineState, new_state
+from marketing.engine import EngineState
 from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
 from marketing.outputs import Origins, load_origins
@@ -31,21 +31,38 @@ from marketing.profiles.store import Told
 from marketing.profiles.telling import told_by
 from marketing.reloading import campaign_files, read_watched
 from marketing.rules import catalogue_of
+from marketing.workers import CountedAt, DividedHost, EngineHost, LocalHost, Settings
 
 __all__ = [
+    "Loaded",
     "Remembered",
     "Started",
+    "counted_at",
     "enter_lists",
+    "load",
     "load_started",
     "load_state",
     "make_clock",
+    "open_engine",
     "open_query",
-    "recall",
     "remembered",
     "restore",
 ]
 
 log = logging.getLogger("marketing")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a configuration names, read and checked; no engine yet."""
+
+    settings: Settings
+    zone: ZoneInfo
+    told: Told
+    lists: tuple[DatedList, DatedList]
+    """The policy's do-not-disturb list and control group."""
+    origins: Origins
+    """Where visitors come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,30 @@ def load_state(config: PlatformConfig) -> tuple[EngineState, ZoneInfo]:
 
 
 def load_started(config: PlatformConfig) -> Started:
+    """The same with an engine in this process, whatever `workers` says; see `load`."""
+    loaded = load(config)
+    host = LocalHost(loaded.settings.engine(loaded.told.profiles))
+    enter_lists(host, loaded.lists, loaded.told)
+    return Started(host.state, loaded.zone, loaded.told, loaded.lists, loaded.origins)
+
+
+def open_engine(config: PlatformConfig, loaded: Loaded) -> EngineHost:
+    """The engine that has been told everything and has seen nothing: here, or in so many workers.
+
+    Raises:
+        WorkerLost, OSError: a worker could not be started.
+    """
+    profiles = loaded.told.profiles
+    host: EngineHost
+    if config.workers == 1:
+        host = LocalHost(loaded.settings.engine(profiles))
+    else:
+        host = DividedHost(profiles, loaded.settings, config.workers)
+    enter_lists(host, loaded.lists, loaded.told)
+    return host
+
+
+def load(config: PlatformConfig) -> Loaded:
     """Everything the configuration names, read and checked together.
 
     Raises:
@@ -100,29 +141,26 @@ def load_started(config: PlatformConfig) -> Started:
     policy = attempt(lambda: Policy.of(file)) if file is not None else None
     if problems or policy is None:
         raise ConfigError(problems)
-    book = Book.empty(len(told.profiles))
     silence = config.silence
     silence_us = silence_of(silence.t3212_h, silence.periods, silence.margin_s) if silence is not None else 0
-    state = new_state(
-        told.profiles, places, campaigns, policy, book, terminals=terminals, silence_us=silence_us
-    )
-    enter_lists(state, (lists[0], lists[1]), told)
-    return Started(state, ZoneInfo(file.timezone), told, (lists[0], lists[1]), origins)
+    settings = Settings(places, tuple(campaigns), policy, terminals, silence_us)
+    return Loaded(settings, ZoneInfo(file.timezone), told, (lists[0], lists[1]), origins)
 
 
-def enter_lists(state: EngineState, lists: tuple[DatedList, DatedList], told: Told) -> None:
+def enter_lists(engine: EngineHost, lists: tuple[DatedList, DatedList], told: Told) -> None:
     """Puts the lists into the book: the policy's dated ones, the imported one, and who lives in which zone.
 
     Who is on a list stays on it until the platform is started again: a date is only ever moved to earlier.
     """
-    disturb_us, control_us = state.book.do_not_disturb_us, state.book.control_us
+    profiles = engine.profiles
+    disturb_us, control_us = np.full(len(profiles), NEVER), np.full(len(profiles), NEVER)
     columns = ((disturb_us, lists[0]), (control_us, lists[1]), (disturb_us, told.do_not_disturb))
     for column, entries in columns:
-        rows = state.profiles.rows_by_msisdn(entries.msisdn)
+        rows = profiles.rows_by_msisdn(entries.msisdn)
         np.minimum.at(column, rows[rows >= 0], entries.since_us[rows >= 0])
-    zones = state.policy.zones
-    rows = state.profiles.rows_by_msisdn(zones.msisdn)
-    state.book.live_in(rows[rows >= 0], zones.zone[rows >= 0])
+    zones = engine.policy.zones
+    rows = profiles.rows_by_msisdn(zones.msisdn)
+    engine.enter(disturb_us, control_us, rows[rows >= 0], zones.zone[rows >= 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +169,11 @@ class Remembered:
 
     stops: list[int]
     """Rows."""
-    contacts: list[tuple[int, Mapping[str, Any]]]
-    """(row, contact in the ledger), in the order in which they were decided."""
+    contacts: list[CountedAt]
+    """In the order in which they were decided."""
 
 
-def remembered(ledger: Ledger, profiles: Profiles, before: Profiles) -> Remembered:
+def remembered(ledger: Ledger, policy: Policy, profiles: Profiles, before: Profiles) -> Remembered:
     """Whoever comes back after a time outside the extract comes back with his stop code and his contacts."""
     fresh = profiles.mapping(before).old_of_new < 0
     if not fresh.any():
@@ -152,24 +190,17 @@ def remembered(ledger: Ledger, profiles: Profiles, before: Profiles) -> Remember
         if at >= 0:
             found.append((row["decided_us"], row["contact_id"], at, row))
     ordered = sorted(found, key=lambda one: one[:2])
-    return Remembered([row for row in stops if row >= 0], [(at, row) for _, _, at, row in ordered])
+    contacts = [counted_at(policy, at, row) for _, _, at, row in ordered]
+    return Remembered([row for row in stops if row >= 0], contacts)
 
 
-def recall(state: EngineState, at: int, row: Mapping[str, Any]) -> None:
-    """Puts a contact of the ledger into the book, of the subscriber in a row of the extract."""
-    policy = state.policy
+def counted_at(policy: Policy, at: int, row: Mapping[str, Any]) -> CountedAt:
+    """A contact of the ledger as the book takes it, of the subscriber in a row of the extract."""
+    latest_us = row["latest_us"] if policy.remembers else 0
     kind = Kind(policy.kind(row["originator"]).group, row["channels"])
-    state.book.restore(
-        at,
-        row["campaign"],
-        row["period"],
-        row["day"],
-        row["ordinal"],
-        row["counted"],
-        row["decided_us"],
-        row["latest_us"] if policy.remembers else 0,
-        kind,
-    )
+    names = ("campaign", "period", "day", "ordinal", "counted", "decided_us")
+    campaign, period, day, ordinal, counted, decided_us = (row[name] for name in names)
+    return at, campaign, period, day, ordinal, counted, decided_us, latest_us, kind
 
 
 def make_clock(config: ClockConfig, zone: ZoneInfo) -> Clock:
@@ -200,7 +231,7 @@ def open_query(
     )
 
 
-def restore(ledger: Ledger, state: EngineState, conversations: Conversations) -> list[OrderWanted]:
+def restore(ledger: Ledger, engine: EngineHost, conversations: Conversations) -> list[OrderWanted]:
     """Book and conversations as the ledger remembers them; returns the orders left open."""
     unknown = ledger.recover()
     if unknown:
@@ -211,10 +242,11 @@ def restore(ledger: Ledger, state: EngineState, conversations: Conversations) ->
     for row in ledger.rows(message, message.c.state == ""):
         messages.setdefault(row["contact_id"], []).append(row["message_id"])
     newest_us = 0
+    contacts: list[CountedAt] = []
     for row in sorted(ledger.rows(contact), key=lambda r: (r["decided_us"], r["contact_id"])):
-        at = state.profiles.row_of_msisdn(str(row["msisdn"]))
+        at = engine.profiles.row_of_msisdn(str(row["msisdn"]))
         if at >= 0:
-            recall(state, at, row)
+            contacts.append(counted_at(engine.policy, at, row))
             newest_us = row["decided_us"]
         if row["counted"]:
             sent = SentContact(
@@ -222,11 +254,8 @@ def restore(ledger: Ledger, state: EngineState, conversations: Conversations) ->
             )
             sent.decided_us = row["decided_us"]
             conversations.sent(sent, tuple(sorted(messages.get(row["contact_id"], ()))))
-    state.book.prune_log(newest_us // 1_000_000 - state.policy.keep_s)
-    for row in ledger.rows(opt_out):
-        at = state.profiles.row_of_msisdn(str(row["msisdn"]))
-        if at >= 0:
-            state.book.opt_out(at)
+    stops = [engine.profiles.row_of_msisdn(str(row["msisdn"])) for row in ledger.rows(opt_out)]
+    engine.remember([at for at in stops if at >= 0], contacts, newest_us // 1_000_000 - engine.policy.keep_s)
     return [
         OrderWanted(row["order_id"], row["msisdn"], row["offer"], row["channel"], row["t_us"])
         for row in ledger.rows(order, order.c.state == "open")

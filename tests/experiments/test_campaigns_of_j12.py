@@ -26,6 +26,7 @@ from marketing.config import load_config
 from marketing.engine import on_batch, on_timers
 from marketing.outputs import Outputs
 from marketing.starting import load_started, make_clock
+from marketing.workers import LocalHost
 from sim.network.derived import derived
 from sim.run import build
 from sim.scenario import load_world
@@ -116,7 +117,7 @@ def watched(config):
     started = load_started(config)
     clock = make_clock(config.clock, started.zone)
     state, decisions, from_us = started.state, [], clock.epoch_us
-    outputs = Outputs(state, config.records.dir, started.zone, started.origins)
+    outputs = Outputs(LocalHost(state), config.records.dir, started.zone, started.origins)
     collector = Collector(config.collector, clock, epoch_us=clock.epoch_us, tick_s=config.clock.tick_s)
     try:
         while not collector.over or collector.wait(0):

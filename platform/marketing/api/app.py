@@ -27,6 +27,8 @@ class HealthView(TypedDict):
     smpp: str
     behaviours: int
     triggers: dict[str, int]
+    workers: int
+    """Engines that share out the subscribers."""
     campaigns: list[str]
     campaign_problems: list[str]
     """What is wrong with the campaign files as they are; those that run are not touched by it."""

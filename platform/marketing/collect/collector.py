@@ -29,7 +29,7 @@ from marketing.collect.tap_ticks import TapTicks
 from marketing.collect.taps import Taken, Taps
 from marketing.config import CollectorConfig
 from marketing.correlate import Correlator
-from marketing.decode import ERROR_NAMES, RowBatch, decode_batch, tally
+from marketing.decode import ERROR_NAMES, Decoders, RowBatch, tally
 from sigtran import Association, AssociationLost, MessageBatch
 from sigtran.association import (
     AspActive,
@@ -98,6 +98,7 @@ class Collector:
 
     `epoch_us` is the world's epoch in Unix microseconds (lockstep). `network_indicator` is the only one
     accepted; -1 takes all. `on_lost` is told why an association broke; an orderly end is not a loss.
+    `threads` decode.
 
     Raises:
         TransportUnavailable: no SCTP of the kind asked for, with the remedy.
@@ -114,8 +115,10 @@ class Collector:
         tick_s: float = 5.0,
         network_indicator: int = 2,
         on_lost: Callable[[str], None] | None = None,
+        threads: int = 1,
     ) -> None:
         self._clock = clock
+        self._decoders = Decoders(threads)
         self._lockstep = clock.mode == "lockstep"
         self._epoch_us = epoch_us
         self._tick_us = round(tick_s * 1_000_000)
@@ -196,6 +199,7 @@ class Collector:
             self._listener.close()
         if self._taps is not None:
             self._taps.close()
+        self._decoders.close()
         for peer in self._peers:
             peer.association.close()
             self._over.append(f"association {peer.number} closed here")
@@ -396,7 +400,7 @@ class Collector:
 
     def _read(self, peer: _Peer, batch: MessageBatch) -> BehaviourBatch | None:
         received_ns = self._clock.stamp_ns()
-        rows = decode_batch(batch.data, batch.offsets, None, self._ni)
+        rows = self._decoders.decode(batch.data, batch.offsets, self._ni)
         n, _ = tally(rows)
         if n != batch.n:
             self._control(peer, batch, rows)
@@ -515,7 +519,7 @@ class Collector:
     def _tapped(self, taken: Taken) -> BehaviourBatch:
         """The messages of a tap. What is not DATA is between others, and only counted."""
         messages, source, received_ns = taken.messages, -taken.tap, self._clock.stamp_ns()
-        rows = decode_batch(messages.data, messages.offsets, None, self._ni)
+        rows = self._decoders.decode(messages.data, messages.offsets, self._ni)
         n, _ = tally(rows)
         self._counts.received += n
         if n != messages.n:

@@ -15,6 +15,7 @@ from marketing.decode.schema import (
     column_table,
     number_text,
 )
+from marketing.decode.threads import Decoders
 
 __all__ = [
     "BRIEF",
@@ -25,6 +26,7 @@ __all__ = [
     "ROW",
     "Column",
     "DecodeErrorKind",
+    "Decoders",
     "Present",
     "RowBatch",
     "column_table",

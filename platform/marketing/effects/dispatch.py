@@ -30,18 +30,9 @@ from marketing.effects.accounts import Accounts
 from marketing.effects.orders import BossError
 from marketing.effects.records import Records, TriggerRecord
 from marketing.effects.replies import Conversations, SentContact
-from marketing.engine import (
-    Contact,
-    Decision,
-    EngineState,
-    Trigger,
-    on_ended,
-    on_opt_out,
-    on_reply,
-    on_unsent,
-    row_now,
-)
+from marketing.engine import Contact, Decision, Trigger
 from marketing.metrics import Metrics
+from marketing.workers import EngineHost
 
 __all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
 
@@ -87,7 +78,7 @@ Note = Callable[[Literal["sent", "answered"], str, str, int], None]
 class Dispatcher:
     """Owns no socket and no database; the server hands them in."""
 
-    state: EngineState
+    engine: EngineHost
     clock: Clock
     ledger: Writer
     channel: Channel
@@ -126,7 +117,7 @@ class Dispatcher:
 
     def take_ended(self) -> None:
         """Triggers on hold that the engine will not decide any more: each has an end of its own."""
-        for trigger, reason in self.state.take_ended():
+        for trigger, reason in self.engine.take_ended():
             campaign = trigger.campaign
             self.metrics.count("triggers", campaign=campaign, outcome="suppress", reason=reason)
             record = self.records.known(trigger.trigger_id) or _begun(trigger)
@@ -142,10 +133,10 @@ class Dispatcher:
         contact = self.conversations.answered(inbound.source, inbound.destination)
         meaning = self._meaning(inbound)
         if contact is not None:
-            on_reply(self.state, inbound.source, contact.campaign)
+            self.engine.on_reply(inbound.source, contact.campaign)
             self.note("answered", inbound.source, contact.campaign, inbound.t_us)
         if meaning == "stop":
-            on_opt_out(self.state, inbound.source)
+            self.engine.on_opt_out(inbound.source)
             if inbound.source.isascii() and inbound.source.isdigit():  # ² is a digit too, and no number
                 self._notes.append(OptOut(int(inbound.source), inbound.t_us, inbound.destination))
             self._stops.append(inbound.source)
@@ -163,7 +154,8 @@ class Dispatcher:
         if contact is not None:
             self._notes.append(done)
             if not contact.open_messages:
-                on_ended(self.state, contact.msisdn, contact.originator, contact.decided_us, contact.ended_us)
+                ended = contact.decided_us, contact.ended_us
+                self.engine.on_ended(contact.msisdn, contact.originator, *ended)
         elif len(self._early) < MOST_EARLY:
             # It may have overtaken the response that names the message.
             self._early[done.message_id] = done
@@ -291,14 +283,9 @@ class Dispatcher:
 
     def _last_look(self, decision: Decision, contact: Contact) -> Reason:
         """What may have changed while BOSS was asked or the reservation was written; its place is kept."""
-        now_us, book, row = self.clock.now_us(), self.state.book, row_now(self.state, decision.trigger)
-        if row < 0:
-            return "gone"
-        if book.control_us[row] <= now_us:
-            return "control_group"
-        if book.do_not_disturb_us[row] <= now_us:
-            return "do_not_disturb"
-        return "late" if now_us >= contact.submit_before_us else ""
+        now_us = self.clock.now_us()
+        barred = self.engine.barred(self.engine.row_now(decision.trigger), now_us)
+        return barred or ("late" if now_us >= contact.submit_before_us else "")
 
     def _submit_patience_s(self, contact: Contact) -> float:
         if self.clock.mode == "lockstep":
@@ -439,7 +426,7 @@ class Dispatcher:
     # ----------------------------------------------------------------- inside
 
     def _meaning(self, reply: Reply) -> str:
-        for campaign in self.state.campaigns:
+        for campaign in self.engine.campaigns:
             if campaign.originator == reply.destination:
                 return campaign.answer(reply.text)
         return "no campaign"
@@ -447,7 +434,7 @@ class Dispatcher:
     def _end(self, decision: Decision, state: Any, reason: str, *, unsent: bool = False) -> None:
         trigger, contact = decision.trigger, _contact(decision)
         if unsent:
-            on_unsent(self.state, trigger, contact)
+            self.engine.on_unsent(trigger, contact)
         record = self.records.known(trigger.trigger_id)
         assert record is not None, "every decision was taken before"
         record.state, record.reason = state, reason

@@ -14,38 +14,65 @@ from marketing.engine.campaigns import (
     prepare_switch,
     switch_profiles,
 )
+from marketing.engine.handsets import handsets
+from marketing.engine.judged import Judged, Told
 from marketing.engine.judging import contact_id_of
-from marketing.engine.snapshot import Resumed, StateFolder
-from marketing.engine.state import EngineState, new_state, schedule_group
+from marketing.engine.selected import SelectionError, choose
+from marketing.engine.snapshot import REPLAY_ROWS, Keeper, KeptState, Resumed, StateFolder
+from marketing.engine.state import EngineState, Rank, new_state, schedule_group
 from marketing.engine.steps import next_due, on_batch, on_timers
-from marketing.engine.timers import on_selection
-from marketing.engine.told import on_ended, on_opt_out, on_reply, on_unsent, row_now
-from marketing.engine.triggers import Contact, Decision, Trigger
+from marketing.engine.timers import on_selection, turns
+from marketing.engine.told import (
+    barred,
+    on_ended,
+    on_opt_out,
+    on_released,
+    on_reply,
+    on_unsent,
+    row_in,
+    row_now,
+)
+from marketing.engine.triggers import Contact, Decision, Stamp, Trigger, no_stamp
 
 __all__ = [
+    "REPLAY_ROWS",
     "Change",
     "Contact",
     "Decision",
     "EngineState",
+    "Judged",
+    "Keeper",
+    "KeptState",
     "Prepared",
     "PreparedSwitch",
+    "Rank",
     "Resumed",
+    "SelectionError",
+    "Stamp",
     "StateFolder",
+    "Told",
     "Trigger",
+    "barred",
     "change_campaigns",
+    "choose",
     "contact_id_of",
+    "handsets",
     "new_state",
     "next_due",
+    "no_stamp",
     "on_batch",
     "on_ended",
     "on_opt_out",
+    "on_released",
     "on_reply",
     "on_selection",
     "on_timers",
     "on_unsent",
     "prepare_campaigns",
     "prepare_switch",
+    "row_in",
     "row_now",
     "schedule_group",
     "switch_profiles",
+    "turns",
 ]

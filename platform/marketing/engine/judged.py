@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -75,7 +75,7 @@ class Judged:
     policy: Policy
     wishes: NDArray[np.void]
     """WISH, in the order of judgement."""
-    kept: list[Trigger | Told]
+    kept: Sequence[Trigger | Told]
     """Triggers of released wishes; what texts tell of."""
     verdicts: Verdicts
     decided_ns: int

@@ -20,7 +20,7 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol
@@ -38,13 +38,24 @@ from marketing.engine.triggers import Decision, Trigger
 from marketing.features import Habits, Presence, Timer
 from marketing.profiles import RowMap
 
-__all__ = ["Beside", "Resumed", "StateFolder", "capture", "restore", "twin"]
+__all__ = [
+    "REPLAY_ROWS",
+    "Beside",
+    "Keeper",
+    "KeptState",
+    "Resumed",
+    "StateFolder",
+    "capture",
+    "restore",
+    "twin",
+]
 
 log = logging.getLogger("marketing.state")
 
 VERSION: Final = 1
 _SNAPSHOT: Final = re.compile(r"snapshot-([0-9]{6,})\.npz")
 REPLAY_ROWS: Final = 1 << 16
+"""Behaviours of a journal taken in before what they would have sent is taken back."""
 
 Captured = dict[str, NDArray[Any]]
 
@@ -211,6 +222,70 @@ def _restore_waiting(state: EngineState, plain: dict[str, Any], rows: RowMap) ->
             state.timers.add(Timer(**(timer | {"row": row})))
 
 
+class Keeper(Protocol):
+    """Whoever has something to keep: an engine, or several that share out the subscribers."""
+
+    def capture(self) -> Captured: ...
+    def restore(self, captured: Captured) -> int: ...
+    def replay(self, rows: BehaviourBatch) -> tuple[int, Sequence[Decision]]:
+        """Takes in at most REPLAY_ROWS behaviours of a journal, and sends nothing.
+
+        How many triggers that takes back, and all that was decided.
+        """
+
+    def on_reply(self, msisdn: str, campaign: str) -> None:
+        """An answer to a contact of a campaign."""
+
+    def follow(self, msisdn: str, campaign: str, decided_us: int) -> None:
+        """Sets what follows a contact of a campaign, unless it is set already or he is unknown."""
+
+    def last_us(self) -> int:
+        """Time of the last behaviour known, to the second; 0 = none."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """One engine's state as a keeper."""
+
+    state: EngineState
+
+    def capture(self) -> Captured:
+        """See `capture`."""
+        return capture(self.state)
+
+    def restore(self, captured: Mapping[str, NDArray[Any]]) -> int:
+        """See `restore`."""
+        return restore(self.state, dict(captured))
+
+    def replay(self, rows: BehaviourBatch) -> tuple[int, Sequence[Decision]]:
+        """What is replayed is learned and held anew, but nothing of it is sent: the ledger knows what was."""
+        state = self.state
+        decisions = on_batch(state, rows, 0)
+        if len(rows):
+            state.reached_us = max(state.reached_us, int(rows["t_us"].max()) - 1)
+        state.take_derived()
+        return self.take_back(decisions), decisions
+
+    def take_back(self, decisions: list[Decision]) -> int:
+        """Undoes what would have been sent; returns how many that are."""
+        return _take_back(self.state, decisions)
+
+    def on_reply(self, msisdn: str, campaign: str) -> None:
+        """See `marketing.engine.told`."""
+        on_reply(self.state, msisdn, campaign)
+
+    def follow(self, msisdn: str, campaign: str, decided_us: int) -> None:
+        """See `marketing.engine.told`."""
+        row = self.state.profiles.row_of_msisdn(msisdn)
+        if row >= 0:
+            follow(self.state, row, campaign, decided_us)
+
+    def last_us(self) -> int:
+        """By the habits."""
+        seen_s = self.state.habits.records["seen_s"]
+        return int(seen_s.max()) * 1_000_000 if len(seen_s) else 0
+
+
 class StateFolder:
     """Snapshots and journals of one platform. One process at a time; called on the engine's thread."""
 
@@ -227,18 +302,19 @@ class StateFolder:
         self._writing: threading.Thread | None = None
         self._next_s = self._next_sync_s = 0.0
 
-    def resume(self, state: EngineState) -> Resumed:
+    def resume(self, state: EngineState | Keeper) -> Resumed:
         """Puts what is there into a fresh state: the latest whole snapshot, and all that came after.
 
         What is replayed is learned and held anew, but nothing of it is sent: the ledger knows what was.
         """
+        keeper = _keeper(state)
         name, subscribers, first = "", 0, 0
         for number, path in sorted(self._snapshots(), reverse=True):
             try:
                 # numpy leaves a file open that turns out to be none of its own.
                 with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                     captured = dict(file)
-                    subscribers = restore(state, captured)
+                    subscribers = keeper.restore(captured)
                     if self.beside is not None:
                         self.beside.restore(_under("beside.", captured))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -257,25 +333,21 @@ class StateFolder:
             partial += odd
             for start in range(0, len(rows), REPLAY_ROWS):
                 part = rows[start : start + REPLAY_ROWS]
-                decisions = on_batch(state, part, 0)
+                undone, decisions = keeper.replay(part)
+                not_sent += undone
                 if self.beside is not None:
                     self.beside.behaviours(part)
                     for decision in decisions:
                         if decision.action == "output":
                             self.beside.decided(decision)
-                not_sent += _take_back(state, decisions)
             replayed += len(rows)
-            if len(rows):
-                state.reached_us = max(state.reached_us, int(rows["t_us"].max()) - 1)
         for path in sorted(self.folder.glob("told-*.jsonl")):
             if int(path.stem.removeprefix("told-")) >= first:
-                _retell(state, path)
-        state.take_derived()
+                _retell(keeper, path)
         self._number = max([number for number, _ in (*tails, *self._snapshots())], default=-1) + 1
-        last_us = int(state.habits.records["seen_s"].max()) * 1_000_000 if len(state.profiles) else 0
-        return Resumed(name, subscribers, replayed, last_us, not_sent, partial)
+        return Resumed(name, subscribers, replayed, keeper.last_us(), not_sent, partial)
 
-    def begin(self, state: EngineState) -> None:
+    def begin(self, state: EngineState | Keeper) -> None:
         """Snapshots the state as it is and starts its journal; to be called once, after `resume`."""
         self._snapshot(state)
 
@@ -289,7 +361,7 @@ class StateFolder:
         if self._told is not None:
             self._told.write(json.dumps([what, msisdn, campaign, t_us]).encode() + b"\n")
 
-    def tend(self, state: EngineState) -> None:
+    def tend(self, state: EngineState | Keeper) -> None:
         """To be called between two steps: snapshots and syncs when it is time."""
         now_s = time.monotonic()
         if self._tail is not None and now_s >= self._next_sync_s:
@@ -298,7 +370,7 @@ class StateFolder:
         if now_s >= self._next_s and (self._writing is None or not self._writing.is_alive()):
             self._snapshot(state)
 
-    def close(self, state: EngineState | None) -> None:
+    def close(self, state: EngineState | Keeper | None) -> None:
         """Ends with a last snapshot, waited for."""
         if state is not None:
             if self._writing is not None:
@@ -319,7 +391,7 @@ class StateFolder:
         found = ((_SNAPSHOT.fullmatch(path.name), path) for path in self.folder.iterdir())
         return [(int(match[1]), path) for match, path in found if match]
 
-    def _snapshot(self, state: EngineState) -> None:
+    def _snapshot(self, state: EngineState | Keeper) -> None:
         number = self._number
         self._number += 1
         self._next_s = time.monotonic() + self.every_s
@@ -330,7 +402,7 @@ class StateFolder:
         self._tail = (self.folder / f"tail-{number:06d}.rows").open("ab", buffering=0)
         self._told = (self.folder / f"told-{number:06d}.jsonl").open("ab", buffering=0)
         made = self.beside.freeze() if self.beside is not None else dict
-        captured = capture(state)
+        captured = _keeper(state).capture()
         self._writing = threading.Thread(target=self._write, args=(number, captured, made), name="snapshot")
         self._writing.start()
 
@@ -363,23 +435,26 @@ def _under(prefix: str, captured: Captured) -> Captured:
     return {name.removeprefix(prefix): v for name, v in captured.items() if name.startswith(prefix)}
 
 
+def _keeper(one: EngineState | Keeper) -> Keeper:
+    return KeptState(one) if isinstance(one, EngineState) else one
+
+
 def _rows_of(path: Path) -> tuple[BehaviourBatch, int]:
     whole, odd = divmod(path.stat().st_size, BEHAVIOUR.itemsize)
     return np.fromfile(path, dtype=BEHAVIOUR, count=whole), int(odd > 0)
 
 
-def _retell(state: EngineState, path: Path) -> None:
+def _retell(keeper: Keeper, path: Path) -> None:
     """Follow-ups set and ended as they were; the last line of a killed process may be cut."""
     for line in path.read_bytes().splitlines():
         try:
             what, msisdn, campaign, t_us = json.loads(line)
         except ValueError:
             continue
-        row = state.profiles.row_of_msisdn(msisdn)
         if what == "answered":
-            on_reply(state, msisdn, campaign)
-        elif row >= 0:
-            follow(state, row, campaign, t_us)
+            keeper.on_reply(msisdn, campaign)
+        else:
+            keeper.follow(msisdn, campaign, t_us)
 
 
 def _take_back(state: EngineState, decisions: list[Decision]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,13 @@ from marketing.features import Dues, Habits, Presence, Timer, Timers, Waves
 from marketing.profiles import Places, Profiles, Terminals
 from marketing.rules import Rules, catalogue_of
 
-__all__ = ["EngineState", "compile_rules", "lines_of", "new_state", "schedule_group"]
+__all__ = ["EngineState", "Rank", "TurnsTold", "compile_rules", "lines_of", "new_state", "schedule_group"]
+
+
+Rank = tuple[float, float, str, int, int]
+"""Of holds that end together the lowest goes first: priority and value, negative; campaign, instant, IMSI."""
+TurnsTold = Callable[[int, list[Rank], bool], tuple[list[int], tuple[int, int]]]
+"""See `EngineState.turns_told`."""
 
 
 @dataclass(slots=True)
@@ -71,6 +77,14 @@ class EngineState:
     """Triggers that will not be decided any more, for whoever writes them down; see `take_ended`."""
     rostered: Roster | None = None
     """See `roster`."""
+    crowds_told: Callable[[int, NDArray[np.int32]], NDArray[np.int32]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """Where other engines have other subscribers: people by cell here, at a whole minute -> over all."""
+    turns_told: TurnsTold | None = field(default=None, repr=False, compare=False)
+    """Where other engines have other subscribers, and releases are spread: the second from which turns are
+    given, who asks in order, whether all engines ask at this instant -> seconds, and `releases` after that.
+    """
     derived: list[BehaviourBatch] = field(default_factory=list)
     """Behaviours that followed from others, for whoever writes them down; see `take_derived`."""
 

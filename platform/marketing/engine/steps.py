@@ -69,6 +69,10 @@ def on_timers(state: EngineState, until_us: int, now_us: int = 0, stamp: Stamp =
     while True:
         stop_us = _next_stop(state, until_us)
         found = Finds(state, now_us, stamp)
+        if state.tells_crowds and stop_us % MINUTE_US == 0:
+            # What has come due before this minute meets the crowds of the one before, whoever else does what.
+            found.add(state.rules.due(stop_us - 1), None)
+            stays_due_until(state, stop_us - 1, found)
         _lapse(state, stop_us, found)
         found.add(state.rules.due(stop_us), None)
         stays_due_until(state, stop_us, found)
@@ -108,6 +112,8 @@ def _next_stop(state: EngineState, until_us: int) -> int:
         stops.append(max(due_us - 1, from_us))
     if state.tells_crowds:
         stops.append(-(-from_us // MINUTE_US) * MINUTE_US)
+    if state.turns_told is not None:  # all engines stop where closed hours end
+        stops.append(state.policy.next_change_us(from_us - 1))
     return min(stops)
 
 
@@ -120,7 +126,8 @@ def _lapse(state: EngineState, until_us: int, found: Finds) -> None:
     if len(derived):
         state.derived.append(derived)
         _waves(state, derived, rows, np.ascontiguousarray(derived["t_us"]), found, is_derived=True)
-    state.habits.publish()
+    told = state.crowds_told
+    state.habits.publish(None if told is None else told(minute_us, state.habits.counts))
     state.published_us = minute_us
     span = state.policy.slowest(minute_us)
     if state.policy.remembers and span.day != state.log_pruned:

@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch
 from marketing.engine.judging import Finds, judge
-from marketing.engine.state import EngineState
+from marketing.engine.state import EngineState, Rank
 from marketing.engine.triggers import Decision, Stamp, no_stamp
 from marketing.features import NEVER, Timer
 
-SECOND_US: Final = 1_000_000
+__all__ = [
+    "fire_timers",
+    "on_selection",
+    "stays_again",
+    "stays_begun",
+    "stays_due",
+    "stays_due_until",
+    "turns",
+]
 
-__all__ = ["fire_timers", "on_selection", "stays_again", "stays_begun", "stays_due", "stays_due_until"]
+SECOND_US: Final = 1_000_000
 
 
 def stays_begun(state: EngineState, wave: BehaviourBatch) -> None:
@@ -85,44 +93,73 @@ def stays_again(state: EngineState, after_us: int) -> None:
 
 def fire_timers(state: EngineState, until_us: int, found: Finds) -> list[Decision]:
     """Groups, releases and follow-ups due until then, judged together with what has been found."""
+    shared = state.turns_told is not None and until_us > state.reached_us and _changes(state, until_us)
     due_us = state.timers.next_due_us()
     while due_us is not None and due_us <= until_us:
-        for timer in _in_turn(state, state.timers.pop_due(), found.now_us):
+        at_change = shared and due_us == until_us
+        for timer in _in_turn(state, state.timers.pop_due(), found.now_us, at_change=at_change):
             _FIRE[timer.kind](state, timer, found)
+        shared = shared and not at_change
         due_us = state.timers.next_due_us()
+    if shared and state.turns_told is not None:  # the others may have releases then, and wait for us
+        state.turns_told(max(until_us, found.now_us) // SECOND_US, [], True)
     return judge(state, found)
 
 
-def _in_turn(state: EngineState, timers: list[Timer], now_us: int) -> list[Timer]:
+def _changes(state: EngineState, at_us: int) -> bool:
+    """Whether closed hours end at this instant: then holds do, and at no other that is planned."""
+    return bool(state.policy.file.holds.release_per_s) and state.policy.next_change_us(at_us - 1) == at_us
+
+
+def _in_turn(state: EngineState, timers: list[Timer], now_us: int, *, at_change: bool) -> list[Timer]:
     """Those whose turn it is: of releases only so many a second; the others wait for a second with room.
 
-    A turn that passed while the platform was down is none.
+    A turn that passed while the platform was down is none. `at_change`: other engines ask now too.
     """
     most = state.policy.file.holds.release_per_s
-    if not most or all(timer.kind not in ("release", "slot") for timer in timers):
+    if not most or (not at_change and all(timer.kind not in ("release", "slot") for timer in timers)):
         return timers
     due_s = max(timers[0].due_us, now_us) // SECOND_US
     asks = [t for t in timers if t.kind == "release" or (t.kind == "slot" and t.due_us // SECOND_US < due_s)]
     turn = sorted(set(timers) - set(asks))
-    second, n = state.releases
-    for timer in sorted(asks, key=lambda one: _rank(state, one)):
-        second, n = (due_s, 0) if due_s > second else (second, n) if n < most else (second + 1, 0)
-        n += 1
+    ranked = sorted((_rank(state, timer), timer) for timer in asks)
+    if state.turns_told is None:
+        seconds, state.releases = turns(state.releases, due_s, len(asks), most)
+    elif asks or at_change:
+        ranks = [rank for rank, _ in ranked]
+        seconds, state.releases = state.turns_told(due_s, ranks, at_change)
+    else:
+        seconds = []
+    for (_, timer), second in zip(ranked, seconds, strict=True):
         if second == due_s:
             turn.append(timer)
         else:
             state.timers.add(replace(timer, due_us=second * SECOND_US, kind="slot"))
-    state.releases = second, n
     return turn
 
 
-def _rank(state: EngineState, timer: Timer) -> tuple[float, float, str, int, int]:
-    """Which of several holds that end together is released first."""
+def turns(releases: tuple[int, int], due_s: int, asked: int, most: int) -> tuple[list[int], tuple[int, int]]:
+    """The seconds of so many that ask at once, in their order, and what has been given out after that.
+
+    `releases`: the latest second that has been given out, Unix seconds, and to how many.
+    """
+    second, n = releases
+    found = []
+    for _ in range(asked):
+        second, n = (due_s, 0) if due_s > second else (second, n) if n < most else (second + 1, 0)
+        n += 1
+        found.append(second)
+    return found, (second, n)
+
+
+def _rank(state: EngineState, timer: Timer) -> Rank:
+    """Which of several holds that end together is released first; of equals the lower IMSI."""
+    imsi = int(state.profiles.imsi[timer.row])
     number, trigger = state.numbers.get(timer.campaign), state.held.get((timer.row, timer.campaign))
     if number is None or trigger is None:
-        return 1.0, 0.0, timer.campaign, 0, timer.row  # taken away meanwhile
+        return 1.0, 0.0, timer.campaign, 0, imsi  # taken away meanwhile
     campaign = state.campaigns[number]
-    return -campaign.priority, -campaign.value, timer.campaign, trigger.t_us, timer.row
+    return -campaign.priority, -campaign.value, timer.campaign, trigger.t_us, imsi
 
 
 def _fire_group(state: EngineState, timer: Timer, found: Finds) -> None:

@@ -5,22 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marketing.contact import Kind, Reason
 from marketing.engine.triggers import Contact, Trigger
 from marketing.features import Timer
+from marketing.profiles import Profiles
 
 if TYPE_CHECKING:
     from marketing.engine.state import EngineState
 
-__all__ = ["follow", "on_ended", "on_opt_out", "on_reply", "on_unsent", "row_now"]
+__all__ = [
+    "barred",
+    "follow",
+    "on_ended",
+    "on_opt_out",
+    "on_released",
+    "on_reply",
+    "on_unsent",
+    "row_in",
+    "row_now",
+]
 
 
 def row_now(state: EngineState, trigger: Trigger) -> int:
     """The row of a trigger's subscriber: another extract may have come since. -1: he is in none any more."""
+    return row_in(state.profiles, trigger)
+
+
+def row_in(profiles: Profiles, trigger: Trigger) -> int:
+    """The same in an extract."""
     imsi, row = int(trigger.imsi), trigger.row
-    if row < len(state.profiles) and int(state.profiles.imsi[row]) == imsi:
+    if row < len(profiles) and int(profiles.imsi[row]) == imsi:
         return row
-    return int(state.profiles.rows(np.array([imsi], dtype=np.uint64))[0])
+    return int(profiles.rows(np.array([imsi], dtype=np.uint64))[0])
 
 
 def on_unsent(state: EngineState, trigger: Trigger, contact: Contact) -> None:
@@ -28,8 +46,26 @@ def on_unsent(state: EngineState, trigger: Trigger, contact: Contact) -> None:
     row = row_now(state, trigger)
     if row >= 0:
         span = contact.span
-        state.book.release(row, trigger.campaign, span.period, span.day, contact.decided_us, contact.kind)
-        _end_follow_ups(state, row, trigger.campaign)
+        on_released(state, row, trigger.campaign, span.period, span.day, contact.decided_us, contact.kind)
+
+
+def on_released(
+    state: EngineState, row: int, campaign: str, period: int, day: int, decided_us: int, kind: Kind
+) -> None:
+    """The same, of a row as it is now."""
+    state.book.release(row, campaign, period, day, decided_us, kind)
+    _end_follow_ups(state, row, campaign)
+
+
+def barred(
+    row: int, do_not_disturb_us: NDArray[np.int64], control_us: NDArray[np.int64], now_us: int
+) -> Reason:
+    """Why a subscriber may not be sent anything at an instant, whatever was decided; empty: he may."""
+    if row < 0:
+        return "gone"
+    if control_us[row] <= now_us:
+        return "control_group"
+    return "do_not_disturb" if do_not_disturb_us[row] <= now_us else ""
 
 
 def on_ended(state: EngineState, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None:

@@ -89,6 +89,11 @@ class Decision:
         self._contact: Contact | None = None
 
     @property
+    def judged(self) -> Judged:
+        """The columns that it is an entry of."""
+        return self._of
+
+    @property
     def trigger(self) -> Trigger:
         """What was judged."""
         if self._trigger is None:

@@ -11,21 +11,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from marketing.campaigns import Campaign
-from marketing.engine import Decision, EngineState
-from marketing.expressions import AnyColumn, Words
+from marketing.engine import Decision
+from marketing.workers import EngineHost
 
 __all__ = ["OUTBOUND_COLUMNS", "Outbound"]
 
 OUTBOUND_COLUMNS: Final = ("msisdn", "ready_at", "on", "seen_s", "idle_s", "place", "area", "handset")
 """Number; local time at which the scene was complete; as of now: switched on, seconds since the last sight
 and since the last own act, place, location area, model of the handset. What is not known is empty."""
-_SHOWN: Final = {
-    "on": "now.on",
-    "idle_s": "now.idle",
-    "place": "now.place",
-    "area": "now.area",
-    "handset": "terminal.model",
-}
 
 
 @dataclass(slots=True)
@@ -42,25 +35,19 @@ class Outbound:
         trigger = decision.trigger
         self._ready[int(trigger.msisdn)] = trigger.t_us
 
-    def rows(self, state: EngineState, now_us: int) -> list[dict[str, Any]]:
+    def rows(self, engine: EngineHost, now_us: int) -> list[dict[str, Any]]:
         """OUTBOUND_COLUMNS each, as things stand; yesterday's are forgotten."""
         midnight = self._local(now_us).replace(hour=0, minute=0, second=0, microsecond=0)
         today_us = round(midnight.timestamp()) * 1_000_000
         self._ready = {msisdn: t_us for msisdn, t_us in self._ready.items() if t_us >= today_us}
         listed = sorted(self._ready.items(), key=lambda one: (-one[1], one[0]))
-        rows = state.profiles.rows_by_msisdn(np.array([msisdn for msisdn, _ in listed], dtype=np.uint64))
-        kept = np.flatnonzero(rows >= 0)
-        listed, rows = [listed[i] for i in kept.tolist()], rows[kept]
-        at_us = np.full(len(rows), now_us)
-        shown = {name: _values(state.view.column(source, rows, at_us)) for name, source in _SHOWN.items()}
-        seen_us = state.features.seen_us[rows].tolist()
+        shown = engine.handsets(np.array([msisdn for msisdn, _ in listed], dtype=np.uint64), now_us)
         found = []
-        for i, (msisdn, ready_us) in enumerate(listed):
-            row = {name: values[i] for name, values in shown.items()}
-            row["idle_s"] = None if row["idle_s"] is None else row["idle_s"] // 1_000_000
-            row["seen_s"] = max(0, now_us - seen_us[i]) // 1_000_000 if seen_us[i] else None
-            row |= {"msisdn": str(msisdn), "ready_at": self._local(ready_us).isoformat(timespec="seconds")}
-            found.append({name: row[name] for name in OUTBOUND_COLUMNS})
+        for (msisdn, ready_us), handset in zip(listed, shown, strict=True):
+            if handset is not None:
+                ready_at = self._local(ready_us).isoformat(timespec="seconds")
+                row = handset | {"msisdn": str(msisdn), "ready_at": ready_at}
+                found.append({name: row[name] for name in OUTBOUND_COLUMNS})
         return found
 
     def freeze(self) -> dict[str, int]:
@@ -73,14 +60,3 @@ class Outbound:
 
     def _local(self, at_us: int) -> datetime:
         return datetime.fromtimestamp(at_us // 1_000_000, UTC).astimezone(self.zone)
-
-
-def _values(column: AnyColumn) -> list[Any]:
-    """Python values; None where it is not known."""
-    if isinstance(column, Words):
-        found: list[Any] = [column.words[code] for code in column.codes.tolist()]
-    else:
-        found = np.asarray(getattr(column, "values")).tolist()  # noqa: B009 - numbers by the catalogue
-    if column.known is None:
-        return found
-    return [value if known else None for value, known in zip(found, column.known.tolist(), strict=True)]

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign
-from marketing.engine import Decision, EngineState
+from marketing.engine import Decision
 from marketing.outputs.interface_file import write_csv
 from marketing.outputs.origins import Origins
 from marketing.outputs.outbound import OUTBOUND_COLUMNS, Outbound
 from marketing.outputs.visitors import VISITOR_COLUMNS, Visitors
+from marketing.workers import EngineHost
 
 __all__ = ["Outputs"]
 
@@ -30,8 +31,8 @@ WRITE_EVERY_US: Final = 60_000_000
 class Outputs:
     """Statistics and lists of the campaigns that run now; files appear in `folder`."""
 
-    def __init__(self, state: EngineState, folder: Path, zone: ZoneInfo, origins: Origins) -> None:
-        self._state, self._folder, self._zone, self._origins = state, folder, zone, origins
+    def __init__(self, engine: EngineHost, folder: Path, zone: ZoneInfo, origins: Origins) -> None:
+        self._engine, self._folder, self._zone, self._origins = engine, folder, zone, origins
         self._campaigns: tuple[Campaign, ...] | None = None
         self._visitors: dict[str, Visitors] = {}
         self._outbound: dict[str, Outbound] = {}
@@ -71,7 +72,7 @@ class Outputs:
                 write_csv(self._folder / f"statistics-{name}.csv", VISITOR_COLUMNS, rows)
         if self._changed and (whole or now_us - self._written_us >= WRITE_EVERY_US):
             for name in sorted(self._changed & self._outbound.keys()):
-                rows = self._outbound[name].rows(self._state, now_us)
+                rows = self._outbound[name].rows(self._engine, now_us)
                 write_csv(self._folder / f"outbound-{name}.csv", OUTBOUND_COLUMNS, rows)
             self._changed.clear()
             self._written_us = now_us
@@ -127,22 +128,22 @@ class Outputs:
         """The list of a campaign as it stands; None: no such campaign of output file."""
         self._sync()
         found = self._outbound.get(name)
-        return None if found is None else found.rows(self._state, now_us)
+        return None if found is None else found.rows(self._engine, now_us)
 
     def _sync(self) -> None:
         """Goes over to the campaigns that run; one that is what it was goes on with what it has."""
-        if self._state.campaigns is self._campaigns:
+        if self._engine.campaigns is self._campaigns:
             return
-        self._campaigns = self._state.campaigns
+        self._campaigns = self._engine.campaigns
         wanted = {c.campaign: c for c in self._campaigns}
         for kept in (self._visitors, self._outbound):
             for name in [name for name, one in kept.items() if wanted.get(name) != one.campaign]:
                 del kept[name]
         for name, campaign in wanted.items():
             if campaign.output == "statistics" and name not in self._visitors:
-                silence_us = self._state.features.silence_us
+                silence_us = self._engine.silence_us
                 self._visitors[name] = Visitors(
-                    campaign, self._state.places, self._zone, self._origins, silence_us
+                    campaign, self._engine.places, self._zone, self._origins, silence_us
                 )
             elif campaign.output == "file" and name not in self._outbound:
                 self._outbound[name] = Outbound(campaign, self._zone)

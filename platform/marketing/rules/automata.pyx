@@ -210,12 +210,12 @@ cdef class Automata:
         """Takes out what can never complete any more, whatever is still to come."""
         cdef int64_t place
         cdef uint64_t key
-        gone = []
+        over = []
         for place in range(<int64_t>self.size):
             if self.key[place] != 0 and not self._absent(place) and self._due(place) <= self.horizon_us:
-                gone.append(self.key[place])
-        for key in gone:
-            self._remove(self._find(key))
+                over.append(self.key[place])
+        for key in over:
+            self._settle(self._find(key), self.horizon_us)  # of a count what is not too old stays
 
     # ------------------------------------------------------------------ one partial match
 

@@ -25,6 +25,7 @@ from marketing.metrics import Metrics
 from marketing.profiles import Column
 from marketing.selecting import SelectionError, Selector
 from marketing.server import restore
+from marketing.workers import LocalHost
 
 CAP = 2
 ASKING = "1008604"
@@ -91,8 +92,9 @@ class World:
         self.ledger = Ledger(f"sqlite:///{self.folder.name}/l.db", cap=CAP)
         records = Records(Path(self.folder.name) / "records")
         self.faults = []
+        engine = LocalHost(self.state)
         self.dispatcher = Dispatcher(
-            self.state,
+            engine,
             self.clock,
             self,
             self,
@@ -103,7 +105,7 @@ class World:
             self.faults.append,
             Accounts(self),
         )
-        restore(self.ledger, self.state, self.dispatcher.conversations)
+        restore(self.ledger, engine, self.dispatcher.conversations)
 
     # the ledger's writer, the channel and BOSS, as the dispatcher sees them
 
@@ -150,7 +152,7 @@ class World:
         state = self.state
         campaign = state.campaigns[state.numbers[name]]
         folder = Path(self.folder.name)
-        selector = Selector(state, self.clock, self.dispatcher, folder)
+        selector = Selector(LocalHost(state), self.clock, self.dispatcher, folder)
         before, now_us = set(folder.glob("bulk-sms-*.csv")), self.clock.now_us()
         try:
             asyncio.run(selector._bulk(campaign, np.arange(3), now_us))

@@ -8,6 +8,7 @@ import yaml
 from marketing.engine import change_campaigns, on_batch, on_timers, switch_profiles
 from marketing.profiles import Profiles
 from marketing.reloading import CampaignFolder
+from marketing.workers import LocalHost
 
 DAY = "2009-03-02"
 TWICE = {
@@ -141,7 +142,7 @@ def write(folder, campaign):
 def folder(town, tmp_path):
     state = town.engine_state()
     ready = []
-    return state, CampaignFolder(state, (), tmp_path, ready.append, ["100860"]), tmp_path, ready
+    return state, CampaignFolder(LocalHost(state), (), tmp_path, ready.append, ["100860"]), tmp_path, ready
 
 
 def test_a_file_that_comes_changes_or_goes(town, folder):

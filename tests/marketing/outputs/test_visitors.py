@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from marketing.campaigns import Campaign
 from marketing.config import ConfigError
 from marketing.outputs import Origins, Outputs, Visitors, load_origins
+from marketing.workers import LocalHost
 
 DAY = "2009-03-02"  # a Monday
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -198,7 +199,7 @@ def test_a_wrong_file_of_origins_is_explained(tmp_path):
 
 
 def test_what_another_version_froze_is_refused(town, tmp_path):
-    one = Outputs(town.engine_state(campaign()), tmp_path, ZONE, ORIGINS)
+    one = Outputs(LocalHost(town.engine_state(campaign())), tmp_path, ZONE, ORIGINS)
     kept = one.freeze()()
     one.restore({})  # an older platform kept none
     one.restore(kept)

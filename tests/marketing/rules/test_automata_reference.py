@@ -311,6 +311,19 @@ def test_memory_is_bounded_and_what_found_no_room_is_counted():
     assert one(automata, 101, 2500, bits=2) == [(101, 100, 0, 2500)]
 
 
+def test_making_room_takes_nothing_from_a_count_that_slides():
+    automata = Automata(*columns([SlowPattern(THRICE, 60)]), most=1000)
+    for row in range(1000):
+        one(automata, 0, row)
+    one(automata, 50, 7)
+    automata.due(61)  # what is of 0 is too old
+    one(automata, 70, 5000)  # for which room is made
+    assert automata.refused == 0
+    assert len(automata) == 2
+    assert one(automata, 80, 7) == []
+    assert one(automata, 90, 7) == [(90, 50, 0, 7)]
+
+
 def test_the_next_timer_is_told_and_stale_ones_are_not():
     automata = Automata(*columns([SlowPattern(ABSENCE, 60)]))
     assert automata.next_due_us() is None

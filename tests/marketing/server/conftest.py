@@ -245,8 +245,10 @@ class Platform:
         return httpx.Response(status, json={})
 
     def tick(self, until, *rows, timeout_s=40):
-        batch = self.town.batch(*rows) if rows else empty()
-        self.signalling.push(HandMadeTick(self.town.at(until), batch))
+        self.tick_of(self.town.at(until), self.town.batch(*rows) if rows else empty(), timeout_s)
+
+    def tick_of(self, until_us, batch, timeout_s=40):
+        self.signalling.push(HandMadeTick(until_us, batch))
         assert self.signalling.acknowledged.acquire(timeout=timeout_s), (
             self.server.reason or "no acknowledgement"
         )

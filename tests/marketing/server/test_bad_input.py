@@ -105,7 +105,7 @@ class Running:
         self.before = self.running()
 
     def running(self):
-        state = self.one.server.state
+        state = self.one.server.engine.state
         return (
             [c.campaign for c in state.campaigns],
             len(state.profiles),

@@ -49,6 +49,7 @@ from marketing.expressions import BOSS_CATALOGUE, ExpressionError, compile_expre
 from marketing.outputs import load_origins
 from marketing.profiles import load_cells, load_segments, load_terminals, read_dated_list
 from marketing.reloading import CampaignFolder
+from marketing.workers import LocalHost
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 CAMPAIGN = (SCENARIOS / "campaigns" / "airport-travel.yaml").read_bytes()
@@ -143,7 +144,7 @@ def test_any_file_is_taken_or_explained(door, tmp_path):
 
 def test_any_file_dropped_into_the_folder_leaves_the_campaigns_running(town, tmp_path):
     state = town.engine_state(town.campaign())
-    watch = CampaignFolder(state, (), tmp_path, lambda prepared: None, ["100860"])
+    watch = CampaignFolder(LocalHost(state), (), tmp_path, lambda prepared: None, ["100860"])
 
     @EXAMPLES
     @given(damaged(CAMPAIGN.replace(b"airport-travel", b"dropped")))

@@ -57,7 +57,7 @@ MISTAKES = [
     ({"polcy": "x"}, "polcy", "no such key"),
     ({"subscribers": "none.csv"}, "subscribers", "file that exists"),
     ({"smpp": {"password": "far too long"}}, "smpp.password", "at most 8"),
-    ({"workers": 2}, "workers", "expected 1"),
+    ({"workers": 0}, "workers", "at least 1"),
     ({"ledger": {"url": "mysql://x"}}, "ledger.url", "text of the form"),
 ]
 

@@ -234,12 +234,12 @@ def test_what_changed_while_boss_was_asked(started, town, desk):
     texts(one, 1, 2)
     one.until(lambda: asked.asked)
     assert one.centre.reply(town.msisdn(2), SENDERS["rich"], "TD", town.at(f"{DAY} 10:00")) == 0
-    one.until(lambda: town.at(f"{DAY} 12:00") > one.server.state.book.do_not_disturb_us[2])
+    one.until(lambda: town.at(f"{DAY} 12:00") > one.server.engine.state.book.do_not_disturb_us[2])
     go.set()
     ended(one, 2)
     one.stop()
     assert outcomes(one) == {(1, "rich"): ("sent", ""), (2, "rich"): ("suppressed", "do_not_disturb")}
-    assert one.server.state.book.counted(2, 200903) == 0
+    assert one.server.engine.state.book.counted(2, 200903) == 0
 
 
 def test_an_absent_boss_is_left_in_peace(started):
@@ -327,7 +327,7 @@ def test_the_margin_is_looked_at_again_after_the_answer(platform, town, desk, tm
     made.append(platform(boss={"url": desk(answer).url}, campaigns=(), campaigns_dir=str(tmp_path)))
     made[0].tick(f"{DAY} 20:54")
     made[0].tick(f"{DAY} 20:54:30", {"t": f"{DAY} 20:54:20", "sub": 1, "kind": "sms_sent"})
-    assert made[0].server.state.book.counted(1, 200903) == (end[0] == "sent")
+    assert made[0].server.engine.state.book.counted(1, 200903) == (end[0] == "sent")
     assert made[0].stop() == 0
     assert outcomes(made[0]) == {(1, "rich"): end}
 

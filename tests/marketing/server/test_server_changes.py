@@ -40,7 +40,7 @@ def test_a_campaign_dropped_into_the_folder_runs(platform, tmp_path):
     folder.mkdir()
     one = live(platform, campaigns_dir=str(folder))
     write(folder)
-    one.until(lambda: "fresh" in one.server.state.numbers)
+    one.until(lambda: "fresh" in one.server.engine.state.numbers)
     one.push({"t": f"{DAY} 10:00", "sub": 1, "kind": "sms_sent"})
     one.until(lambda: len(one.centre.submits) == 1)
     (folder / "wrong.yaml").write_text("campaign: [")
@@ -49,7 +49,7 @@ def test_a_campaign_dropped_into_the_folder_runs(platform, tmp_path):
     one.until(lambda: len(one.centre.submits) == 2)
     (folder / "fresh.yaml").unlink()
     (folder / "wrong.yaml").unlink()
-    one.until(lambda: "fresh" not in one.server.state.numbers)
+    one.until(lambda: "fresh" not in one.server.engine.state.numbers)
     assert one.stop() == 0
 
 
@@ -62,13 +62,13 @@ def test_reload_by_http_wants_the_token(platform, tmp_path):
     write(folder)
     status, answer = post(one)
     assert status == 200
-    assert "fresh" in one.server.state.numbers
+    assert "fresh" in one.server.engine.state.numbers
     assert set(answer) == {"added", "changed", "removed"}
     (folder / "wrong.yaml").write_text("campaign: wrong\n")
     status, answer = post(one)
     assert status == 422
     assert any("wrong.yaml" in problem for problem in answer["detail"])
-    assert "fresh" in one.server.state.numbers
+    assert "fresh" in one.server.engine.state.numbers
     one.stop()
 
 
@@ -80,5 +80,5 @@ def test_what_was_learned_goes_on(platform, tmp_path):
     assert first.stop() == 0
     second = live(platform, **keys)
     assert second.server.resumed.subscribers > 0
-    assert second.server.state.habits.records["act_s"].any()
+    assert second.server.engine.state.habits.records["act_s"].any()
     second.stop()

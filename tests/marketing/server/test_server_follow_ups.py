@@ -2,6 +2,7 @@
 
 import shutil
 
+import pytest
 import yaml
 
 from marketing.campaigns import load
@@ -52,8 +53,9 @@ def begun(one, *subs):
     )
 
 
-def test_a_follow_up_comes_where_nothing_was_answered(town, platform, tmp_path):
-    one = platform(campaigns=(), campaigns_dir=campaigns(tmp_path / "c"))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_follow_up_comes_where_nothing_was_answered(town, platform, tmp_path, workers):
+    one = platform(workers=workers, campaigns=(), campaigns_dir=campaigns(tmp_path / "c"))
     begun(one, 1, 2, 3, 4, 5)
     replied(one, town, 2, "10086071", "1", "10:05")  # orders
     replied(one, town, 3, "10086071", "what is this", "10:06")  # answers, whatever it means
@@ -110,7 +112,8 @@ def test_follow_ups_survive_a_restart(town, platform, tmp_path):
     assert said(second) == {(1, "reminder"): ("sent", "")}
 
 
-def test_follow_ups_survive_a_kill_between_two_snapshots(town, platform, tmp_path):
+@pytest.mark.parametrize("workers", [(1, 1), (2, 3)])
+def test_follow_ups_survive_a_kill_between_two_snapshots(town, platform, tmp_path, workers):
     """What a killed process leaves: its files as they were, without a last snapshot."""
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()
@@ -124,7 +127,7 @@ def test_follow_ups_survive_a_kill_between_two_snapshots(town, platform, tmp_pat
             "ledger": {"url": f"sqlite:///{where}/ledger.db"},
         }
 
-    first = platform(**keys(before))
+    first = platform(**keys(before), workers=workers[0])
     begun(first, 1, 2, 3)
     replied(first, town, 2, "10086071", "no", "10:05")
     first.tick(f"{DAY} 10:10")
@@ -132,7 +135,7 @@ def test_follow_ups_survive_a_kill_between_two_snapshots(town, platform, tmp_pat
     first.stop()
     with next((after / "state").glob("told-*.jsonl")).open("ab") as told:
         told.write(b'["answered", "86139')  # cut off
-    second = platform(**keys(after))
+    second = platform(**keys(after), workers=workers[1])
     assert second.server.resumed.not_sent == 0
     second.tick(f"{DAY} 10:20")
     replied(second, town, 3, "10086071", "1", "10:21")

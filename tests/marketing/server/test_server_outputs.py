@@ -4,14 +4,15 @@ import csv
 import http.client
 import json
 
+import numpy as np
 import pytest
 import yaml
 
 from marketing import selecting
+from marketing.contact import NEVER
 from marketing.contact.ledger import LedgerError
 from marketing.contact.schema import contact
 from marketing.effects.dispatch import Dispatcher
-from marketing.engine import prepare_campaigns
 from marketing.outputs import prepare_csv
 
 DAY = "2009-03-02"
@@ -44,8 +45,8 @@ THIRD = {**ALERT, "campaign": "third", "originator": "10086079"}
 
 
 @pytest.fixture
-def running(platform, tmp_path):
-    """A live platform with these campaigns and a token."""
+def running(platform, tmp_path, request):
+    """A live platform with these three campaigns and a token; by parameter with several workers."""
     folder = tmp_path / "watched"
     folder.mkdir()
     for values in (STATISTICS, LIST, ALERT, OTHER, THIRD):
@@ -54,12 +55,24 @@ def running(platform, tmp_path):
         )
     one = platform(
         mode="live",
+        workers=getattr(request, "param", 1),
         clock={"mode": "live", "start_s": 10 * 3600, "factor": 1.0},
         campaigns=(),
         campaigns_dir=str(folder),
     )
     yield one
     one.stop()
+
+
+any_workers = pytest.mark.parametrize("running", [1, 3], indirect=True, ids=["alone", "divided"])
+
+
+def disturb(one, row, *, control=False):
+    """Puts a subscriber on the list, or into the control group, between two steps."""
+    dates = np.full((2, 20), NEVER)
+    dates[int(control), row] = 0
+    nowhere = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    one.server._ask(lambda: one.server.engine.enter(*dates, *nowhere))
 
 
 def ask(one, path, token=None, method="GET", body=None):
@@ -92,6 +105,7 @@ def test_every_answer_wants_the_token(running):
         assert (status, "no campaign" in said["detail"]) == (404, True)
 
 
+@any_workers
 def test_an_outbound_list_is_live_and_nobody_is_contacted(running):
     town = running.town
     running.push(
@@ -117,8 +131,9 @@ def test_an_outbound_list_is_live_and_nobody_is_contacted(running):
     assert records.ledger == []
 
 
+@any_workers
 def test_who_does_not_want_to_be_approached_is_on_no_list(running):
-    running.server.state.book.do_not_disturb_us[1] = 0
+    disturb(running, 1)
     running.push(
         {"t": f"{DAY} 10:00", "sub": 1, "kind": "power_on"},
         {"t": f"{DAY} 10:00", "sub": 2, "kind": "power_on"},
@@ -127,6 +142,7 @@ def test_who_does_not_want_to_be_approached_is_on_no_list(running):
     assert [row["msisdn"] for row in ask(running, "/outbound/ready")[1]["rows"]] == [running.town.msisdn(2)]
 
 
+@any_workers
 def test_strangers_are_counted_and_nothing_of_them_is_told(running):
     town = running.town
     stranger = {"imsi": 46001_1234567890, "kind": "location_update"}
@@ -146,6 +162,7 @@ def test_strangers_are_counted_and_nothing_of_them_is_told(running):
     assert running.records().triggers == []
 
 
+@any_workers
 def test_an_operator_contacts_a_selection_once(running):
     town = running.town
     running.push({"t": f"{DAY} 10:00", "sub": 3, "kind": "call_ended", "role": 1, "peer": b"10000"})
@@ -179,8 +196,9 @@ def ledger_of(one):
     return {row["contact_id"]: row for row in rows}
 
 
+@any_workers
 def test_a_selection_as_a_list_for_the_outbound_centre(running):
-    running.server.state.book.do_not_disturb_us[4] = 0
+    disturb(running, 4)
     status, said = select(running, deliver="outbound")
     assert (status, said["selected"], said["lines"], said["suppressed"]) == (
         200,
@@ -196,10 +214,11 @@ def test_a_selection_as_a_list_for_the_outbound_centre(running):
     assert select(running, "ready", deliver="outbound")[1]["lines"] == 19
 
 
+@any_workers
 def test_a_line_for_bulk_sms_is_a_contact(running):
     """Reserved and counted: then nobody is in a second file, and two such files fill the month."""
-    book = running.server.state.book
-    book.do_not_disturb_us[4] = book.control_us[5] = 0
+    disturb(running, 4)
+    disturb(running, 5, control=True)
     status, said = select(running, deliver="bulk-sms")
     assert (status, said["selected"], said["lines"]) == (200, 20, 18)
     assert said["suppressed"] == {"control_group": 1, "do_not_disturb": 1}
@@ -263,7 +282,7 @@ def test_without_a_file_nobody_was_contacted(running, monkeypatch, at_fault):
         if len(calls) == 2 and at_fault == "ledger":
             monkeypatch.setattr(server.ledger, "apply", refuse)
         if len(calls) == 2 and at_fault == "campaign":
-            server._exchange(prepare_campaigns(server.state, server.state.campaigns[1:]))
+            server._exchange(server.engine.prepare(server.engine.campaigns[1:]))
         return await reserve(decisions)
 
     apply = server.ledger.apply
@@ -276,14 +295,14 @@ def test_without_a_file_nobody_was_contacted(running, monkeypatch, at_fault):
         monkeypatch.setattr(selecting, "prepare_csv", full)
     else:
         monkeypatch.setattr(Dispatcher, "reserve", lambda self, decisions: second_fails(decisions))
-    before = server.state.campaigns
+    before = server.engine.campaigns
     status, said = select(running, deliver="bulk-sms")
     assert (status, "nobody is contacted" in said["detail"]) == (422, True), said
     assert not list(running.config.records.dir.glob("*bulk-sms-*"))
     assert not any(row["counted"] for row in ledger_of(running).values())
     assert running.server.records.counts().get("sent") is None
     monkeypatch.undo()
-    server._ask(lambda: server._exchange(prepare_campaigns(server.state, before)))
+    server._ask(lambda: server._exchange(server.engine.prepare(before)))
     # Nobody has lost a place by it.
     assert select(running, deliver="bulk-sms")[1]["lines"] == 20
     assert select(running, "other", deliver="bulk-sms")[1]["lines"] == 20
@@ -319,6 +338,18 @@ def test_selections_that_cannot_be_made_are_explained_and_do_nothing(running, ca
     found, said = ask(running, f"/campaigns/{campaign}/trigger", method="POST", body=body)
     assert (found, words in json.dumps(said, ensure_ascii=False)) == (status, True), said
     assert running.centre.submits == []
+
+
+@pytest.mark.parametrize("running", [2], indirect=True)
+def test_a_selection_that_a_worker_refuses_ends_no_worker(running):
+    for body in (
+        {"audience": "now.on &&"},
+        {"audience": 'last["10086"] > duration("1h")'},
+        {"targets": "vip"},
+    ):
+        status, said = select(running, **body)
+        assert status == 422, said
+    assert select(running, deliver="outbound")[1]["lines"] == 20
 
 
 def test_in_lockstep_nobody_selects(platform):
