@@ -40,6 +40,8 @@ SELECTION_COLUMNS: Final = {
     "bulk-sms": ("contact_id", "msisdn", "originator", "text", "submit_before", "valid_until"),
 }
 """submit_before, valid_until: local time with offset, as for every message: it is to reach nobody later."""
+BULK_CHANNELS: Final = ("bulk-sms", "sms")
+"""What handsets receive of a file for bulk SMS are short messages."""
 SLICE: Final = 2000
 """Lines of a file for bulk SMS that are decided and reserved in one go; the engine goes on in between."""
 
@@ -190,7 +192,9 @@ class Selector:
                 return
             some = state.profiles.rows(imsi[start : start + SLICE])
             reasons["gone"] += int(np.count_nonzero(some < 0))
-            decisions = on_selection(state, number, some[some >= 0], now_us, self.clock.stamp_ns)
+            decisions = on_selection(
+                state, number, some[some >= 0], now_us, self.clock.stamp_ns, BULK_CHANNELS
+            )
             reasons.update(decision.reason for decision in decisions if decision.action != "send")
             sends = sum(decision.action == "send" for decision in decisions)
             reserved = await self.dispatcher.reserve(decisions)
