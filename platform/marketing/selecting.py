@@ -39,6 +39,8 @@ SELECTION_COLUMNS: Final = {
     "bulk-sms": ("contact_id", "msisdn", "originator", "text", "submit_before", "valid_until"),
 }
 """submit_before, valid_until: local time with offset, as for every message: it is to reach nobody later."""
+BULK_CHANNELS: Final = ("bulk-sms", "sms")
+"""What handsets receive of a file for bulk SMS are short messages."""
 SLICE: Final = 2000
 """Lines of a file for bulk SMS that are decided and reserved in one go; the engine goes on in between."""
 
@@ -184,7 +186,9 @@ class Selector:
             some = imsi[start : start + SLICE]
             some = some[engine.profiles.rows(some) >= 0]
             reasons["gone"] += len(imsi[start : start + SLICE]) - len(some)
-            decisions = engine.on_selection(campaign.campaign, some, now_us, self.clock.stamp_ns)
+            decisions = engine.on_selection(
+                campaign.campaign, some, now_us, self.clock.stamp_ns, BULK_CHANNELS
+            )
             reasons.update(decision.reason for decision in decisions if decision.action != "send")
             sends = sum(decision.action == "send" for decision in decisions)
             reserved = await self.dispatcher.reserve(decisions)

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -111,15 +111,38 @@ def town() -> SimpleNamespace:
     return SimpleNamespace(**names, AIRPORT=AIRPORT, HOME=HOME, SCENARIOS=SCENARIOS, SHANGHAI=SHANGHAI, np=np)
 
 
-@pytest.fixture(scope="session")
-def wire() -> ModuleType:
-    """`wire_helpers.py` beside this file as a module: what test folders share without being packages."""
-    name = "wire_helpers"
+def _beside(name: str) -> ModuleType:
+    """A file beside this one as a module: what test folders share without being packages."""
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("wire_helpers.py"))
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def wire() -> ModuleType:
+    """`wire_helpers.py`."""
+    return _beside("wire_helpers")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A running PostgreSQL server; skips where the server or its driver is absent."""
+    helper = _beside("postgres_server")
+    if reason := helper.lacking():
+        pytest.skip(reason)
+    server = helper.Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/l.db"
+    return str(request.getfixturevalue("postgres").database())

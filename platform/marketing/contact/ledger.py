@@ -55,7 +55,7 @@ class Ledger:
         self._cap, self._guard = cap, guard
         self._engine = connect(url)
         self._connection = self._engine.connect()
-        self._sql = Statements(self._engine.dialect.name)
+        self._sql = Statements(self._engine.dialect)
 
     def recover(self) -> int:
         """What was reserved when the last run ended may have left: it becomes unknown, and counts."""
@@ -119,7 +119,7 @@ class Ledger:
     # ----------------------------------------------------------------- operations
 
     def _reserve(self, wanted: list[Reservation]) -> list[str]:
-        sql, run = self._sql, self._connection.execute
+        sql = self._sql
         known = {contact_id for contact_id, _ in self._among(sql.states, [w.contact_id for w in wanted])}
         counts = {
             (imsi, period): n for imsi, period, n in self._among(sql.counts, sorted({w.imsi for w in wanted}))
@@ -142,8 +142,9 @@ class Ledger:
                 look.granted(w)
                 granted.append(_columns(w) | _FRESH | {"latest_us": w.latest_us or w.valid_until_us})
         if granted:
-            run(sql.reserve, granted)
-            run(sql.latest, [{**{k: g[k] for k in _LATEST}, "at_us": g["decided_us"]} for g in granted])
+            sql.reserve.run(self._connection, granted)
+            latest = [{**{k: g[k] for k in _LATEST}, "at_us": g["decided_us"]} for g in granted]
+            sql.latest.run(self._connection, latest)
         return results
 
     def _settle(self, settled: list[Settled]) -> list[bool]:

@@ -141,6 +141,9 @@ class Policy:
     bounds: tuple[Bound, ...] = ()
     zones: Zones = NO_ZONES
     busy: Busy = NO_BUSY
+    validity_us: int = 0
+    guard_us: int = 0
+    """How long an attempt may take that began while the message was valid."""
     _hours: dict[tuple[int, int], Hours] = field(default_factory=dict, repr=False)
     _cuts: list[Hours] = field(default_factory=list, repr=False)
     """By zone, cut wherever the hours of some cell are."""
@@ -156,7 +159,9 @@ class Policy:
             ConfigError: one of them cannot be used.
         """
         zones, busy = read_zones(file.timezones.file), read_busy(file.busy_cells)
-        made = cls(file, _hours_of(file, file.timezone), bounds_of(file), zones, busy)
+        validity_us, guard_us = round(file.validity_s * 1e6), round(file.validity_guard_s * 1e6)
+        hours = _hours_of(file, file.timezone)
+        made = cls(file, hours, bounds_of(file), zones, busy, validity_us, guard_us)
         everywhere = [stretch for hours in busy.hours for stretch in hours]
         for name in (file.timezone, *zones.names):
             made._cuts.append(_hours_of(file, name, everywhere))
@@ -172,11 +177,6 @@ class Policy:
     def keep_s(self) -> int:
         """For how long after their latest possible receipt, seconds."""
         return keep_s(self.bounds)
-
-    @property
-    def guard_us(self) -> int:
-        """How long an attempt may take that began while the message was valid."""
-        return round(self.file.validity_guard_s * 1e6)
 
     def kind(self, originator: str, channels: Iterable[str] = ("sms",)) -> Kind:
         """What the rules see of a campaign's contacts."""
@@ -275,12 +275,10 @@ class Policy:
 
     def valid_until_us(self, window: Window, at_us: int) -> int:
         """When the message centre gives up what is sent in an open window."""
-        return min(at_us + round(self.file.validity_s * 1e6), window.closes_us - self.guard_us)
+        return min(at_us + self.validity_us, window.closes_us - self.guard_us)
 
     def counted_in(self, window: Window, latest_us: int) -> Span:
         """The span of an open window, with the local day of the latest possible receipt."""
-        if latest_us <= window.span.end_us:
-            return window.span
         later = bisect_right(window.day_ends_us, latest_us - 1)
         return replace(window.span, day=window.span.day + later) if later else window.span
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,11 +12,25 @@ from marketing.contact.schema import contact, last_contact, message, opt_out, or
 __all__ = ["Statements"]
 
 
+class Many:
+    """A statement for many rows, handed to the driver as it is: much of the time was spent on the way."""
+
+    def __init__(self, dialect: sa.Dialect, statement: sa.Insert) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._text, self._order = str(compiled), compiled.positiontup if compiled.positional else None
+
+    def run(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """One execution a row."""
+        order = self._order
+        values: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
+        connection.exec_driver_sql(self._text, values)
+
+
 class Statements:
     """One attribute a statement. `keys` is a list; `key` the row to change."""
 
-    def __init__(self, dialect: str) -> None:
-        insert = _insert(dialect)
+    def __init__(self, dialect: sa.Dialect) -> None:
+        insert = _insert(dialect.name)
         keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
         key: sa.BindParameter[Any] = sa.bindparam("key")
 
@@ -30,12 +44,15 @@ class Statements:
         self.lately = sa.select(*(contact.c[name] for name in columns)).where(
             contact.c.imsi.in_(keys), contact.c.counted, contact.c.latest_us > sa.bindparam("since")
         )
-        self.reserve = sa.insert(contact)
+        self.reserve = Many(dialect, sa.insert(contact))
         latest = insert(last_contact)
-        self.latest = latest.on_conflict_do_update(
-            index_elements=[last_contact.c.imsi],
-            set_={c.name: latest.excluded[c.name] for c in last_contact.c if not c.primary_key},
-            where=latest.excluded.at_us >= last_contact.c.at_us,
+        self.latest = Many(
+            dialect,
+            latest.on_conflict_do_update(
+                index_elements=[last_contact.c.imsi],
+                set_={c.name: latest.excluded[c.name] for c in last_contact.c if not c.primary_key},
+                where=latest.excluded.at_us >= last_contact.c.at_us,
+            ),
         )
         columns = ("state", "counted", "reason", "parts", "submitted_us", "settled_us")
         self.settle = (

@@ -218,8 +218,7 @@ def _latest(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """When each cannot be received any more, and the local day of the instant before."""
     closes_us = np.array([w.closes_us for w in windows])[window]
-    valid_us, guard_us = round(policy.file.validity_s * 1e6), policy.guard_us
-    latest_us = np.minimum(at_us + (valid_us + guard_us), closes_us)
+    latest_us = np.minimum(at_us + (policy.validity_us + policy.guard_us), closes_us)
     day = np.array([w.span.day for w in windows], dtype=np.int32)[window]
     later = latest_us > np.array([w.day_ends_us[0] for w in windows])[window]
     for i in np.flatnonzero(later).tolist():

@@ -153,7 +153,7 @@ class Judged:
             campaign,
             trigger.msisdn,
             self.texts.of(campaign, trigger.row, trigger.values) if text is None else text,
-            policy.counted_in(window, latest_us),
+            window.span if latest_us <= window.span.end_us else policy.counted_in(window, latest_us),
             ordinal,
             window.submit_before_us,
             valid_until_us,

@@ -58,6 +58,12 @@ class Roster:
         """No campaign asks for contacts of its own before so many local days."""
         return int(self.limits.days.max(initial=0))
 
+    def limits_by(self, policy: Policy, book: Book, channels: tuple[str, ...]) -> Limits:
+        """The same for contacts that go by these channels."""
+        caps, held = [c.caps for c in self.campaigns], self.limits.may_hold.tolist()
+        kinds = [policy.kind(c.originator, channels) for c in self.campaigns]
+        return Limits.of(policy, book, self.names, caps, held, kinds)
+
     @classmethod
     def of(cls, campaigns: tuple[Campaign, ...], policy: Policy, book: Book) -> Roster:
         """Of a set of campaigns."""
@@ -89,6 +95,10 @@ class Finds:
     state: EngineState
     now_us: int
     stamp: Stamp
+    waits: bool = True
+    """What falls into closed hours may be held."""
+    limits: Limits | None = None
+    """Of contacts that go another way than the campaigns say; None: those of the campaigns."""
     columns: list[NDArray[np.void]] = field(default_factory=list)
     """WISH."""
     kept: list[Trigger | Told] = field(default_factory=list)
@@ -143,7 +153,7 @@ class Finds:
         """Judges what there is now."""
         if self.columns:
             columns, kept, self.columns, self.kept = self.columns, self.kept, [], []
-            self.decisions += _judged(self.state, np.concatenate(columns), kept, self.stamp)
+            self.decisions += _judged(self, np.concatenate(columns), kept)
 
     def _tell(
         self,
@@ -195,10 +205,9 @@ def judge(state: EngineState, found: Finds) -> list[Decision]:
     return found.decisions
 
 
-def _judged(
-    state: EngineState, wishes: NDArray[np.void], kept: list[Trigger | Told], stamp: Stamp
-) -> list[Decision]:
-    roster = state.roster()
+def _judged(found: Finds, wishes: NDArray[np.void], kept: list[Trigger | Told]) -> list[Decision]:
+    state, roster = found.state, found.state.roster()
+    limits = roster.limits if found.limits is None else found.limits
     campaign = wishes["campaign"]
     # Rows ascend as IMSIs do. What comes last here is compared first.
     keys = (
@@ -216,12 +225,12 @@ def _judged(
         position,
         at_us,
         _kept_out(state, roster, wishes),
-        np.ascontiguousarray(wishes["released"]),
+        np.ascontiguousarray(wishes["released"]) if found.waits else np.ones(len(wishes), dtype=np.bool_),
         roster.to_file[position],
         np.ascontiguousarray(wishes["t_us"]),
         np.ascontiguousarray(wishes["cell"]) if len(state.policy.busy.cells) else None,
     )
-    verdicts = decide_many(state.policy, state.book, roster.names, roster.limits, asked)
+    verdicts = decide_many(state.policy, state.book, roster.names, limits, asked)
     judged = Judged(
         state.campaigns,
         state.profiles,
@@ -230,12 +239,12 @@ def _judged(
         wishes,
         kept,
         verdicts,
-        stamp(),
-        roster.limits.kinds,
+        found.stamp(),
+        limits.kinds,
     )
     decisions = [Decision(judged, at) for at in range(len(wishes))]
     special = verdicts.action == HOLD
-    again = roster.telling[asked.campaign] & asked.released
+    again = roster.telling[asked.campaign] & wishes["released"]
     special |= (verdicts.action == SEND) & (again | roster.follows[asked.campaign])
     for at in np.flatnonzero(special).tolist():
         if verdicts.action[at] == HOLD:

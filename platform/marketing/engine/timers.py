@@ -199,10 +199,19 @@ def _fire_follow_up(state: EngineState, timer: Timer, found: Finds) -> None:
 
 
 def on_selection(
-    state: EngineState, number: int, rows: NDArray[np.int64], now_us: int, stamp: Stamp = no_stamp
+    state: EngineState,
+    number: int,
+    rows: NDArray[np.int64],
+    now_us: int,
+    stamp: Stamp = no_stamp,
+    channels: tuple[str, ...] = (),
 ) -> list[Decision]:
-    """An operator's selection of subscribers for a campaign, judged now like any other trigger."""
-    found = Finds(state, now_us, stamp)
+    """An operator's selection of subscribers for a campaign, judged now like any other trigger.
+
+    `channels`: of a file that others send from, how that goes; it cannot wait for closed hours to end.
+    """
+    limits = state.roster().limits_by(state.policy, state.book, channels) if channels else None
+    found = Finds(state, now_us, stamp, not channels, limits)
     if len(rows):
         found.late(number, rows, now_us, "manual")
     return judge(state, found)

@@ -398,7 +398,12 @@ class DividedHost:
         return np.sort(np.concatenate(found))
 
     def on_selection(
-        self, campaign: str, imsi: NDArray[np.uint64], now_us: int, stamp: Stamp = no_stamp
+        self,
+        campaign: str,
+        imsi: NDArray[np.uint64],
+        now_us: int,
+        stamp: Stamp = no_stamp,
+        channels: tuple[str, ...] = (),
     ) -> Sequence[Decision]:
         """Judged by the workers, each its own."""
         self._drained()
@@ -407,7 +412,7 @@ class DividedHost:
         rows = rows[rows >= 0]
         for link, theirs in zip(self._links, self._rows, strict=True):
             some = np.searchsorted(theirs, rows[self._owner[rows] == link.number])
-            self._send(link, "select", number, some, now_us, stamp is not no_stamp)
+            self._send(link, "select", number, some, now_us, stamp is not no_stamp, channels)
         self._due = _UNKNOWN_DUE
         return self._heard(self._gather())
 

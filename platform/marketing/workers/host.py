@@ -174,9 +174,14 @@ class EngineHost(Protocol):
         """
 
     def on_selection(
-        self, campaign: str, imsi: NDArray[np.uint64], now_us: int, stamp: Stamp = no_stamp
+        self,
+        campaign: str,
+        imsi: NDArray[np.uint64],
+        now_us: int,
+        stamp: Stamp = no_stamp,
+        channels: tuple[str, ...] = (),
     ) -> Sequence[Decision]:
-        """Of those whom the extract knows, judged now."""
+        """Of those whom the extract knows, judged now. `channels`: of a file that others send from."""
 
     def handsets(self, msisdn: NDArray[np.uint64], now_us: int) -> list[dict[str, Any] | None]: ...
 
@@ -317,10 +322,16 @@ class LocalHost:
         return found
 
     def on_selection(
-        self, campaign: str, imsi: NDArray[np.uint64], now_us: int, stamp: Stamp = no_stamp
+        self,
+        campaign: str,
+        imsi: NDArray[np.uint64],
+        now_us: int,
+        stamp: Stamp = no_stamp,
+        channels: tuple[str, ...] = (),
     ) -> Sequence[Decision]:
         rows = self.state.profiles.rows(imsi)
-        return on_selection(self.state, self.state.numbers[campaign], rows[rows >= 0], now_us, stamp)
+        number = self.state.numbers[campaign]
+        return on_selection(self.state, number, rows[rows >= 0], now_us, stamp, channels)
 
     def handsets(self, msisdn: NDArray[np.uint64], now_us: int) -> list[dict[str, Any] | None]:
         return handsets(self.state, msisdn, now_us)

@@ -231,9 +231,11 @@ class Worker:
         found: NDArray[np.uint64] = self.state.profiles.imsi[rows]
         return found
 
-    def select(self, number: int, rows: NDArray[np.int64], now_us: int, stamped: bool) -> Answer:
+    def select(
+        self, number: int, rows: NDArray[np.int64], now_us: int, stamped: bool, channels: tuple[str, ...]
+    ) -> Answer:
         stamp = time.monotonic_ns if stamped else no_stamp
-        return self._answer(on_selection(self.state, number, rows, now_us, stamp))
+        return self._answer(on_selection(self.state, number, rows, now_us, stamp, channels))
 
     def handsets(self, msisdn: NDArray[np.uint64], now_us: int) -> list[dict[str, Any] | None]:
         return handsets(self.state, msisdn, now_us)

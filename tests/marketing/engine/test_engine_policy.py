@@ -17,6 +17,7 @@ from marketing.engine import (
     new_state,
     on_batch,
     on_ended,
+    on_selection,
     on_timers,
     on_unsent,
     switch_profiles,
@@ -387,6 +388,32 @@ def test_the_log_is_pruned_when_a_day_begins(town, tmp_path):
         on_batch(state, town.batch({"t": f"2009-03-{day:02} 09:40", "sub": 0, "kind": "power_on"}), 0)
     assert state.policy.keep_s == 2 * 86_400
     assert len(state.book.log) == 3
+
+
+def test_a_file_waits_for_nobody_and_counts_by_its_own_channel(town, tmp_path):
+    rules = [{"most": 1, "per": "month", "channels": ["bulk-sms"]}]
+    state = fresh(
+        town,
+        tmp_path,
+        town.campaign(),
+        closed_hours=[],
+        caps={"per_calendar_month": 9, "rules": rules},
+        minimum_gap_s=0,
+    )
+    bulk = ("bulk-sms", "sms")
+
+    def selected(at, *channels):
+        now_us = town.at(f"{DAY} {at}")
+        on_timers(state, now_us, now_us)
+        rows = np.arange(2)
+        decisions = on_selection(state, 0, rows, now_us, channels=channels)
+        return [(d.action, d.reason) for d in decisions]
+
+    # Subscriber 1 lives in Kathmandu, where it is 08:44 and quiet.
+    assert selected("10:59", *bulk) == [("send", ""), ("suppress", "quiet_hours")]
+    assert not state.held
+    assert selected("12:00", *bulk) == [("suppress", "cap"), ("send", "")]
+    assert selected("13:00") == [("send", "")] * 2
 
 
 def test_value_is_a_key_of_campaigns(town):

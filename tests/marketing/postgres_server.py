@@ -8,8 +8,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import pytest
-
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -73,7 +71,8 @@ class Postgres:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _without():
+def lacking():
+    """Why there can be no server here; empty: there can."""
     if not (BINARIES / "postgres").exists():
         return f"no PostgreSQL 15 in {BINARIES}"
     try:
@@ -81,21 +80,3 @@ def _without():
     except ImportError:
         return "psycopg is not installed"
     return ""
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """A running server; skips where PostgreSQL 15 or its driver is absent."""
-    if reason := _without():
-        pytest.skip(reason)
-    server = Postgres()
-    yield server
-    server.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request, tmp_path):
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/l.db"
-    return request.getfixturevalue("postgres").database()
