@@ -41,6 +41,8 @@ __all__ = ["CRASH_POLICY", "CrashKeys", "Scene", "crash", "open_scene"]
 
 BACK_WITHIN_S: Final = 5.0
 """The service must be back in this time after each kill."""
+APART_S: Final = 0.5
+"""Nobody begins a call while the messages of his last are still on their way."""
 CRASH_POLICY: Final[dict[str, Any]] = {
     "timezone": "Asia/Shanghai",
     "caps": {"per_calendar_month": 3, "rules": [{"most": 2, "per": "day"}]},
@@ -86,6 +88,7 @@ class Scene:
     boss_url: str = ""
     module: tuple[str, ...] = ("marketing",)
     blind: list[Blind] = field(default_factory=list)
+    _acted: dict[int, float] = field(default_factory=dict)
 
     def configure(self, **more: Any) -> None:
         """Writes the platform's configuration."""
@@ -121,6 +124,10 @@ class Scene:
         who, stopped = chance.randrange(most), self.handsets.stops[-20:]
         if stopped and chance.random() < 0.15:
             who = number_of(chance.choice(stopped)[0])
+        now_s = time.monotonic()
+        if now_s - self._acted.get(who, 0.0) < APART_S:
+            return
+        self._acted[who] = now_s
         self.tap.play(chance.choice(tuple(OF_STIMULUS)), who)
 
     def kill(self, child: PlatformChild) -> int:

@@ -29,6 +29,8 @@ __all__ = ["FAULTS", "Fault"]
 Fault = Callable[[Path, CrashKeys, Kind, float], dict[str, Any]]
 """Folder, keys, transport, and for how many seconds; what was tried and what came of it."""
 TALKATIVE: Final = Behaviour(stop_share=0.15, order_share=0.3, absent_share=0.1, absent_s=2.0)
+ROOM_PAGES: Final = 2
+"""Left on a disk that is about to be full."""
 FAULTY: Final = "experiments.firewall_platform"
 
 
@@ -157,19 +159,20 @@ def clock_steps(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) 
 
 
 def disk_full(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> dict[str, Any]:
-    """SQLite's disk is full in mid-work; the platform is started again with more room, and once more."""
+    """SQLite's disk is full in mid-work; the platform is killed and started again, at last with room."""
     chance = random.Random(keys.seed)
     with open_scene(folder, keys, transport) as scene:
         file = folder / "faults.json"
-        rooms = (30, 50, 0)
-        refused = 0
-        for turn, pages in enumerate(rooms):
+        turns = 4
+        for turn in range(turns):
+            limited = turn in (1, 2)
+            pages = _pages(folder / "ledger.db") + ROOM_PAGES if limited else 0
             file.write_text(json.dumps({"ledger_pages": pages}), encoding="utf-8")
             with _served(scene, (FAULTY, str(file))) as child:
                 if scene.blind:
                     scene.blind[-1] = Blind(scene.blind[-1].from_ns, time.monotonic_ns())
-                scene.load(seconds / len(rooms), keys.stimuli_per_s, chance)
-                if turn == len(rooms) - 1:
+                scene.load(seconds / turns, keys.stimuli_per_s, chance)
+                if turn == turns - 1:
                     scene.settle(30.0)
                     code = child.stop()
                 else:
@@ -179,6 +182,14 @@ def disk_full(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) ->
         if not refused:
             result["faults"].append("the disk was never full: nothing was tried")
         return result
+
+
+def _pages(ledger: Path) -> int:
+    """Pages that the ledger has."""
+    import sqlite3
+
+    with sqlite3.connect(ledger, timeout=10) as database:
+        return int(database.execute("PRAGMA page_count").fetchone()[0])
 
 
 def postgres_restarts(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Behaviour:
     centre_s: float = 0.15
     """Mean time in the centre."""
     absent_share: float = 0.15
-    absent_s: float = 6.0
+    absent_s: float = 3.0
     """Mean time until an absent handset is back."""
     lost_ack_share: float = 0.02
     """Delivered twice, since the acknowledgement was lost."""
