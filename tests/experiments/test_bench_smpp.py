@@ -33,7 +33,7 @@ def test_messages_and_receipts_are_all_counted(
     out = tmp_path / "figures.json"
     done = CliRunner().invoke(cli, ["bench", "smpp", "--json", str(out)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "of npm's ESME against it" in done.output
+    assert "of npm's ESME" in done.output
     (found,) = json.loads(out.read_text())
     assert (found["stage"], found["n"], found["runs"]) == ("smpp", 300, bench_smpp.LEAST_TURNS)
     for name in ("per_s", "npm_alone_per_s", "server_per_s", "per_processor_s", "server_per_processor_s"):
@@ -48,7 +48,7 @@ def test_either_bar_is_enough() -> None:
 
     assert measured(1_600.0).ratio((1_600.0,) * 3) == 0.8
     assert measured(1_600.0).holds((1_600.0,) * 3)
-    assert measured(5_000.0).holds((5_000.0, 1.0, 1.0))
+    assert measured(5_000.0).holds((5_000.0, 1.0, 6_000.0))
     assert not measured(1_500.0).holds((1_500.0,) * 3)
 
 
