@@ -210,8 +210,9 @@ def answer_door():
     """The HTTP door with what two campaigns have made."""
     made = {"a": [{"n": 1}], "b-2": []}
     door = HttpDoor(HttpConfig(host="127.0.0.1", port=0))
-    answers = Answers(made.get, made.get, b"the-token")
-    door.start(lambda: make_app(dict, lambda: b"", None, None, answers))
+    keeper = Keeper(Tokens((Token("operator", sha256(b"the-token").digest()),)))
+    answers = Answers(made.get, made.get)
+    door.start(lambda: make_app(keeper, dict, lambda: b"", None, None, answers))
     door.wait_loaded(20)
     with httpx.Client(base_url=f"http://127.0.0.1:{door.port}", timeout=20, trust_env=False) as client:
         yield client, made
