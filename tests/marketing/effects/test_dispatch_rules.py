@@ -16,6 +16,7 @@ from marketing.effects.dispatch import Dispatcher
 from marketing.engine import change_campaigns, new_state, on_batch, on_timers
 from marketing.metrics import Metrics
 from marketing.starting import restore
+from marketing.workers import LocalHost
 
 DAY = "2009-03-02"
 RULES = {
@@ -55,8 +56,9 @@ class Desk:
             self.town.profiles(3), self.town.places(), self.campaigns, Policy.of(file), Book.empty(3)
         )
         self.ledger = Ledger(f"sqlite:///{self.folder}/l.db", cap=9, guard=Guard.of(file))
+        engine = LocalHost(self.state)
         self.dispatcher = Dispatcher(
-            self.state,
+            engine,
             self.clock,
             self,
             self,
@@ -67,7 +69,7 @@ class Desk:
             lambda fault: None,
             Accounts(None),
         )
-        restore(self.ledger, self.state, self.dispatcher.conversations)
+        restore(self.ledger, engine, self.dispatcher.conversations)
 
     async def apply(self, operations, *, urgent=True):
         return self.ledger.apply(operations) if operations else []

@@ -20,6 +20,7 @@ from marketing.profiles import Profiles
 from marketing.profiles.store import Refused, Store, StoreFull, told_at_start
 from marketing.profiles.watch import Watch
 from marketing.reloading import CampaignFolder, read_watched
+from marketing.workers import LocalHost
 from smpp.text import Reassembler, split
 
 SECRET = "root:x:0:0:a line of a file that is none of yours"
@@ -91,7 +92,7 @@ def test_a_watched_campaign_names_files_of_its_folder(folder, tmp_path):
 def test_a_link_to_a_campaign_elsewhere_is_refused_and_not_told(folder, tmp_path, town):
     (tmp_path / "elsewhere.yaml").write_text(f"campaign: '{SECRET}'\n")
     (folder / "x.yaml").symlink_to(tmp_path / "elsewhere.yaml")
-    watch = CampaignFolder(town.engine_state(town.campaign()), (), folder, lambda prepared: None)
+    watch = CampaignFolder(LocalHost(town.engine_state(town.campaign())), (), folder, lambda prepared: None)
     assert watch.look(anyway=True) is None
     (problem,) = watch.problems
     assert "within the watched folder" in problem
