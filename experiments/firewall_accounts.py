@@ -20,7 +20,7 @@ from sim.backoffice.boss import Boss
 __all__ = ["Blind", "accounts"]
 
 DIED_WITH_IT_S: Final = 5.0
-"""So long before a kill an act may have been in a socket or a journal not yet flushed, on a starved machine."""
+"""So long before a kill an act may have been in a socket or an unflushed journal, on a starved machine."""
 OVERTAKEN_S: Final = 0.5
 """Later acts may be known so much sooner: streams overtake each other."""
 FINAL: Final = ("sent", "held", "suppressed", "failed")

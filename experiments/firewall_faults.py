@@ -29,8 +29,6 @@ __all__ = ["FAULTS", "Fault"]
 Fault = Callable[[Path, CrashKeys, Kind, float], dict[str, Any]]
 """Folder, keys, transport, and for how many seconds; what was tried and what came of it."""
 TALKATIVE: Final = Behaviour(stop_share=0.15, order_share=0.3, absent_share=0.1, absent_s=2.0)
-ROOM_PAGES: Final = 2
-"""Left on a disk that is about to be full."""
 FAULTY: Final = "experiments.firewall_platform"
 
 
@@ -166,7 +164,7 @@ def disk_full(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) ->
         turns = 4
         for turn in range(turns):
             limited = turn in (1, 2)
-            pages = _pages(folder / "ledger.db") + ROOM_PAGES if limited else 0
+            pages = _pages(folder / "ledger.db") if limited else 0
             file.write_text(json.dumps({"ledger_pages": pages}), encoding="utf-8")
             with _served(scene, (FAULTY, str(file))) as child:
                 if scene.blind:

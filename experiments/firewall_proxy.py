@@ -84,13 +84,13 @@ class SmppProxy:
             centre.settimeout(None)
             with self._lock:
                 self._open |= {client, centre}
-            for run in (
-                lambda c=client, m=centre: self._up(c, m),
-                lambda c=client, m=centre: self._down(c, m),
-            ):
-                threading.Thread(target=run, name="smpp-proxy-line", daemon=True).start()
+            deaf = threading.Event()
+            for run in (self._up, self._down):
+                threading.Thread(
+                    target=run, args=(client, centre, deaf), name="smpp-proxy-line", daemon=True
+                ).start()
 
-    def _up(self, client: socket.socket, centre: socket.socket) -> None:
+    def _up(self, client: socket.socket, centre: socket.socket, deaf: threading.Event) -> None:
         """From the platform to the centre, one PDU after another."""
         held = b""
         try:
@@ -100,12 +100,14 @@ class SmppProxy:
                     length, command = struct.unpack_from("!II", held)
                     if len(held) < length:
                         break
+                    cut = command == SUBMIT_SM and self._cut_now()
+                    if cut:
+                        deaf.set()  # before it arrives: its answer must not come through
                     centre.sendall(held[:length])
                     held = held[length:]
-                    if command == SUBMIT_SM and self._cut_now():
-                        # Reset towards the platform first: no response comes through any more.
+                    if cut:
                         _reset(client)
-                        time.sleep(0.05)
+                        time.sleep(0.05)  # until the centre has read it
                         return
         except OSError:
             pass
@@ -123,14 +125,16 @@ class SmppProxy:
             self.cuts += 1
             return True
 
-    def _down(self, client: socket.socket, centre: socket.socket) -> None:
+    def _down(self, client: socket.socket, centre: socket.socket, deaf: threading.Event) -> None:
         try:
             while data := centre.recv(65536):
-                client.sendall(data)
+                if not deaf.is_set():
+                    client.sendall(data)
         except OSError:
             pass
         finally:
-            self._drop(client, centre)
+            if not deaf.is_set():
+                self._drop(client, centre)
 
     def _drop(self, *ends: socket.socket) -> None:
         with self._lock:

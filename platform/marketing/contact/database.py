@@ -14,6 +14,10 @@ CONNECT_S: Final = 10
 """How long PostgreSQL may take to answer."""
 
 
+WRITERS: Final = 0x4B41_4952
+"""PostgreSQL's advisory lock that a transaction of a ledger holds."""
+
+
 class LedgerError(Exception):
     """The ledger cannot be opened or written; nothing may be sent."""
 
@@ -50,7 +54,12 @@ def _engine(url: sa.URL) -> sa.Engine:
             url = url.set(drivername="postgresql+psycopg")
         # A commit that has returned survives a crash, whatever the server's default is.
         options = {"connect_timeout": CONNECT_S, "options": "-c synchronous_commit=on"}
-        return sa.create_engine(url, connect_args=options, pool_size=1)
+        engine = sa.create_engine(url, connect_args=options, pool_size=1)
+        # One writer after another, as SQLite has it: two that count at once would both find room.
+        sa.event.listen(
+            engine, "begin", lambda one: one.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+        )
+        return engine
     engine = sa.create_engine(url)
     sa.event.listen(engine, "connect", _sqlite_connected)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
