@@ -7,6 +7,7 @@ as if nothing had happened, and nobody was contacted whom no trigger meant.
 import contextlib
 import random
 import socket
+import sqlite3
 import struct
 import threading
 import time
@@ -202,7 +203,13 @@ def test_whatever_the_centre_sends_the_platform_goes_on(attacked, town):
     hold()
     row = one.server.engine.state.profiles.row_of_msisdn(town.msisdn(0))
     assert one.server.engine.state.book.do_not_disturb_us[row] == 0  # for good, whatever the time it named
+    now_us = one.server.clock.now_us()
     healthy(one, centre, town, sub=1)
+    with sqlite3.connect(one.folder / "ledger.db") as ledger:
+        (since_us,) = ledger.execute(
+            "SELECT since_us FROM opt_out WHERE msisdn = ?", (int(town.msisdn(0)),)
+        ).fetchone()
+    assert abs(since_us - now_us) < 600_000_000  # written down, at a time that can be
 
 
 def test_whatever_the_centre_answers_each_contact_ends_in_one_state(attacked, town):

@@ -110,7 +110,7 @@ def test_nothing_tells(town, dormant, boss, way):
         ready = json.loads(child.stdout.readline())
         url = f"http://127.0.0.1:{ready['http']['port']}"
         good, bad = {"Authorization": f"Bearer {TOKEN}"}, {"Authorization": f"Bearer {WRONG}"}
-        with httpx.Client(base_url=url, timeout=20, trust_env=False) as door:
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as door:
             assert door.post("/campaigns/reload", headers=bad).status_code == 401
             # Success: a group of which everybody is contacted.
             group = "msisdn,day\n" + "".join(f"{town.msisdn(i)},\n" for i in range(5))
@@ -122,18 +122,18 @@ def test_nothing_tells(town, dormant, boss, way):
             }  # fmt: skip
             (one.folder / "watched" / "group.yaml").write_text(yaml.safe_dump(campaign))
             assert door.post("/campaigns/reload", headers=good).status_code == 200
-            one.until(lambda: len(one.centre.submits) >= 5)
+            one.until(lambda: len(one.centre.submits) >= 5, 100.0)
             # Failure: an order that BOSS refuses to answer, a reply from a stranger, a campaign whose list is
             # wrong and an import that is refused, both with numbers in them.
             one.centre.reply(first, "10086077", "1", town.at(f"{DAY} 10:01"))
-            one.until(lambda: boss.keys)
+            one.until(lambda: boss.keys, 100.0)
             one.centre.reply(town.msisdn(9), "10086077", f"TD {town.msisdn(8)}", town.at(f"{DAY} 10:01"))
             (one.folder / "watched" / "group.csv").write_text(f"msisdn,day\n{first},no day at all\n")
             (one.folder / "watched" / "x.yaml").write_text(f"campaign: '{first}'\ntoken: {TOKEN}\n")
             assert door.post("/campaigns/reload", headers=good).status_code == 422
             incoming = one.folder / "imports" / "incoming" / "lists"
             (incoming / f"{first}.csv").write_text(f"msisdn\n{first}x\n")
-            one.until(lambda: not (incoming / f"{first}.csv").exists())
+            one.until(lambda: not (incoming / f"{first}.csv").exists(), 100.0)
             metrics = door.get("/metrics", headers=good).text
     finally:
         child.send_signal(signal.SIGTERM)
