@@ -37,7 +37,7 @@ WRONG = [
         "caps: {rules: [{most: 1, within_s: 0}]}",
         6,
         "caps.rules[0].within_s = 0",
-        "greater than or equal to 1",
+        "expected at least 1",
     ),
     ("caps: {rules: [{most: 1}]}", 6, "caps.rules[0]", "expected either per or within_s"),
     (
@@ -46,7 +46,7 @@ WRONG = [
         "caps.rules[0]",
         "expected either per or within_s",
     ),
-    ("caps: {rules: [{most: 0, per: day}]}", 6, "caps.rules[0].most = 0", "greater than or equal to 1"),
+    ("caps: {rules: [{most: 0, per: day}]}", 6, "caps.rules[0].most = 0", "expected at least 1"),
     ("caps: {rules: [{most: 1, per: year}]}", 6, "caps.rules[0].per = 'year'", "'day', 'week' or 'month'"),
     (
         "caps: {rules: [{most: 1, per: day, channels: [fax]}]}",
@@ -90,7 +90,7 @@ WRONG = [
         "not_after[0].within_s = 100",
         "never bite: minimum_gap_s = 100 keeps them apart",
     ),
-    ("minimum_gap_s: -1", 6, "minimum_gap_s = -1", "greater than or equal to 0"),
+    ("minimum_gap_s: -1", 6, "minimum_gap_s = -1", "expected at least 0"),
     ('closed_hours: [{name: noon, from: "12:00", to: "12:00"}]', 6, "closed_hours[0]", "must differ"),
     (
         'closed_hours: [{name: noon, from: "12:00", to: "13:00", days: [moon]}]',
@@ -110,7 +110,7 @@ WRONG = [
         "closed_hours[0] = 'day'",
         "always bites: no hour of any day is left",
     ),
-    ("holds: {stale_after_s: 0}", 6, "holds.stale_after_s = 0", "greater than or equal to 1"),
+    ("holds: {stale_after_s: 0}", 6, "holds.stale_after_s = 0", "expected at least 1"),
     ("holds: {release_per_sec: 9}", 6, "holds.release_per_sec = 9", "Did you mean 'release_per_s'?"),
     ("busy_cells: {file: nowhere.csv}", 6, "busy_cells.file = 'nowhere.csv'", "a file that exists"),
 ]
@@ -131,7 +131,7 @@ OVERLAPS = [
         "one.originators[0] = '12345'",
         "no contact is of it: marketing_originators are",
     ),
-    ("One: {originators: ['1008601']}", "classes", "pattern"),
+    ("One: {originators: ['1008601']}", "classes.One", "text of the form"),
     ("one: {originators: []}", "one.originators", "at least 1"),
 ]
 
