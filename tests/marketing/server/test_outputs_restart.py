@@ -100,6 +100,14 @@ class Child:
     def ask(self, path):
         return self._asked("GET", path)["rows"]
 
+    def counts(self, told):
+        """Asks, not more often than the door allows, until it tells this."""
+        end = time.monotonic() + 40
+        while counted(found := self.ask("/statistics/visitors")) != told:
+            assert time.monotonic() < end, found
+            time.sleep(0.2)
+        return found
+
     def select(self, campaign):
         return self._asked("POST", f"/campaigns/{campaign}/trigger", json.dumps({"deliver": "bulk-sms"}))
 
@@ -179,9 +187,7 @@ def test_statistics_and_lists_go_on_after_a_kill(child, town, tmp_path, where):
         seen(town, "10:01", town.AIRPORT, town.imsi(2), "sms_sent"),
     )
     told = {(8, "460-01"): 1, (9, "460-00"): 1, (9, "460-01"): 1}
-    end = time.monotonic() + 20
-    while counted(first.ask("/statistics/visitors")) != told:
-        assert time.monotonic() < end
+    first.counts(told)
     if where == "snapshot":
         first.snapshot()
         first.snapshot()  # this one was begun after the hours were closed
@@ -193,9 +199,7 @@ def test_statistics_and_lists_go_on_after_a_kill(child, town, tmp_path, where):
     second = child(11.05)
     # 10 o'clock has ended while it was dead: who was there before it was killed has stayed.
     told |= {(10, "460-00"): 1, (10, "001-01"): 1}
-    end = time.monotonic() + 20
-    while counted(second.ask("/statistics/visitors")) != told:
-        assert time.monotonic() < end
+    second.counts(told)
     assert [(row["msisdn"], row["ready_at"]) for row in second.ask("/outbound/ready")] == ready
     second.push(
         seen(town, "11:02", town.HOME, home), seen(town, "11:03", town.HOME, town.imsi(3), "power_on")
@@ -210,10 +214,7 @@ def test_statistics_and_lists_go_on_after_a_kill(child, town, tmp_path, where):
 
     third = child(12.05)  # after an orderly end nothing is counted twice either
     told |= {(11, "460-00"): 1, (11, "001-01"): 1}
-    end = time.monotonic() + 20
-    while (found := third.ask("/statistics/visitors")) and counted(found) != told:
-        assert time.monotonic() < end
-    assert len(found) == len(told)
+    assert len(third.counts(told)) == len(told)
     third.stop()
     rows = written(tmp_path, "statistics-visitors.csv")
     assert sum(row["hour"] == "" for row in rows) == 3
