@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_change, bench_restart
+from experiments import bench_change, bench_restart, bench_workers
 from experiments.bench_change import ChangeBench
 from experiments.bench_engine import EngineBench
 from experiments.bench_restart import RestartBench
@@ -59,6 +59,28 @@ def test_changes_come_into_force_and_lose_nothing(here, monkeypatch):
     assert set(found.effect_s) == set(found.pause_s) == {"added", "changed", "extract"}
     assert all(found.pause_s[what] <= found.effect_s[what] for what in found.effect_s)
     assert found.triggers > 0
+
+
+def test_workers_decide_the_same_and_say_what_they_took(here, tmp_path):
+    out = tmp_path / "workers.json"
+    sizes = ["--subscribers", str(SIZE), "--campaigns", "40", "--turns", "1", "--json", str(out)]
+    done = CliRunner().invoke(cli, ["bench", "workers", *sizes])
+    assert done.exit_code == 0, done.output
+    found = json.loads(out.read_text())
+    alone, divided = found["passes"]
+    assert (alone["workers"], divided["workers"], len(divided["worker_cpu_s"])) == (1, 2, 2)
+    assert alone["decisions"] == divided["decisions"] > 0
+    assert found["ratios"]["wall"] == pytest.approx(alone["wall_s"] / divided["wall_s"])
+    busiest = max(divided["main_cpu_s"], *divided["worker_cpu_s"])
+    assert found["ratios"]["longest_cpu"] == pytest.approx(alone["main_cpu_s"] / busiest)
+
+
+def test_workers_that_decide_otherwise_are_noticed(here, monkeypatch):
+    said = bench_workers._said
+    monkeypatch.setattr(bench_workers, "_said", lambda work, n: said(work, n)[: -1 if n > 1 else None])
+    done = CliRunner().invoke(cli, ["bench", "workers", "--subscribers", str(SIZE), "--turns", "1"])
+    assert done.exit_code == 3
+    assert "2 workers decide otherwise" in done.output
 
 
 def test_a_lost_trigger_is_noticed(here, monkeypatch):

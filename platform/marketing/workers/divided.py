@@ -66,7 +66,7 @@ class DividedHost:
         self._slot = 0
         self._waiting = 0
         """Batches with the workers; they answer in order."""
-        self._found: list[Decision] = []
+        self._found: list[Sequence[Decision]] = []
         """What they have answered and nobody has taken yet."""
         self._links: list[Link] = []
         self._derived: list[BehaviourBatch] = []
@@ -189,7 +189,7 @@ class DividedHost:
         """Waits until only so many batches are with the workers."""
         while self._waiting > under_way:
             self._waiting -= 1
-            self._found += self._heard(self._gather())
+            self._found.append(self._heard(self._gather()))
 
     # ----------------------------------------------------------------- behaviours and time
 
@@ -214,12 +214,9 @@ class DividedHost:
 
     def end(self, under_way: int = 0) -> Sequence[Decision]:
         """What was decided on what was begun, waiting for all but so many batches."""
-        if self._waiting == 1 and not under_way and not self._found:
-            self._waiting = 0
-            return self._heard(self._gather())
         self._drained(under_way)
         found, self._found = self._found, []
-        return found
+        return found[0] if len(found) == 1 else [decision for some in found for decision in some]
 
     def on_timers(self, until_us: int, now_us: int = 0, stamp: Stamp = no_stamp) -> Sequence[Decision]:
         """The passing of time; see `marketing.engine.on_timers`."""
