@@ -13,7 +13,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from marketing.api.campaigns import Reload
 from marketing.api.opening import open_door
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign, read_targets
-from marketing.channels import Inbound, SmsChannel
+from marketing.channels import Inbound, Reply, SmsChannel
 from marketing.clock import Clock
 from marketing.config import PlatformConfig
 from marketing.contact.guard import Guard
@@ -33,7 +33,7 @@ from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
 from marketing.doors import Doors, SignallingSource, TickLike
-from marketing.effects import Accounts, Boss, Conversations, Records
+from marketing.effects import Accounts, Boss, Conversations, Records, Unanswered
 from marketing.effects.dispatch import Dispatcher
 from marketing.engine import (
     Change,
@@ -107,6 +107,7 @@ class Server:
         self._stopping = asyncio.Event()
         self._readable = asyncio.Event()
         self._inbound: list[Inbound] = []
+        self._unanswered = Unanswered()
 
     def run(self) -> int:
         """Serves until stopped; the exit code.
@@ -247,6 +248,7 @@ class Server:
         self.ready.set()
 
     async def _close_down(self) -> None:
+        self._unanswered.take()(False)  # they come again
         asyncio.get_running_loop().remove_reader(self.signalling.fileno())
         self._take(self.signalling.flush())
         self.outputs.tend(self.clock.now_us(), whole=True)
@@ -372,10 +374,12 @@ class Server:
         if not bound and not self._stopping.is_set() and self.clock.mode == "lockstep":
             self._stop(f"the session with the message centre is lost: {reason}")
 
-    def _on_inbound(self, inbound: Inbound) -> None:
+    def _on_inbound(self, inbound: Inbound) -> Awaitable[bool] | None:
         self._inbound.append(inbound)
-        if self.clock.mode != "lockstep":
-            self._readable.set()
+        if self.clock.mode == "lockstep":
+            return None
+        self._readable.set()
+        return self._unanswered.add() if isinstance(inbound, Reply) else None
 
     async def _wait(self, timeout_s: float | None) -> None:
         handle = None
@@ -485,6 +489,8 @@ class Server:
             inbound, self._inbound = self._inbound, []
             for one in inbound:
                 self.dispatcher.take_inbound(one)
+            if inbound:
+                self.dispatcher.when_kept(self._unanswered.take())
             now_us = self.clock.now_us()
             self.dispatcher.take(on_timers(self.state, now_us, now_us, self.clock.stamp_ns))
             self._take_derived()
