@@ -13,7 +13,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -25,14 +25,14 @@ from marketing.api.campaigns import Reload
 from marketing.api.opening import open_door
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import Campaign, read_targets
-from marketing.channels import Inbound, SmsChannel
+from marketing.channels import Inbound, Reply, SmsChannel
 from marketing.config import PlatformConfig
 from marketing.contact.guard import Guard
 from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
 from marketing.doors import Doors, SignallingSource, StartError, TickLike, open_collector
-from marketing.effects import Accounts, Boss, Conversations, Records
+from marketing.effects import Accounts, Boss, Conversations, Records, Unanswered
 from marketing.effects.dispatch import Dispatcher
 from marketing.engine import Change, StateFolder
 from marketing.gauges import show_boss, show_engine
@@ -94,6 +94,7 @@ class Server:
         self._stopping = asyncio.Event()
         self._readable = asyncio.Event()
         self._inbound: list[Inbound] = []
+        self._unanswered = Unanswered()
 
     def run(self) -> int:
         """Serves until stopped; the exit code.
@@ -241,6 +242,7 @@ class Server:
         self.ready.set()
 
     async def _close_down(self) -> None:
+        self._unanswered.take()(False)  # they come again
         loop = asyncio.get_running_loop()
         for fileno in (self.signalling.fileno(), *self.engine.filenos()):
             loop.remove_reader(fileno)
@@ -385,10 +387,12 @@ class Server:
         if not bound and not self._stopping.is_set() and self.clock.mode == "lockstep":
             self._stop(f"the session with the message centre is lost: {reason}")
 
-    def _on_inbound(self, inbound: Inbound) -> None:
+    def _on_inbound(self, inbound: Inbound) -> Awaitable[bool] | None:
         self._inbound.append(inbound)
-        if self.clock.mode != "lockstep":
-            self._readable.set()
+        if self.clock.mode == "lockstep":
+            return None
+        self._readable.set()
+        return self._unanswered.add() if isinstance(inbound, Reply) else None
 
     async def _wait(self, timeout_s: float | None) -> None:
         handle = None
@@ -499,6 +503,8 @@ class Server:
             inbound, self._inbound = self._inbound, []
             for one in inbound:
                 self.dispatcher.take_inbound(one)
+            if inbound:
+                self.dispatcher.when_kept(self._unanswered.take())
             now_us = self.clock.now_us()
             self.dispatcher.take(self.engine.on_timers(now_us, now_us, self.clock.stamp_ns))
             self._take_derived()

@@ -163,7 +163,7 @@ def test_the_platform_accepts_what_is_written_for_it(town, tmp_path):
         assert zone == ZoneInfo("Asia/Shanghai")
         policy = read_policy(files.policy)
         assert len(policy.do_not_disturb) == int(drawn.do_not_disturb.sum()) > 0
-        assert policy.per_month == 2
+        assert [(cap.most, cap.per) for cap in policy.caps] == [(2, "month")]
         assert policy.originators == ("100860",)
     assert epoch_of(scenario) == "2007-06-04T00:00:00+08:00"
 

@@ -86,7 +86,8 @@ class SmsChannel:
 
     config: SmppConfig
     now_us: Callable[[], int]
-    on_inbound: Callable[[Inbound], None]
+    on_inbound: Callable[[Inbound], Awaitable[bool] | None]
+    """A reply's answer: whether it has been taken for good; None: it has."""
     on_bound: Callable[[bool, str], None]
     sock: socket.socket | None = None
     unreadable: int = 0
@@ -186,8 +187,8 @@ class SmsChannel:
         if self._client is not None:
             await self._client.close()
 
-    def _deliver(self, body: DeliverSm | DataSm) -> int:
-        """Hands on; the response says at once that it is here."""
+    def _deliver(self, body: DeliverSm | DataSm) -> int | Awaitable[int]:
+        """Hands on; the response says that it is here, and of a reply that it will not be forgotten."""
         if not isinstance(body, DeliverSm):
             self.unreadable += 1
             return CommandStatus.ESME_RX_R_APPN
@@ -212,8 +213,15 @@ class SmsChannel:
             self.unreadable += 1
             return CommandStatus.ESME_RX_R_APPN
         if text is not None:
-            self.on_inbound(Reply(t_us, body.source_addr, body.destination_addr, text))
+            kept = self.on_inbound(Reply(t_us, body.source_addr, body.destination_addr, text))
+            if kept is not None:
+                return _taken(kept)
         return CommandStatus.ESME_ROK
+
+
+async def _taken(kept: Awaitable[bool]) -> int:
+    # SMPP 3.4 5.1.3: a temporary error, so that the centre delivers it again.
+    return CommandStatus.ESME_ROK if await kept else CommandStatus.ESME_RX_T_APPN
 
 
 def believable(told_us: int | None, now_us: int) -> int:

@@ -97,6 +97,8 @@ class Dispatcher:
     _notes: list[Operation] = field(default_factory=list)
     _stops: list[str] = field(default_factory=list)
     _orders: list[OrderWanted] = field(default_factory=list)
+    _kept: list[Callable[[bool], None]] = field(default_factory=list)
+    """Who waits for the others to be durable."""
     _early: dict[str, MessageDone] = field(default_factory=dict)
     """Receipts for messages not known yet."""
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -164,6 +166,13 @@ class Dispatcher:
         """Orders whose outcome the last run left open are placed again; BOSS knows them by their id."""
         self._spawn(self._order(sorted(orders, key=lambda o: o.order_id), patience_s=None))
 
+    def when_kept(self, told: Callable[[bool], None]) -> None:
+        """Tells once what was taken so far is durable, or, with False, that it could not be written."""
+        if self.idle:
+            told(True)
+        else:
+            self._kept.append(told)
+
     @property
     def idle(self) -> bool:
         """Nothing taken waits for `flush`."""
@@ -178,6 +187,7 @@ class Dispatcher:
         """
         sends, notes, stops, orders = self._sends, self._notes, sorted(set(self._stops)), self._orders
         self._sends, self._notes, self._stops, self._orders = [], [], [], []
+        kept, self._kept = self._kept, []
         asked = [d for d in sends if _contact(d).campaign.boss is not None]
         if asked:
             sends = [d for d in sends if _contact(d).campaign.boss is None]
@@ -185,7 +195,7 @@ class Dispatcher:
                 sends += await self._ask(asked)
             else:
                 self._spawn(self._ask_then_send(asked))
-        await self._make_true(sends, notes, stops, orders, wait=wait)
+        await self._make_true(sends, notes, stops, orders, kept, wait=wait)
 
     async def _make_true(
         self,
@@ -193,6 +203,7 @@ class Dispatcher:
         notes: list[Operation],
         stops: list[str],
         orders: list[OrderWanted],
+        kept: Sequence[Callable[[bool], None]] = (),
         *,
         wait: bool,
     ) -> None:
@@ -206,7 +217,11 @@ class Dispatcher:
             for decision in sends:
                 self._end(decision, "failed", "ledger", unsent=True)
             self._notes, self._orders = [*notes, *self._notes], [*orders, *self._orders]
+            for told in kept:
+                told(False)
             return
+        for told in kept:
+            told(True)
         granted = self._granted(sends, results[: len(sends)])
         fresh = [o for o, new in zip(orders, results[len(sends) + len(notes) :], strict=True) if new]
         waiting = self._submit(granted)
