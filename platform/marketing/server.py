@@ -339,8 +339,8 @@ class Server:
 
     def _await(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Work on the loop for the HTTP thread; what it has set going goes on at once."""
-        assert (loop := self._loop) is not None
-        under_way = self.dispatcher.tracked(work)
+        loop, under_way = self._loop, self.dispatcher.tracked(work)
+        assert loop is not None
         answer = asyncio.run_coroutine_threadsafe(under_way, loop).result(SELECTION_PATIENCE_S)
         loop.call_soon_threadsafe(self._readable.set)
         return answer
