@@ -3,7 +3,8 @@
 from marketing.effects.accounts import Accounts
 from marketing.effects.orders import Boss, BossError
 from marketing.effects.records import Records, TriggerRecord, recover_records
-from marketing.effects.replies import Conversations, SentContact, Unanswered
+from marketing.effects.replies import Conversations, SentContact
+from marketing.effects.unanswered import Unanswered
 
 __all__ = [
     "Accounts",
