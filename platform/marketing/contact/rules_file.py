@@ -147,7 +147,7 @@ class Holds(Strict):
     """What becomes of triggers that wait for closed hours to end."""
 
     release_per_s: int = Field(default=0, ge=0, le=1_000_000)
-    """Released in each second at most, by each engine; 0: all at once."""
+    """Released in each second at most; 0: all at once."""
     stale_after_s: int = Field(default=86400, ge=1, le=400 * 86400)
     """Older than this at its release, counted from its scene, a trigger is suppressed."""
 

@@ -297,7 +297,7 @@ def test_a_release_is_judged_anew_and_dropped_when_stale(town):
         town.campaign(), people=town.profiles(40), holds={"release_per_s": 1, "stale_after_s": 39_620}
     )
     at_night(town, state, 40)  # 39,600 s before the opening
-    state.book.opt_out(3, town.at("2009-03-03 01:00"))
+    state.book.opt_out(3)
     done = on_timers(state, town.at("2009-03-03 12:00"))
     assert [d.reason for d in done] == [""] * 3 + ["do_not_disturb"] + [""] * 17 + ["stale"] * 19
     assert not state.held
