@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -48,6 +49,7 @@ from sigtran import Association
 from sigtran.transport import Kind
 from sim.backoffice.accounts import accounts_of
 from sim.backoffice.boss import Boss, BossDoor, Customer, asgi_app
+from sim.backoffice.mmsc import Mmsc
 from sim.backoffice.smsc_door import SmscDoor
 from sim.run import Run, build
 from sim.scenario import DAY_US, WorldScenario, load_world
@@ -115,8 +117,16 @@ def connect(ready: dict[str, Any], streams: int) -> Association:
 
 
 @contextmanager
-def linked(platform: Host, centre: SmscDoor, study: Study, tick_us: int = 0) -> Iterator[SignallingLink]:
+def linked(
+    platform: Host,
+    centre: SmscDoor,
+    study: Study,
+    tick_us: int = 0,
+    on_ready: Callable[[dict[str, Any]], None] = lambda ready: None,
+) -> Iterator[SignallingLink]:
     """The association to a platform that has been started, with traffic allowed and the SMSC bound to.
+
+    `on_ready` is told where the platform's doors are.
 
     Raises:
         RunInvalid: it was not ready in time; a `PlatformEnded` where it has ended.
@@ -125,6 +135,7 @@ def linked(platform: Host, centre: SmscDoor, study: Study, tick_us: int = 0) -> 
     with ExitStack() as stack:
         with blamed(platform):
             ready = platform.wait_ready(limit_s)
+            on_ready(ready)
             link = SignallingLink(connect(ready, study.streams), tick_us=tick_us, on_wait=platform.check)
             stack.callback(link.close)
             link.bring_up()
@@ -154,6 +165,12 @@ class Simulation:
 
     def inject(self, submits: Sequence[Any], cancels: Sequence[Any], t_us: int) -> None:
         self._run.inject(submits, cancels, t_us)
+
+    def outgoing_mms(self) -> Sequence[Any]:
+        return self._run.outgoing_mms()
+
+    def inject_mms(self, submits: Sequence[Any], cancels: Sequence[Any], t_us: int) -> None:
+        self._run.inject_mms(submits, cancels, t_us)
 
 
 def run_arm(arguments: list[str]) -> dict[str, Any]:
@@ -187,10 +204,13 @@ class _Arm:
             recorder = Recorder(self._capture(stack))
             centre = stack.enter_context(smsc_door(self.scenario, memory))
             url = "http://boss" if memory else stack.enter_context(BossDoor(self.boss, HOST)).url
-            files = self._files(centre, url)
+            mmsc = self._mmsc(stack)
+            files = self._files(centre, url, mmsc)
             doors = memory_doors(centre, self.boss) if memory else None
             platform = stack.enter_context(host(files.config, self.folder / "platform.log", doors))
-            link = stack.enter_context(linked(platform, centre, study, tick_us=study.tick_s * 1_000_000))
+            link = stack.enter_context(
+                linked(platform, centre, study, study.tick_s * 1_000_000, partial(_introduce, mmsc))
+            )
             lockstep = Lockstep(
                 Simulation(self._simulation(recorder), recorder),
                 link,
@@ -200,6 +220,7 @@ class _Arm:
                 limit_s=study.limits.arm_s,
                 on_progress=self._progress,
                 on_tick=self._note_opt_outs,
+                multimedia=mmsc,
             )
             try:
                 with blamed(platform):
@@ -251,7 +272,21 @@ class _Arm:
         if self.extract["customer"][sub]:  # nobody else can order anything here
             self.boss.organic(self.extract["msisdn"][sub], offer, self.scenario.epoch_unix_us + t_us)
 
-    def _files(self, centre: SmscDoor, boss_url: str) -> ArmFiles:
+    def _mmsc(self, stack: ExitStack) -> Mmsc | None:
+        """The multimedia message centre, where a campaign asks for it: MM7 goes over real HTTP always."""
+        if self.arm == "control" or not any("mms" in c.channels for c in self.campaigns):
+            return None
+        return stack.enter_context(
+            Mmsc(
+                HOST,
+                vaspid=SYSTEM_ID,
+                user=SYSTEM_ID,
+                password=PASSWORD,
+                epoch_unix_us=self.scenario.epoch_unix_us,
+            )
+        )
+
+    def _files(self, centre: SmscDoor, boss_url: str, mmsc: Mmsc | None) -> ArmFiles:
         study = self.study
         campaigns, group = study.campaigns, None
         if self.arm == "control":
@@ -277,6 +312,7 @@ class _Arm:
             smpp={"host": HOST, "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD},
             boss_url=boss_url,
             group=group,
+            channels={} if mmsc is None else {"mms": _mms_keys(mmsc)},
         )
 
     def _blanket(self) -> list[BlanketTarget]:
@@ -315,6 +351,24 @@ class _Arm:
                 }
                 if text in words:
                     self.opt_outs.append((message.source, self.scenario.epoch_unix_us + t_us))
+
+
+def _mms_keys(mmsc: Mmsc) -> dict[str, Any]:
+    """The platform's keys for a centre."""
+    return {
+        "url": mmsc.url,
+        "vaspid": SYSTEM_ID,
+        "user": SYSTEM_ID,
+        "password": PASSWORD,
+        "host": HOST,
+        "port": 0,
+    }
+
+
+def _introduce(mmsc: Mmsc | None, ready: dict[str, Any]) -> None:
+    """Tells the centre where the platform takes its reports."""
+    if mmsc is not None:
+        mmsc.reports_to(f"http://{HOST}:{ready['channels']['mms']}/")
 
 
 def cpu_s() -> dict[str, float]:

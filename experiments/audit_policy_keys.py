@@ -65,6 +65,10 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _confirmations(value: Any) -> bool:
+    return value in ("always", "as_contacts")
+
+
 _EXPECTED: Final[dict[Callable[[Any], bool], str]] = {
     _zone: "an IANA time zone such as Asia/Shanghai",
     _count: "a whole number, 0 or more",
@@ -78,6 +82,7 @@ _EXPECTED: Final[dict[Callable[[Any], bool], str]] = {
     _words: "a list of names such as [sms, mms]",
     _days: f"a list of {', '.join(WEEKDAYS)}",
     _text: "a name",
+    _confirmations: "always or as_contacts",
 }
 """What a value is judged by -> what is said where it fails."""
 
@@ -114,6 +119,7 @@ POLICY_KEYS: Final[dict[str, Any]] = {
     "validity_s": _seconds,
     "validity_guard_s": _seconds,
     "duplicate": {"same_campaign_days": _count},
+    "confirmations": _confirmations,
     "marketing_originators": _prefixes,
 }  # fmt: skip
 """All keys by section. A list holds sections of one kind; `*`: any name; `needed`: keys that must be."""

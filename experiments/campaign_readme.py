@@ -15,7 +15,7 @@ import yaml
 
 from experiments.scenario_readme import table
 from marketing.behaviours import CODES, Kind
-from marketing.campaigns import PLACEHOLDERS, Campaign
+from marketing.campaigns import CHANNELS, PLACEHOLDERS, Campaign
 from marketing.expressions import BOSS_CATALOGUE, CATALOGUE
 from marketing.expressions.functions import FUNCTION_TABLE
 
@@ -124,6 +124,16 @@ A condition that can never hold is refused, with line and key: `now.hour > 30`, 
 """
 
 
+_CHANNELS: Final = (
+    "## Channels\n",
+    "`channels: [mms, wap, sms]` is an order of preference: each contact goes by the first channel that is configured",
+    "and up and that the subscriber's terminal shows (the terminal table of the platform; a handset that it does not",
+    "know shows short messages only). Where none will do the trigger ends as suppressed, for the reason `no_channel`.",
+    "A contact is one contact whatever it goes by. How each channel is configured stands in the README of",
+    "`platform/marketing/channels`.",
+    "",
+)
+
 _EXPERIMENTS: Final = (
     "## Experiments\n",
     "`experiment` deals subscribers to arms by a hash of salt and IMSI: the same person is always in the same arm. Who",
@@ -151,6 +161,11 @@ def readme(folder: Path = Path("scenarios/campaigns")) -> str:
     placeholders = [
         f"| `{{{p.name}}}` | {p.meaning} | {_fallback(p.source)} |" for p in PLACEHOLDERS.values()
     ]
+    when = {"message": "at once", "file": "in a file for a desk", "desk": "when the customer comes"}
+    channels = [
+        f"| `{c.name}` | {c.meaning} | {when[c.kind]} | {f'`{c.needs}`' if c.needs else ''} |"
+        for c in CHANNELS.values()
+    ]
     return "\n".join(
         [
             _HEAD + _SCENES.rstrip("\n") + "\n",
@@ -170,6 +185,8 @@ def readme(folder: Path = Path("scenarios/campaigns")) -> str:
             "`{place|here}`: what follows the bar stands there where the value is not known; `{{` is a brace. A value is",
             "never read again, loses control characters and is cut at 60 characters.\n",
             *("| placeholder | stands for | fallback |", "| --- | --- | --- |", *placeholders, ""),
+            *_CHANNELS,
+            *("| channel | is | sent | needs of the terminal |", "| --- | --- | --- | --- |", *channels, ""),
             *_EXPERIMENTS,
             "## All keys\n",
             table(Campaign),

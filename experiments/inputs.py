@@ -176,6 +176,7 @@ def arm_files(
     smpp: Mapping[str, Any],
     boss_url: str,
     group: Sequence[BlanketTarget] | None = None,
+    channels: Mapping[str, Any] | None = None,
 ) -> ArmFiles:
     """Writes policy copy, lists, campaigns and platform configuration of one arm.
 
@@ -205,6 +206,7 @@ def arm_files(
         "clock": {"epoch": epoch_of(scenario), **clock},
         "collector": dict(collector),
         "smpp": dict(smpp),
+        "channels": dict(channels or {}),
         "boss": {"url": boss_url},
         "http": {"host": "127.0.0.1", "port": 0, "tokens_file": "tokens", "rate_per_s": 0},
         "subscribers": os.path.relpath(inputs / "extract.parquet", folder),
@@ -244,6 +246,9 @@ def _campaign_files(
                 key: value for key, value in values.items() if key not in ("scene", "audience", "targets")
             }
             values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
+        if pictures := values.get("mms", {}).get("files"):
+            files = [str((source.parent / name).resolve()) for name in pictures]
+            values["mms"] = {**values["mms"], "files": files}
         path = folder / f"{values['campaign']}.yaml"
         _write_yaml(path, values)
         written.append(path)

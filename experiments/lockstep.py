@@ -36,6 +36,12 @@ class Simulation(Protocol):
     def inject(self, submits: Sequence[Any], cancels: Sequence[Any], t_us: int) -> None:
         """What the platform submitted and took back, sorted."""
 
+    def outgoing_mms(self) -> Sequence[Any]:
+        """Reports on multimedia messages due in the last step, in order."""
+
+    def inject_mms(self, submits: Sequence[Any], cancels: Sequence[Any], t_us: int) -> None:
+        """The same of multimedia messages."""
+
 
 class MessageCentre(Protocol):
     """The SMSC's door (`sim.backoffice.smsc_door.SmscDoor`)."""
@@ -43,6 +49,14 @@ class MessageCentre(Protocol):
     def take_submits(self) -> list[Any]: ...
     def take_cancels(self) -> list[Any]: ...
     def deliver(self, messages: Sequence[Any], timeout: float = 10.0) -> None: ...
+
+
+class MultimediaCentre(Protocol):
+    """The MMSC (`sim.backoffice.mmsc.Mmsc`)."""
+
+    def take_submits(self) -> list[Any]: ...
+    def take_cancels(self) -> list[Any]: ...
+    def deliver(self, reports: Sequence[Any], timeout: float = 10.0) -> None: ...
 
 
 @dataclass(slots=True)
@@ -76,6 +90,7 @@ class Lockstep:
     """Called a few times a second with the world time reached and the messages sent."""
     on_tick: Callable[[int, Sequence[Any]], None] = lambda t_us, delivered: None
     """Called after each barrier with its time and the deliver_sm that it confirmed."""
+    multimedia: MultimediaCentre | None = None
     spent: Spent = field(default_factory=Spent)
 
     def run(self) -> None:
@@ -92,6 +107,8 @@ class Lockstep:
             t_us = self.simulation.step()
             batches = self.simulation.drain()
             outgoing = self.simulation.outgoing()
+            reports = self.simulation.outgoing_mms() if self.multimedia is not None else ()
+            told = bool(outgoing or reports)
             b = clock()
             spent.simulate_s += b - a
             spent.ticks += 1
@@ -100,22 +117,30 @@ class Lockstep:
                 self.on_progress(t_us, self.link.sent)
                 if b - began > self.limit_s:
                     raise RunInvalid(f"the arm took longer than {self.limit_s:g} s")
-            if not batches and not outgoing and t_us - last_barrier_us < MINUTE_US and t_us < self.end_us:
+            if not batches and not told and t_us - last_barrier_us < MINUTE_US and t_us < self.end_us:
                 continue
             last_barrier_us = t_us
             # The barrier ends the tick's own batch, unless messages have to reach the platform before it.
-            self.link.send(batches, None if outgoing else t_us)
+            self.link.send(batches, None if told else t_us)
             c = clock()
             if outgoing:
                 self._deliver(outgoing)
+            if reports and self.multimedia is not None:
+                self._report(self.multimedia, reports)
             d = clock()
-            self.link.barrier(t_us, self.barrier_s, sent=not outgoing)
+            self.link.barrier(t_us, self.barrier_s, sent=not told)
             e = clock()
             self.on_tick(t_us, outgoing)
             submits = sorted(self.centre.take_submits(), key=lambda s: s.message_id)
             cancels = sorted(self.centre.take_cancels(), key=lambda s: s.message_id)
             if submits or cancels:
                 self.simulation.inject(submits, cancels, t_us)
+            if self.multimedia is not None:
+                pictures, back = self.multimedia.take_submits(), self.multimedia.take_cancels()
+                if pictures or back:
+                    self.simulation.inject_mms(pictures, sorted(back, key=lambda s: s.message_id), t_us)
+                    spent.submitted += len(pictures)
+                    spent.cancelled += len(back)
             spent.send_s += c - b
             spent.deliver_s += d - c
             spent.barrier_s += e - d
@@ -126,6 +151,13 @@ class Lockstep:
             spent.cancelled += len(cancels)
         spent.messages = self.link.sent
         self.on_progress(t_us, self.link.sent)
+
+    def _report(self, centre: MultimediaCentre, reports: Sequence[Any]) -> None:
+        try:
+            centre.deliver(reports, self.barrier_s)
+        except Exception as error:
+            # The centre's own errors; their kind belongs to the centre.
+            raise RunInvalid(f"{len(reports)} MMS reports to the platform: {error}") from error
 
     def _deliver(self, outgoing: Sequence[Any]) -> None:
         try:

@@ -25,7 +25,8 @@ from sim.network.handsets import Handsets, Row, organic_story, part_row
 from sim.network.intents import Calls, Identities, Journeys, Services, Texts
 from sim.network.library import TemplateLibrary
 from sim.network.live import Live, Reaction
-from sim.network.messages import Cancel, Deliver, Submit
+from sim.network.messages import Cancel, Deliver, MmsCancel, MmsReport, MmsSubmit, Submit
+from sim.network.mms import MultimediaCentre
 from sim.network.narrow import NarrowCalls, NarrowTexts
 from sim.network.smsc import Part, ServiceCentre, Story
 from sim.network.wire import WireBatch
@@ -34,6 +35,7 @@ from sim.scenario import DAY_US, WorldScenario
 from sim.subscribers import diary, usage
 from sim.subscribers.journeys import Crossings
 from sim.subscribers.response import Decision, Moment, ResponseModel
+from sim.subscribers.terminals import TERMINALS
 from sim.subscribers.walk import Trips
 from sim.workers import Alone, Drawing
 from sim.world import World, build_world
@@ -193,8 +195,10 @@ class _Minds:
     ) -> Moment:
         return Moment(since_power_on_us, since_service_call_us, place, dwell_us, local_second)
 
-    def decide(self, sub: int, offer: str, ordinal: int, moment: Moment, recent_contacts: int) -> Decision:
-        return self._model.decide(sub, self._index[offer], ordinal, moment, recent_contacts)
+    def decide(
+        self, sub: int, offer: str, ordinal: int, moment: Moment, recent_contacts: int, channel: str
+    ) -> Decision:
+        return self._model.decide(sub, self._index[offer], ordinal, moment, recent_contacts, channel)
 
 
 class Run:
@@ -264,8 +268,13 @@ class Run:
         self.handsets = Handsets(
             self.env, self.network, self.centre, sink, settings.epoch_unix_us, originators or {},
             _Minds(responses) if responses is not None else None,
+            cell_name=partial(cell_name, world), able=partial(_able, world),
         )  # fmt: skip
         self.centre.handsets = self.handsets
+        self.multimedia = MultimediaCentre(
+            self.env, self.network, self.centre, self.handsets, partial(sub_of_msisdn, world)
+        )
+        self.handsets.multimedia = self.multimedia
         if responses is not None:
             self.env.process(
                 organic_story(self.env, self.handsets, _organic(responses, start_us, end_us), boss or _nobody)
@@ -293,6 +302,17 @@ class Run:
     def cancel(self, message_id: str) -> bool:
         """Takes a message back; False where that is too late."""
         return self.centre.cancel(message_id)
+
+    def inject_mms(self, submits: Sequence[MmsSubmit], cancels: Sequence[MmsCancel], t_us: int) -> None:
+        """Multimedia messages taken from the platform, in the order of their ids, and then taken back."""
+        for submit in sorted(submits, key=lambda one: one.message_id):
+            self.multimedia.take(submit, max(t_us, int(self.env.now)))
+        for cancel in cancels:
+            self.multimedia.cancel(cancel.message_id)
+
+    def outgoing_mms(self) -> list[MmsReport]:
+        """What has become of multimedia messages in the last tick, in the order of time."""
+        return self.multimedia.outgoing()
 
     def outgoing(self) -> list[Deliver]:
         """Receipts and replies of the last tick, in the order (time, stable id)."""
@@ -371,7 +391,8 @@ class LivePhase:
     def part_row(self, part: Part) -> Row:
         """A row of the table `parts`."""
         world = self._world
-        return part_row(part, world.population.msisdn_text(part.sub), world.scenario.epoch_unix_us)
+        cell = cell_name(world, self.live.cell_at(part.sub, part.t_us))
+        return part_row(part, world.population.msisdn_text(part.sub), world.scenario.epoch_unix_us, cell)
 
 
 def sub_of_msisdn(world: World, number: str) -> int:
@@ -379,6 +400,19 @@ def sub_of_msisdn(world: World, number: str) -> int:
     if not (number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS):
         return -1
     return int(world.population.sub_of_msisdn(int(number)))
+
+
+def cell_name(world: World, cell: int) -> str:
+    """LAC-CI of a cell by its index; empty for none."""
+    if cell < 0:
+        return ""
+    return f"{int(world.topology.lac[cell])}-{int(world.topology.ci[cell])}"
+
+
+def _able(world: World, sub: int, t_us: int, ability: str) -> bool:
+    """Whether somebody's handset of that day can do something."""
+    model = int(world.population.terminal_at(t_us // DAY_US, np.array([sub]))[0])
+    return bool(getattr(TERMINALS[model], ability))
 
 
 def _identities(world: World) -> Identities:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
+from marketing.config_channels import ChannelsConfig
 from marketing.config_files import (
     ConfigError,
     Document,
@@ -261,6 +262,7 @@ class PlatformConfig(Strict):
     clock: ClockConfig = ClockConfig()
     collector: CollectorConfig = CollectorConfig()
     smpp: SmppConfig = SmppConfig()
+    channels: ChannelsConfig = ChannelsConfig()
     boss: BossConfig = BossConfig()
     http: HttpConfig | None = HttpConfig()
     """null: no HTTP door."""
@@ -331,6 +333,10 @@ def _hide_secrets(path: Path, config: PlatformConfig) -> None:
                 raise ConfigError([Problem(str(path), 0, key, "", expected)])
     if config.boss.key_file is not None:
         hide(boss_key(config.boss) or "")
+    mms = config.channels.mms
+    if mms is not None:
+        both = (mms.user, mms.password), (mms.peer_user, mms.peer_password)
+        hide(*(word for user, secret in both if (word := secret.get_secret_value()) != user))
 
 
 def boss_key(config: BossConfig) -> str | None:

@@ -13,7 +13,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -24,16 +24,17 @@ from marketing.api import HealthView, HttpDoor, make_app
 from marketing.api.campaigns import Reload
 from marketing.api.opening import open_door
 from marketing.behaviours import BehaviourBatch
-from marketing.campaigns import Campaign, read_targets
-from marketing.channels import Inbound, Reply, SmsChannel
+from marketing.channels import Inbound, Reply, in_order, open_channels
 from marketing.config import PlatformConfig
 from marketing.contact.guard import Guard
 from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
+from marketing.desk import Desk, asked_by, open_desk
 from marketing.doors import Doors, SignallingSource, StartError, TickLike, open_collector
 from marketing.effects import Accounts, Boss, Conversations, Records, Unanswered
 from marketing.effects.dispatch import Dispatcher
+from marketing.effects.two_way import open_two_way
 from marketing.engine import Change, StateFolder
 from marketing.gauges import show_boss, show_engine
 from marketing.hiding import safe
@@ -54,6 +55,8 @@ from marketing.starting import (
     open_query,
     remembered,
     restore,
+    resume,
+    schedule_groups,
 )
 from marketing.workers import WorkerLost
 
@@ -95,6 +98,7 @@ class Server:
         self._readable = asyncio.Event()
         self._inbound: list[Inbound] = []
         self._unanswered = Unanswered()
+        self.desk: Desk | None = None
 
     def run(self) -> int:
         """Serves until stopped; the exit code.
@@ -142,7 +146,7 @@ class Server:
         except (WorkerLost, OSError) as error:
             raise StartError(f"workers: {error}") from None
         closing.callback(self.engine.close)
-        self._schedule_groups()
+        schedule_groups(self.engine, self.engine.campaigns, self.clock, config.clock)
         self.records = Records(config.records.dir)
         closing.callback(self.records.close)
         try:
@@ -157,10 +161,11 @@ class Server:
         if self.imports is not None:
             closing.callback(self.imports.watch.stop)
         if self.http is not None:
-            reload = Reload(self._reload, self._select)
+            reload = Reload(self._reload, lambda *what: self._await(self.selector.select(*what)))
             self.http.start(
                 lambda: make_app(
-                    self.keeper, self._health, self._metrics_text, self._uploads(), reload, self._answers()
+                    *(self.keeper, self._health, self._metrics_text, self._uploads()),
+                    *(reload, self._answers(), self._desks()),
                 )
             )
             closing.callback(self.http.stop)
@@ -170,30 +175,33 @@ class Server:
         closing.push_async_callback(self.boss.close)
         self.account_query = open_query(config.boss, self.clock, self.doors.boss_transport, self._on_fault)
         closing.push_async_callback(self.account_query.close)
-        self.channel = SmsChannel(
-            config.smpp, self.clock.now_us, self._on_inbound, self._on_bound, self.doors.smpp_socket
+        self.channels = open_channels(
+            config, self.clock, self.doors.smpp_socket, self._on_inbound, self._on_bound, str(loaded.zone)
         )
-        closing.push_async_callback(self.channel.close)
+        closing.push_async_callback(self.channels.close)
         self.outputs = Outputs(self.engine, config.records.dir, loaded.zone, loaded.origins)
         self.dispatcher = Dispatcher(
             self.engine,
             self.clock,
             self.ledger,
-            self.channel,
+            self.channels,
             self.boss,
             self.records,
             self.metrics,
             Conversations(),
             self._on_fault,
             Accounts(self.account_query),
-            self.outputs.decided,
+            on_output=self.outputs.decided,
         )
         self.selector = Selector(self.engine, self.clock, self.dispatcher, config.records.dir)
         try:
-            await self.channel.start()
+            await self.channels.start()
         except Exception as error:
             raise StartError(f"no session with the message centre: {error}") from error
+        self.engine.reaches(self.channels.up)
         open_orders = restore(ledger, self.engine, self.dispatcher.conversations)
+        open_two_way(config.channels.codes, self.dispatcher, ledger)
+        self.desk = open_desk(config.channels.desks, self.engine, self.clock, self.dispatcher, ledger)
         self._resume(closing)
         self._watch_campaigns(closing)
         if open_orders:
@@ -222,10 +230,8 @@ class Server:
         try:
             self.keeper, door = open_door(self.config, self._on_refused)
         except OSError as error:
-            where = f"{self.config.http.host}:{self.config.http.port}"
-            raise StartError(
-                f"HTTP door {where}: {error.strerror}; set http.port, 0 for a free one"
-            ) from None
+            where = f"HTTP door {self.config.http.host}:{self.config.http.port}: {error.strerror}"
+            raise StartError(f"{where}; set http.port, 0 for a free one") from None
         return door
 
     def _on_refused(self, status: int) -> None:
@@ -237,7 +243,8 @@ class Server:
             http = {"host": self.http.host, "port": self.http.port}
             if self.keeper.tokens.made is not None:
                 http["token_file"] = str(self.keeper.tokens.made)
-        self.addresses = {"ready": True, "collector": self.signalling.address(), "http": http}
+        at, peers = self.signalling.address(), self.channels.ports
+        self.addresses = {"ready": True, "collector": at, "http": http, "channels": peers}
         self.on_ready(self.addresses)
         self.ready.set()
 
@@ -262,21 +269,9 @@ class Server:
         if keys is None:
             return
         try:
-            self.journal = StateFolder(
-                keys.dir, every_s=keys.every_s, sync_s=keys.sync_s, beside=self.outputs
-            )
+            self.journal, self.resumed = resume(keys, self.engine, self.outputs, self.clock.now_us())
         except OSError as error:
             raise StartError(f"state folder {keys.dir}: {error.strerror}") from None
-        resumed = self.journal.resume(self.engine)
-        if resumed.last_us:
-            unseen_s = max(0, self.clock.now_us() - resumed.last_us) / 1e6
-            log.warning(
-                "goes on with %d subscribers from %s and %d behaviours after it; nothing was seen in the "
-                "%.1f s since %d us; %d triggers of that time are not sent any more",
-                *(resumed.subscribers, resumed.snapshot or "nothing", resumed.replayed),
-                *(unseen_s, resumed.last_us, resumed.not_sent),
-            )
-        self.resumed = resumed
         self.dispatcher.take_ended()
         self.journal.begin(self.engine)
         self.dispatcher.note = self.journal.note
@@ -309,7 +304,8 @@ class Server:
                 *(", ".join(names) or "none" for names in (change.added, change.changed, change.removed)),
             )
             fresh = {*change.added, *change.changed}
-            self._schedule_groups([c for c in self.engine.campaigns if c.campaign in fresh])
+            named = [c for c in self.engine.campaigns if c.campaign in fresh]
+            schedule_groups(self.engine, named, self.clock, self.config.clock)
             self.dispatcher.take_ended()
         return change
 
@@ -330,24 +326,18 @@ class Server:
             lambda name: self._ask(lambda: self.outputs.outbound(name, self.clock.now_us())),
         )
 
-    def _select(self, campaign: str, keys: dict[str, Any]) -> dict[str, Any]:
-        """Asked from the HTTP thread: an operator's selection, judged between two steps."""
-        loop = self._loop
-        assert loop is not None
-        work = asyncio.run_coroutine_threadsafe(
-            self.dispatcher.tracked(self.selector.select(campaign, keys)), loop
-        )
-        found: dict[str, Any] = work.result(SELECTION_PATIENCE_S)
-        loop.call_soon_threadsafe(self._readable.set)
-        return found
+    def _desks(self) -> Any:
+        from marketing.api.desk import Desks
 
-    def _schedule_groups(self, campaigns: Sequence[Campaign] | None = None) -> None:
-        day_1_us = self.clock.epoch_us if self.config.clock.epoch is not None else self.clock.now_us()
-        for campaign in self.engine.campaigns if campaigns is None else campaigns:
-            if campaign.group is not None:
-                unknown = self.engine.schedule_group(campaign, read_targets(campaign.group), day_1_us)
-                if unknown:
-                    log.warning("%s: %d targets are unknown to the extract", campaign.campaign, unknown)
+        return Desks(*asked_by(lambda: self.desk, self._await)) if self.config.channels.desks else None
+
+    def _await(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        """Work on the loop for the HTTP thread; what it has set going goes on at once."""
+        loop, under_way = self._loop, self.dispatcher.tracked(work)
+        assert loop is not None
+        answer = asyncio.run_coroutine_threadsafe(under_way, loop).result(SELECTION_PATIENCE_S)
+        loop.call_soon_threadsafe(self._readable.set)
+        return answer
 
     def _watch_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -381,11 +371,14 @@ class Server:
 
     # ----------------------------------------------------------------- doors
 
-    def _on_bound(self, bound: bool, reason: str) -> None:
-        self.metrics.show("smpp_bound", int(bound))
-        log.info("message centre: %s", reason)
+    def _on_bound(self, channel: str, bound: bool, reason: str) -> None:
+        """A channel has come up or gone down; what may go otherwise goes otherwise."""
+        self.engine.reaches(self.channels.up)
+        if channel == "sms":
+            self.metrics.show("smpp_bound", int(bound))
+        log.info("channel %s: %s", channel, reason)
         if not bound and not self._stopping.is_set() and self.clock.mode == "lockstep":
-            self._stop(f"the session with the message centre is lost: {reason}")
+            self._stop(f"the peer of the channel {channel} is lost: {reason}")
 
     def _on_inbound(self, inbound: Inbound) -> Awaitable[bool] | None:
         self._inbound.append(inbound)
@@ -456,7 +449,9 @@ class Server:
             await self._wait(None)
             while ticks := self.signalling.poll():
                 tick, started = ticks[0], time.perf_counter()
+                self.channels.tend()
                 self._apply(tick)
+                self.dispatcher.tend(self.clock.now_us())
                 if not self.dispatcher.idle:
                     await self.dispatcher.flush(wait=True)
                 if self._stopping.is_set():
@@ -475,7 +470,7 @@ class Server:
         rows, from_us, until_us = tick.behaviours, self.clock.now_us(), tick.t_unix_us
         self._take(rows)
         if self._inbound:
-            self._inbound.sort(key=_inbound_order)
+            self._inbound.sort(key=in_order)
             due = [i for i in self._inbound if i.t_us <= until_us]
             self._inbound = self._inbound[len(due) :]
             for inbound in due:
@@ -509,6 +504,7 @@ class Server:
             self.dispatcher.take(self.engine.on_timers(now_us, now_us, self.clock.stamp_ns))
             self._take_derived()
             self.outputs.tend(now_us)
+            self.dispatcher.tend(now_us)
             if self.journal is not None:
                 self.journal.tend(self.engine)
             if not self.dispatcher.idle:
@@ -574,7 +570,7 @@ class Server:
     def _health_now(self) -> HealthView:
         association = self.signalling.state()
         return HealthView(
-            healthy=self.channel.bound
+            healthy=self.channels.bound("sms")
             and association != "lost"
             and not self.engine.lost
             and not self._stopping.is_set(),
@@ -583,7 +579,7 @@ class Server:
             now_us=self.clock.now_us(),
             association=association,
             links_silent=sum(link["silent"] for link in self.signalling.report().get("links", [])),
-            smpp="bound" if self.channel.bound else "unbound",
+            smpp="bound" if self.channels.bound("sms") else "unbound",
             behaviours=self.records.behaviours_written,
             triggers=self.records.counts(),
             campaigns=[c.campaign for c in self.engine.campaigns],
@@ -599,8 +595,3 @@ class Server:
         self.metrics.signalling(self.signalling.report())
         show_engine(self.metrics, self.engine.figures())
         show_boss(self.metrics, self.account_query)
-
-
-def _inbound_order(inbound: Inbound) -> tuple[Any, ...]:
-    kind, *values = type(inbound).__name__, *(getattr(inbound, name) for name in inbound.__slots__)
-    return (inbound.t_us, kind, *values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,18 +13,19 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from marketing.campaigns import load_all
+from marketing.campaigns import Campaign, load_all, read_targets
 from marketing.clock import Clock
-from marketing.config import BossConfig, ClockConfig, ConfigError, PlatformConfig
+from marketing.config import BossConfig, ClockConfig, ConfigError, PlatformConfig, Problem, StateConfig
 from marketing.contact import NEVER, Kind, Policy, load_policy
 from marketing.contact.ledger import Ledger, OrderWanted
 from marketing.contact.schema import contact, message, opt_out, order
 from marketing.effects import Conversations, SentContact
 from marketing.effects.orders import boss_headers
-from marketing.engine import EngineState
+from marketing.effects.two_way import check_codes
+from marketing.engine import EngineState, Resumed, StateFolder
 from marketing.expressions import CATALOGUE
 from marketing.features import silence_of
-from marketing.outputs import Origins, load_origins
+from marketing.outputs import Origins, Outputs, load_origins
 from marketing.profiles import DatedList, Profiles, load_cells, load_terminals, read_dated_list
 from marketing.profiles.boss_query import BossQuery
 from marketing.profiles.store import Told
@@ -47,6 +48,8 @@ __all__ = [
     "open_query",
     "remembered",
     "restore",
+    "resume",
+    "schedule_groups",
 ]
 
 log = logging.getLogger("marketing")
@@ -139,11 +142,17 @@ def load(config: PlatformConfig) -> Loaded:
     named = (file.do_not_disturb.file, file.control_group.file) if file else ()
     lists = [attempt(partial(read_dated_list, path, file.timezone)) for path in named]
     policy = attempt(lambda: Policy.of(file)) if file is not None else None
+    if file is not None and campaigns is not None:
+        problems.extend(check_codes(config.channels.codes, file.marketing_originators, campaigns))
+    if config.channels.desks and config.workers > 1:
+        what = "one engine in this process: workers: 1"
+        problems.append(Problem("the platform's configuration", 0, "channels.desks", "", f"expected {what}"))
     if problems or policy is None:
         raise ConfigError(problems)
     silence = config.silence
     silence_us = silence_of(silence.t3212_h, silence.periods, silence.margin_s) if silence is not None else 0
-    settings = Settings(places, tuple(campaigns), policy, terminals, silence_us)
+    reach = config.channels.names
+    settings = Settings(places, tuple(campaigns), policy, terminals, silence_us, reach)
     return Loaded(settings, ZoneInfo(file.timezone), told, (lists[0], lists[1]), origins)
 
 
@@ -250,13 +259,48 @@ def restore(ledger: Ledger, engine: EngineHost, conversations: Conversations) ->
             newest_us = row["decided_us"]
         if row["counted"]:
             sent = SentContact(
-                row["contact_id"], row["campaign"], row["offer"], row["originator"], str(row["msisdn"])
+                row["contact_id"],
+                row["campaign"],
+                row["offer"],
+                row["originator"],
+                str(row["msisdn"]),
+                row["channel"],
             )
             sent.decided_us = row["decided_us"]
             conversations.sent(sent, tuple(sorted(messages.get(row["contact_id"], ()))))
     stops = [engine.profiles.row_of_msisdn(str(row["msisdn"])) for row in ledger.rows(opt_out)]
     engine.remember([at for at in stops if at >= 0], contacts, newest_us // 1_000_000 - engine.policy.keep_s)
+    conversations.ordered(row["order_id"] for row in ledger.rows(order))
     return [
         OrderWanted(row["order_id"], row["msisdn"], row["offer"], row["channel"], row["t_us"])
         for row in ledger.rows(order, order.c.state == "open")
     ]
+
+
+def schedule_groups(
+    engine: EngineHost, campaigns: Sequence[Campaign], clock: Clock, keys: ClockConfig
+) -> None:
+    """Sets the timers of those that send to a list at a set time."""
+    day_1_us = clock.epoch_us if keys.epoch is not None else clock.now_us()
+    for campaign in campaigns:
+        if campaign.group is not None:
+            unknown = engine.schedule_group(campaign, read_targets(campaign.group), day_1_us)
+            if unknown:
+                log.warning("%s: %d targets are unknown to the extract", campaign.campaign, unknown)
+
+
+def resume(
+    keys: StateConfig, engine: EngineHost, outputs: Outputs, now_us: int
+) -> tuple[StateFolder, Resumed]:
+    """Goes on with what the last run has learned, and says what nobody has seen since. Raises OSError."""
+    folder = StateFolder(keys.dir, every_s=keys.every_s, sync_s=keys.sync_s, beside=outputs)
+    resumed = folder.resume(engine)
+    if resumed.last_us:
+        unseen_s = max(0, now_us - resumed.last_us) / 1e6
+        log.warning(
+            "goes on with %d subscribers from %s and %d behaviours after it; nothing was seen in the "
+            "%.1f s since %d us; %d triggers of that time are not sent any more",
+            *(resumed.subscribers, resumed.snapshot or "nothing", resumed.replayed),
+            *(unseen_s, resumed.last_us, resumed.not_sent),
+        )
+    return folder, resumed

@@ -10,12 +10,18 @@ import simpy
 
 from sim.bssap import gsm7
 from sim.bssap.errors import EncodeError
-from sim.network import tpdus
+from sim.network import mms_notification, tpdus
 from sim.network.kernel import Network
-from sim.network.messages import Deliver
+from sim.network.messages import Deliver, MmsSubmit
+from sim.network.mms import MultimediaCentre
 from sim.network.smsc import Part, ServiceCentre, Story
+from sim.subscribers.offers import CHANNELS
+from smpp.errors import SmppError
+from smpp.push import MMS_TYPE, PUSH_PORT
+from smpp.push import read as read_push
 
 Row = dict[str, Any]
+
 
 RECENT_US: Final = 30 * 86_400_000_000
 """Contacts of the last thirty days are recent."""
@@ -45,7 +51,7 @@ class People(Protocol):
         self, since_power_on_us: int, since_service_call_us: int, place: int, dwell_us: int, local_second: int
     ) -> Any: ...
     def decide(
-        self, sub: int, offer: str, ordinal: int, moment: Any, recent_contacts: int
+        self, sub: int, offer: str, ordinal: int, moment: Any, recent_contacts: int, channel: str
     ) -> DecisionLike: ...
 
 
@@ -69,8 +75,15 @@ class Handsets:
         epoch_unix_us: int,
         offers: Mapping[str, str],
         people: People | None,
+        *,
+        cell_name: Callable[[int], str],
+        able: Callable[[int, int, str], bool],
     ) -> None:
-        """`offers`: originator -> offer that its messages make; `people` None: nobody reacts to anything."""
+        """Nobody has anything yet.
+
+        `offers`: originator -> offer that its messages make; `people` None: nobody reacts to anything.
+        `cell_name`: LAC-CI of a cell. `able(sub, t_us, what)`: whether a handset can "wap" or "mms".
+        """
         self.env = env
         self.network = network
         self.centre = centre
@@ -78,7 +91,10 @@ class Handsets:
         self.people = people
         self._epoch_unix_us = epoch_unix_us
         self._offers = offers
-        self._open: dict[tuple[int, str, int, int], dict[int, str]] = {}
+        self._cell_name, self._able = cell_name, able
+        self.multimedia: MultimediaCentre | None = None
+        """Told of notifications; None where there is no such centre."""
+        self._open: dict[tuple[int, str, int, int, bool], dict[int, Any]] = {}
         self._times: defaultdict[int, list[int]] = defaultdict(list)
         self._counts: defaultdict[tuple[int, str], int] = defaultdict(int)
         self._taken: set[tuple[int, str]] = set()
@@ -87,17 +103,80 @@ class Handsets:
     def received(self, part: Part) -> None:
         """A part is in the handset; the last one makes the contact."""
         source, sub = part.submit.source, part.sub
-        row = part_row(part, self.network.number(sub), self._epoch_unix_us)
-        self.recorder.parts([row.copy()])
-        number, total = row.pop("part"), row["parts"]
-        key = (sub, source, row["reference"], total)
-        pieces = self._open.setdefault(key, {})
-        pieces[number] = row["text"]
-        if len(pieces) < total:
+        self.network.settle(part.t_us)
+        row = part_row(part, self.network.number(sub), self._epoch_unix_us, self._cell(sub))
+        data = tpdus.user_data(part.body, part.header)
+        pushed = data.ports is not None and data.ports[0] == PUSH_PORT
+        pieces = self._pieces((sub, source, row["reference"], row["parts"], pushed), row["part"])
+        pieces[row["part"]] = data.payload if pushed else row["text"]
+        whole = len(pieces) == row["parts"]
+        if pushed:
+            self._pushed(part, row, pieces if whole else None)
             return
-        del self._open[key]
-        whole = "".join(pieces[k] for k in sorted(pieces))
-        self._contact({**row, "text": whole}, part.t_us, sub, source)
+        self.recorder.parts([row.copy()])
+        if whole:
+            del row["part"]
+            self._contact({**row, "text": "".join(pieces[k] for k in sorted(pieces))}, part.t_us, sub, source)
+
+    def _pieces(self, key: tuple[int, str, int, int, bool], number: int) -> dict[int, Any]:
+        """What there is of a message, this part to come; a whole one is not waited for any more."""
+        pieces = self._open.setdefault(key, {})
+        if len(pieces.keys() | {number}) == key[3]:
+            del self._open[key]
+        return pieces
+
+    def _pushed(self, part: Part, row: Row, pieces: dict[int, bytes] | None) -> None:
+        """Something for the push port: a link to show, or the notice of a multimedia message.
+
+        A notice is nothing that people see; the message is, once it has been fetched. The text of a link
+        stands in the row of the part that completes it.
+        """
+        said, received = "", None
+        if pieces is not None:
+            try:
+                received = read_push(b"".join(pieces[k] for k in sorted(pieces)))
+            except SmppError:
+                received = None  # the handset throws it away
+        if received is not None and received.push.content_type == MMS_TYPE:
+            try:
+                notice = mms_notification.decode(received.push.data)
+            except ValueError:
+                return
+            if self.multimedia is not None:
+                self.multimedia.notified(notice.location)
+            return
+        if received is not None and received.content is not None:
+            content = received.content
+            texts = (getattr(content, "text", ""), content.href)
+            said = " ".join(text for text in texts if text)
+        self.recorder.parts([{**row, "text": said}])
+        if said and self._able(part.sub, part.t_us, "wap"):
+            del row["part"]
+            self._contact({**row, "text": said}, part.t_us, part.sub, part.submit.source)
+
+    def shows(self, sub: int, ability: str) -> bool:
+        """Whether the handset that somebody has now can do something."""
+        return self._able(sub, int(self.env.now), ability)
+
+    def retrieved(self, sub: int, submit: MmsSubmit, t_us: int, taken_us: int) -> None:
+        """A multimedia message has been fetched: one row of `parts`, and somebody reads it."""
+        row: Row = {
+            "t_us": t_us + self._epoch_unix_us,
+            "sub": sub,
+            "msisdn": self.network.number(sub),
+            "source": submit.source,
+            "smsc_us": taken_us // 1_000_000 * 1_000_000 + self._epoch_unix_us,
+            "reference": -1,
+            "parts": 1,
+            "text": " ".join(text for text in (submit.subject, submit.text) if text),
+            "channel": "mms",
+            "cell": self._cell(sub),
+        }
+        self.recorder.parts([{**row, "part": 1}])
+        self._contact(row, t_us, sub, submit.source)
+
+    def _cell(self, sub: int) -> str:
+        return self._cell_name(self.network.station(sub).cell)
 
     def organic(self, sub: int, offer: str) -> bool:
         """Takes an offer up without being asked; False: has it already."""
@@ -122,16 +201,16 @@ class Handsets:
         times = self._times[sub]
         recent = sum(1 for t in times if t_us - t < RECENT_US)
         offer = self._offers.get(source, "")
-        ordinal = self._counts[sub, offer]
-        self.recorder.contacts(
-            [{**row, "offer": offer, **moment, "recent_contacts": recent, "ordinal": ordinal, "channel": 0}]
-        )
-        if not offer:
+        if not offer:  # no campaign's: a confirmation
             return
+        ordinal, channel = self._counts[sub, offer], CHANNELS.index(row["channel"])
+        facts = {"offer": offer, **moment, "recent_contacts": recent, "ordinal": ordinal, "channel": channel}
+        self.recorder.contacts([{**row, **facts}])
         times.append(t_us)
         self._counts[sub, offer] = ordinal + 1
         if self.people is not None:
-            decision = self.people.decide(sub, offer, ordinal, self.people.moment(**moment), recent)
+            then = self.people.moment(**moment)
+            decision = self.people.decide(sub, offer, ordinal, then, recent, row["channel"])
             if decision.take_up or decision.complain or decision.reply_text:
                 self.env.process(self._react(sub, source, offer, decision))
 
@@ -202,9 +281,11 @@ class Handsets:
         )
 
 
-def part_row(part: Part, msisdn: str, epoch_unix_us: int) -> Row:
+def part_row(part: Part, msisdn: str, epoch_unix_us: int, cell: str) -> Row:
     """One SMS-DELIVER as the handset of this number shows it: a row of the table `parts`."""
-    text, which = tpdus.body_text(part.body, part.header)
+    data = tpdus.user_data(part.body, part.header)
+    text, which = data.text or "", data.concatenation
+    pushed = data.ports is not None and data.ports[0] == PUSH_PORT
     return {
         "t_us": part.t_us + epoch_unix_us,
         "sub": part.sub,
@@ -214,7 +295,9 @@ def part_row(part: Part, msisdn: str, epoch_unix_us: int) -> Row:
         "reference": which.reference if which else -1,
         "part": which.part if which else 1,
         "parts": which.total if which else 1,
-        "text": text,
+        "text": "" if pushed else text,
+        "channel": "wap" if pushed else "sms",
+        "cell": cell,
     }
 
 

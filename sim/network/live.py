@@ -146,6 +146,10 @@ class Live:
         told = receipt(submit, "delivered", received_us, t_us) if submit.receipt else None
         return Reaction("delivered", emitted[0], part, told)
 
+    def cell_at(self, sub: int, t_us: int) -> int:
+        """Cell of a subscriber at a time; -1: switched off."""
+        return self._state(sub, t_us)
+
     def _registration(self, sub: int, t_us: int) -> tuple[int, int]:
         """TMSI and location area of a subscriber at a time."""
         tmsi, lac = int(self._tmsi[sub]), int(self._lac[sub])

@@ -76,3 +76,48 @@ class Deliver:
     """A receipt's network error code, 0..999."""
     submitted_us: int = -1
     """When a receipt's message had been submitted; -1 not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class MmsSubmit:
+    """One multimedia message taken from the platform."""
+
+    message_id: str
+    """"mm." and the platform's transaction id; "~2" and so on where that comes again."""
+    contact_id: str
+    """The platform's name for the contact."""
+    source: str
+    """Short code that the handset shows and answers to."""
+    destination: str
+    """MSISDN, E.164 without plus."""
+    subject: str
+    text: str
+    """Of its text parts."""
+    parts: tuple[tuple[str, str, int], ...]
+    """Name, content type and octets of each part."""
+    until_us: int | None
+    """Not to be retrieved at or after this, world time; None: the centre's default."""
+    arrived_ns: int = 0
+    """Reading of the centre's clock."""
+    report: bool = True
+    """A delivery report is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MmsCancel:
+    """The platform takes one multimedia message back."""
+
+    message_id: str
+    arrived_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MmsReport:
+    """What became of one multimedia message."""
+
+    t_us: int
+    message_id: str
+    status: Literal["Retrieved", "Expired", "Rejected"]
+    """Words of MM7's MMStatus."""
+    source: str
+    destination: str

@@ -50,9 +50,14 @@ def smpp_body(data: bytes, data_coding: int, esm_class: int) -> tuple[bytes, boo
     return bytes([data_coding]) + encode_user_data(value), header
 
 
+def user_data(body: bytes, header: bool) -> UserData:
+    """What a handset makes of TP-DCS, TP-UDL and TP-UD."""
+    return decode_user_data(body[1:], body[0], header)
+
+
 def body_text(body: bytes, header: bool) -> tuple[str, Concatenation | None]:
-    """What a handset makes of TP-DCS, TP-UDL and TP-UD: the text, and which part of what it is."""
-    data = decode_user_data(body[1:], body[0], header)
+    """The text alone, and which part of what it is."""
+    data = user_data(body, header)
     return data.text or "", data.concatenation
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["sim", "experiments", "reports", "marketing", "sigtran", "smpp"]
+PACKAGES = ["sim", "experiments", "reports", "marketing", "sigtran", "smpp", "mm7"]
 
 
 def test_platform_is_the_standard_librarys():
@@ -47,7 +47,15 @@ def test_no_module_takes_a_name_of_the_standard_library():
     taken = sys.stdlib_module_names
     folders = [
         ROOT / p
-        for p in ("sim", "experiments", "reports", "platform/marketing", "platform/sigtran", "platform/smpp")
+        for p in (
+            "sim",
+            "experiments",
+            "reports",
+            "platform/marketing",
+            "platform/sigtran",
+            "platform/smpp",
+            "platform/mm7",
+        )
     ]
     modules = [
         path

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from marketing.api.campaigns import Reload
+    from marketing.api.desk import Desks
     from marketing.api.guard import Keeper
     from marketing.api.outputs import Answers
     from marketing.api.uploads import Uploads
@@ -41,10 +42,12 @@ def make_app(
     uploads: Uploads | None = None,
     reload: Reload | None = None,
     answers: Answers | None = None,
+    desks: Desks | None = None,
 ) -> FastAPI:
     """The routes behind their guard. Health and metrics are asked on the HTTP thread and only read.
 
     `uploads`: imports by HTTP. `answers`: what campaigns that contact nobody have made.
+    `desks`: hall, hotline and web.
     """
     from fastapi import FastAPI
 
@@ -64,6 +67,10 @@ def make_app(
         from marketing.api.outputs import output_router
 
         app.include_router(output_router(answers))
+    if desks is not None:
+        from marketing.api.desk import desk_router
+
+        app.include_router(desk_router(desks))
     if uploads is not None:
         from marketing.api.uploads import router
 

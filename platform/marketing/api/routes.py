@@ -44,6 +44,8 @@ ROUTES: Final = (
     Route("GET", "/statistics/{campaign}", "reader"),
     Route("GET", "/imports", "reader"),
     Route("GET", "/outbound/{campaign}", "desk"),
+    Route("GET", "/desk/offer", "desk"),
+    Route("POST", "/desk/answer", "desk"),
     Route("POST", "/campaigns/reload", "operator"),
     Route("POST", "/campaigns/{campaign}/trigger", "operator"),
     Route("PUT", "/imports/profiles", "operator", None),

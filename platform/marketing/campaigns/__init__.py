@@ -2,6 +2,8 @@
 
 from marketing.campaigns.audience import as_expression
 from marketing.campaigns.campaign import Campaign, CampaignCaps, FollowUp, Group, Reply, Valid
+from marketing.campaigns.channel_content import PICTURES, in_language
+from marketing.campaigns.channels import CHANNEL_CODES, CHANNEL_NAMES, CHANNELS, ChannelKind
 from marketing.campaigns.condition import using
 from marketing.campaigns.content import PLACEHOLDERS, Placeholder, template
 from marketing.campaigns.elements import AtLeast, BehaviourElement, Dwell, DwellElement, FirstElement, Step
@@ -19,14 +21,19 @@ from marketing.campaigns.scene import DAYS, Scene, When, Where
 from marketing.campaigns.words import describe
 
 __all__ = [
+    "CHANNELS",
+    "CHANNEL_CODES",
+    "CHANNEL_NAMES",
     "CONTROL",
     "DAYS",
     "HOLD_OUT",
+    "PICTURES",
     "PLACEHOLDERS",
     "AtLeast",
     "BehaviourElement",
     "Campaign",
     "CampaignCaps",
+    "ChannelKind",
     "Dwell",
     "DwellElement",
     "Experiment",
@@ -43,6 +50,7 @@ __all__ = [
     "Where",
     "as_expression",
     "describe",
+    "in_language",
     "load",
     "load_all",
     "read_all",

@@ -11,7 +11,6 @@ from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
     Discriminator,
     Field,
     PrivateAttr,
@@ -23,6 +22,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from marketing.campaigns.audience import Short, as_expression, check_short
+from marketing.campaigns.channel_content import TITLE_MAX, Language, Mms, Text, Wap, in_language
+from marketing.campaigns.channels import CHANNELS, ChannelName
 from marketing.campaigns.condition import BossCondition, Condition
 from marketing.campaigns.content import template
 from marketing.campaigns.elements import DwellElement, NumberList
@@ -37,14 +38,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 """Lower-case words joined by hyphens."""
 LAST_DAY: Final = 36_500
 """Of the world, for a group: a hundred years."""
-
-
-def _text(text: str) -> str:
-    template(text)
-    return text
-
-
-Text = Annotated[str, Field(min_length=1, max_length=700), AfterValidator(_text)]
 
 
 class Valid(Strict):
@@ -88,6 +81,8 @@ class Reply(Strict):
     """Orders the offer."""
     stop: list[Code] = Field(default_factory=lambda: ["TD"])
     """Ends all marketing to this subscriber, at once."""
+    confirmation: dict[Language, Text] = Field(default_factory=dict)
+    """Sent by short message once BOSS has opened the offer, by language; no contact. Absent: nothing is."""
 
     @model_validator(mode="after")
     def _apart(self) -> Reply:
@@ -137,19 +132,24 @@ class Campaign(Strict):
     """Target list besides: an imported list, or a CSV file with the header msisdn; absent: everybody."""
     scene: Scene | None = None
     """Needed in mode trigger."""
-    mode: Literal["trigger", "group", "follow_up"] = "trigger"
-    """trigger: at the scene's moment. group: to a list at a set time. follow_up: after another campaign."""
+    mode: Literal["trigger", "group", "follow_up", "desk"] = "trigger"
+    """trigger: at the scene's moment. group: to a list at a set time. follow_up: after another campaign.
+    desk: when the customer comes by itself, to a hall, the hotline or the web."""
     group: Group | None = None
     """Needed in mode group."""
     output: Literal["contact", "file", "statistics"] = "contact"
     """contact: a message. file: who was triggered goes into a file. statistics: counts only."""
     offer: str = Field(default="", pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$", validate_default=True)
     """Name of the offer at BOSS; needed where the output is contact."""
-    content: dict[Literal["zh", "en"], Text] = Field(default_factory=dict, validate_default=True)
+    content: dict[Language, Text] = Field(default_factory=dict, validate_default=True)
     """Text by language, with placeholders; the subscriber's own, else the first. Needed where the output is
-    contact."""
-    channels: list[Literal["sms"]] = Field(default_factory=lambda: ["sms"], min_length=1, max_length=1)  # type: ignore[arg-type]
-    """Channels, the preferred one first."""
+    contact. Desks read it out: the script."""
+    channels: list[ChannelName] = Field(default_factory=lambda: ["sms"], min_length=1, max_length=10)  # type: ignore[arg-type]
+    """The preferred one first: a contact goes by the first that is up and that the terminal shows."""
+    wap: Wap | None = Field(default=None, validate_default=True)
+    """Needed where channels has wap."""
+    mms: Mms | None = Field(default=None, validate_default=True)
+    """Needed where channels has mms."""
     originator: str = Field(default="", pattern=r"^([0-9]{3,20})?$", validate_default=True)
     """Sender shown; replies come back to it. One of the policy's marketing originators. Needed where the
     output is contact."""
@@ -185,8 +185,40 @@ class Campaign(Strict):
             raise ValueError("mode trigger needs the key scene and no key group")
         if self.mode == "group" and (self.group is None or self.scene is not None):
             raise ValueError("mode group needs the key group and no key scene")
-        if self.mode == "follow_up" and (self.group is not None or self.scene is not None):
-            raise ValueError("mode follow_up has neither the key scene nor the key group")
+        if self.mode in ("follow_up", "desk") and (self.group is not None or self.scene is not None):
+            raise ValueError(f"mode {self.mode} has neither the key scene nor the key group")
+        return self
+
+    @field_validator("channels")
+    @classmethod
+    def _once_each(cls, channels: list[ChannelName]) -> list[ChannelName]:
+        if len(set(channels)) < len(channels):
+            raise ValueError("a channel is named twice")
+        return channels
+
+    @field_validator("wap", "mms")
+    @classmethod
+    def _content_of_channel(cls, value: Wap | Mms | None, info: ValidationInfo) -> Wap | Mms | None:
+        # `channels` and `content` stand before these; they are absent here where they are themselves wrong.
+        named = info.field_name in info.data.get("channels", ())
+        if named and value is None:
+            raise PydanticCustomError("missing", "needed where channels names it")
+        if value is not None and not named and "channels" in info.data:
+            raise ValueError("has no sense: channels does not name it")
+        longest = max(map(len, info.data.get("content", {}).values()), default=0)
+        if isinstance(value, Wap) and not value.title and longest > TITLE_MAX:
+            raise ValueError(f"needs a title: the content is longer than {TITLE_MAX} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _by_channel(self) -> Campaign:
+        desks = [name for name in self.channels if CHANNELS[name].kind == "desk"]
+        if self.mode == "desk" and len(desks) < len(self.channels):
+            raise ValueError("mode desk takes the channels hall, hotline and web only")
+        if self.mode != "desk" and desks:
+            raise ValueError(f"the channel {desks[0]} needs mode desk: the customer comes by itself")
+        if self.mode == "desk" and self.follow_ups:
+            raise ValueError("mode desk has no follow-ups: an answer is given at once")
         return self
 
     @field_validator("offer", "content", "originator")
@@ -204,14 +236,14 @@ class Campaign(Strict):
                 key
                 for key in (
                     *("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold"),
-                    *("boss", "boss_unknown"),
+                    *("boss", "boss_unknown", "channels", "wap", "mms"),
                 )
                 if key in self.model_fields_set
             ]
             if senseless:
                 raise ValueError(f"output {self.output} sends nothing: the key {senseless[0]} has no sense")
-            if self.mode == "follow_up":
-                raise ValueError("mode follow_up is for contacts")
+            if self.mode in ("follow_up", "desk"):
+                raise ValueError(f"mode {self.mode} is for contacts")
         if self.output == "statistics":
             self._check_statistics()
         return self
@@ -269,7 +301,10 @@ class Campaign(Strict):
     @property
     def placeholders(self) -> frozenset[str]:
         """Placeholders that its texts use, of `PLACEHOLDERS`."""
-        return frozenset().union(*(template(text).names for text in self.content.values()))
+        said = list(self.content.values())
+        said += self.wap.title.values() if self.wap is not None else ()
+        said += self.mms.text.values() if self.mms is not None else ()
+        return frozenset().union(*(template(text).names for text in said))
 
     def valid_us(self, zone: str) -> tuple[int, int]:
         """First instant of the campaign and the first after it, Unix us."""
@@ -288,17 +323,24 @@ class Campaign(Strict):
         """Whether the subscribers of an arm are contacted; False: kept for comparison."""
         return arm not in (CONTROL, HOLD_OUT)
 
-    def text(self, language: str) -> str:
-        """The content for a subscriber's language, placeholders unfilled; the first where it is lacking."""
-        for name, text in self.content.items():
-            if name == language:
-                return text
-        return next(iter(self.content.values()))
+    def text(self, language: str, channel: str = "sms") -> str:
+        """What a channel says in a language, placeholders unfilled; in the first where it is lacking."""
+        if channel == "wap" and self.wap is not None and self.wap.title:
+            return in_language(self.wap.title, language)
+        if channel == "mms" and self.mms is not None and self.mms.text:
+            return in_language(self.mms.text, language)
+        return in_language(self.content, language)
 
-    def render(self, language: str, values: Mapping[str, object] | None = None) -> str:
+    def render(self, language: str, values: Mapping[str, object] | None = None, channel: str = "sms") -> str:
         """The text to send. `values`: placeholder -> value; what lacks or is None gets its fallback."""
         own = {"offer": self.offer, "sender": self.originator}
-        return template(self.text(language)).fill({**(values or {}), **own})
+        return template(self.text(language, channel)).fill({**(values or {}), **own})
+
+    def confirm(self, language: str) -> str:
+        """What is said once the offer has been opened; empty: nothing."""
+        texts = self.reply.confirmation
+        own = {"offer": self.offer, "sender": self.originator}
+        return template(in_language(texts, language)).fill(own) if texts else ""
 
     def answer(self, text: str) -> Literal["order", "stop", "other"]:
         """What a reply means."""

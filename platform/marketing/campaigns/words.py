@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from marketing.campaigns.campaign import Campaign
+from marketing.campaigns.channels import CHANNELS
 from marketing.campaigns.condition import in_use, reads
 from marketing.campaigns.content import PLACEHOLDERS
 from marketing.campaigns.elements import AtLeast, BehaviourElement, DwellElement, Step
@@ -102,6 +103,8 @@ def _triggered(campaign: Campaign) -> Iterator[str]:
         yield f"at {campaign.group.at:%H:%M} local time, to the list {campaign.group.targets.name}"
     if campaign.mode == "follow_up":
         yield "when another campaign names this one as its follow-up"
+    if campaign.mode == "desk":
+        yield f"when the customer comes by itself to {_either(list(campaign.channels))}"
     if campaign.scene is not None:
         yield from _scene(campaign.scene)
 
@@ -198,17 +201,48 @@ def _then(campaign: Campaign) -> Iterator[str]:
         yield f"BOSS is asked whether this is true now: {' '.join(campaign.boss.split())}"
         otherwise = "it goes out all the same" if campaign.boss_unknown == "send" else "nothing is sent"
         yield f"  where BOSS does not say in time, {otherwise}"
-    channels = ", ".join(campaign.channels)
-    yield f"an offer of {campaign.offer} goes out by {channels} from {campaign.originator}"
+    yield from _channels(campaign)
     for language, text in campaign.content.items():
         yield f"in {_LANGUAGES[language]}: {text}"
+    yield from _otherwise_said(campaign)
     for name in sorted(campaign.placeholders):
         yield f"  where {{{name}}} is the {PLACEHOLDERS[name].meaning}"
     if campaign.reply.order:
         yield f"the answer {_either(campaign.reply.order)} orders it"
+    for language, text in campaign.reply.confirmation.items():
+        yield f"once it is opened, in {_LANGUAGES[language]}: {text}"
     yield f"the answer {_either(campaign.reply.stop)} ends all marketing to the subscriber"
     for follow_up in campaign.follow_ups:
         yield f"after {span(follow_up.after_s)} without an answer comes {follow_up.campaign}"
+
+
+def _channels(campaign: Campaign) -> Iterator[str]:
+    sender = f"from {campaign.originator}"
+    if len(campaign.channels) == 1 and campaign.mode != "desk":
+        yield f"an offer of {campaign.offer} goes out by {campaign.channels[0]} {sender}"
+        return
+    if campaign.mode == "desk":
+        yield f"an offer of {campaign.offer} is on the screen of {_either(list(campaign.channels))}"
+        return
+    yield f"an offer of {campaign.offer} goes out {sender} by the first of these that is up and that suits:"
+    for name in campaign.channels:
+        kind = CHANNELS[name]
+        yield f"  {name}: {kind.meaning}" + (f"; where {kind.needs} is true" if kind.needs else "")
+
+
+def _otherwise_said(campaign: Campaign) -> Iterator[str]:
+    """What is said by the channels that take more than a text."""
+    if campaign.wap is not None:
+        yield f"wap: a link to {campaign.wap.url}"
+        for language, text in campaign.wap.title.items():
+            yield f"  in {_LANGUAGES[language]}: {text}"
+    if campaign.mms is not None:
+        for language, text in campaign.mms.subject.items():
+            yield f"mms: subject in {_LANGUAGES[language]}: {text}"
+        for language, text in campaign.mms.text.items():
+            yield f"  text in {_LANGUAGES[language]}: {text}"
+        if campaign.mms.files:
+            yield f"  then the pictures {', '.join(path.name for path in campaign.mms.files)}"
 
 
 def _features(campaign: Campaign) -> set[str]:

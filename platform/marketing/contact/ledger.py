@@ -16,6 +16,9 @@ import sqlalchemy as sa
 from marketing.contact.database import LedgerError, connect
 from marketing.contact.guard import NO_GUARD, Guard
 from marketing.contact.operations import (
+    AnswerGiven,
+    ConfirmationDone,
+    ConfirmationWanted,
     MessageDone,
     Operation,
     OptOut,
@@ -28,6 +31,9 @@ from marketing.contact.schema import TRANSITIONS, ContactState
 from marketing.contact.statements import Statements
 
 __all__ = [
+    "AnswerGiven",
+    "ConfirmationDone",
+    "ConfirmationWanted",
     "Ledger",
     "LedgerError",
     "MessageDone",
@@ -60,6 +66,7 @@ class Ledger:
     def recover(self) -> int:
         """What was reserved when the last run ended may have left: it becomes unknown, and counts."""
         with self._begin():
+            self._connection.execute(self._sql.abandon_confirmations)
             return self._connection.execute(self._sql.abandon).rowcount
 
     def apply(self, operations: Sequence[Operation]) -> list[Any]:
@@ -232,6 +239,26 @@ class Ledger:
         self._connection.execute(self._sql.order_done, changes)
         return [None] * len(done)
 
+    def _confirmation_wanted(self, wanted: list[ConfirmationWanted]) -> list[bool]:
+        known = {key for (key,) in self._among(self._sql.confirmations, [w.contact_id for w in wanted])}
+        results: list[bool] = []
+        for w in wanted:
+            results.append(w.contact_id not in known)
+            if results[-1]:
+                known.add(w.contact_id)
+                self._connection.execute(self._sql.add_confirmation, _columns(w))
+        return results
+
+    def _confirmation_done(self, done: list[ConfirmationDone]) -> list[None]:
+        changes = [{"key": d.contact_id, "new_state": d.state, "new_at_us": d.at_us} for d in done]
+        self._connection.execute(self._sql.confirmation_done, changes)
+        return [None] * len(done)
+
+    def _answer_given(self, given: list[AnswerGiven]) -> list[str]:
+        self._connection.execute(self._sql.answer, [_columns(g) for g in given])
+        stands = dict(self._among(self._sql.answers, [g.contact_id for g in given]))
+        return [stands[g.contact_id] for g in given]
+
     def _among(self, statement: sa.Select[Any], keys: Sequence[Any], **more: Any) -> Iterator[Any]:
         for start in range(0, len(keys), CHUNK):
             yield from self._connection.execute(statement, {"keys": keys[start : start + CHUNK], **more})
@@ -263,6 +290,9 @@ _HANDLERS: Final[dict[type, Callable[[Ledger, list[Any]], list[Any]]]] = {
     OptOut: Ledger._opt_out,
     OrderWanted: Ledger._order_wanted,
     OrderDone: Ledger._order_done,
+    ConfirmationWanted: Ledger._confirmation_wanted,
+    ConfirmationDone: Ledger._confirmation_done,
+    AnswerGiven: Ledger._answer_given,
 }
 
 

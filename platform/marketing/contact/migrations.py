@@ -79,6 +79,29 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             SELECT settled_us FROM contact WHERE contact.contact_id = message.contact_id
         ) WHERE state <> '' AND contact_id IN (SELECT contact_id FROM contact)""",
     ),
+    # 3: by which channel a contact goes, what is said once an order has been opened, what was said at desks.
+    (
+        "ALTER TABLE contact ADD COLUMN channel VARCHAR(12) NOT NULL DEFAULT 'sms'",
+        # Names of channels have become longer, and SQLite cannot widen a column.
+        "ALTER TABLE service_order RENAME COLUMN channel TO channel_10",
+        "ALTER TABLE service_order ADD COLUMN channel VARCHAR(12) NOT NULL DEFAULT 'sms'",
+        "UPDATE service_order SET channel = channel_10",
+        "ALTER TABLE service_order DROP COLUMN channel_10",
+        """CREATE TABLE confirmation (
+            contact_id VARCHAR(16) NOT NULL PRIMARY KEY,
+            msisdn BIGINT NOT NULL,
+            campaign VARCHAR(60) NOT NULL,
+            state VARCHAR(10) NOT NULL,
+            at_us BIGINT NOT NULL
+        )""",
+        """CREATE TABLE desk_answer (
+            contact_id VARCHAR(16) NOT NULL PRIMARY KEY,
+            msisdn BIGINT NOT NULL,
+            channel VARCHAR(12) NOT NULL,
+            answer VARCHAR(10) NOT NULL,
+            t_us BIGINT NOT NULL
+        )""",
+    ),
 )
 
 

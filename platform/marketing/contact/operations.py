@@ -7,7 +7,21 @@ from typing import Literal
 
 from marketing.contact.schema import ContactState
 
-__all__ = ["MessageDone", "Operation", "OptOut", "OrderDone", "OrderWanted", "Reservation", "Settled"]
+__all__ = [
+    "AnswerGiven",
+    "ConfirmationDone",
+    "ConfirmationWanted",
+    "DeskAnswer",
+    "MessageDone",
+    "Operation",
+    "OptOut",
+    "OrderDone",
+    "OrderWanted",
+    "Reservation",
+    "Settled",
+]
+
+DeskAnswer = Literal["accept", "refuse", "think"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +44,8 @@ class Reservation:
     """It cannot be received later, Unix us; 0: than valid_until_us."""
     channels: int = 1
     """Mask of the channels by which it may go; see `marketing.contact.bounds.Kind`."""
+    channel: str = "sms"
+    """The one by which it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +100,49 @@ class OrderDone:
     answer: str = ""
 
 
-Operation = Reservation | Settled | MessageDone | OptOut | OrderWanted | OrderDone
+@dataclass(frozen=True, slots=True)
+class ConfirmationWanted:
+    """Asks for the right to confirm an order; the result says whether this one is new."""
+
+    contact_id: str
+    msisdn: int
+    campaign: str
+    state: Literal["waiting", "reserved", "suppressed"]
+    at_us: int
+    """waiting: when it is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationDone:
+    """What became of it."""
+
+    contact_id: str
+    state: Literal["waiting", "reserved", "submitted", "failed", "unknown", "suppressed"]
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGiven:
+    """What a customer has said at a desk; the result is the answer that stands.
+
+    Thinking about it may become anything else; what has been accepted or refused stays so.
+    """
+
+    contact_id: str
+    msisdn: int
+    channel: str
+    answer: DeskAnswer
+    t_us: int
+
+
+Operation = (
+    Reservation
+    | Settled
+    | MessageDone
+    | OptOut
+    | OrderWanted
+    | OrderDone
+    | ConfirmationWanted
+    | ConfirmationDone
+    | AnswerGiven
+)

@@ -212,6 +212,9 @@ class PolicyFile(Strict):
     validity_s: float = Field(default=21600.0, gt=0)
     """The message centre tries for this long at most."""
     duplicate: Duplicate = Duplicate()
+    confirmations: Literal["always", "as_contacts"] = "always"
+    """Of orders, which are no contacts. always: at once. as_contacts: when contacts may be sent, and not to
+    whom nothing may be sent at all."""
     marketing_originators: list[Prefix] = Field(min_length=1)
     """Sender prefixes; whatever comes from these is a contact."""
 

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 __all__ = [
     "TRANSITIONS",
     "ContactState",
+    "confirmation",
     "contact",
+    "desk_answer",
     "last_contact",
     "message",
     "metadata",
@@ -62,6 +64,7 @@ contact: Final = sa.Table(
     sa.Column("settled_us", sa.BigInteger, nullable=False),
     sa.Column("latest_us", sa.BigInteger, nullable=False),  # it cannot be received later
     sa.Column("channels", sa.Integer, nullable=False),  # mask of those by which it may go
+    sa.Column("channel", sa.String(12), nullable=False),  # the one by which it goes
     sa.Index("contact_by_subscriber", "imsi", "period"),
 )
 
@@ -101,8 +104,32 @@ order: Final = sa.Table(
     sa.Column("order_id", sa.String(16), primary_key=True),  # the contact id: one contact orders once
     sa.Column("msisdn", sa.BigInteger, nullable=False),
     sa.Column("offer", sa.String(60), nullable=False),
-    sa.Column("channel", sa.String(10), nullable=False),
     sa.Column("t_us", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),  # open, done, refused
     sa.Column("answer", sa.String(200), nullable=False),
+    sa.Column("channel", sa.String(12), nullable=False),
+)
+
+# What is said once an order has been opened: once at most, so what may have left is not said again.
+confirmation: Final = sa.Table(
+    "confirmation",
+    metadata,
+    sa.Column("contact_id", sa.String(16), primary_key=True),  # of the contact that was answered by the order
+    sa.Column("msisdn", sa.BigInteger, nullable=False),
+    sa.Column("campaign", sa.String(60), nullable=False),
+    sa.Column(
+        "state", sa.String(10), nullable=False
+    ),  # waiting, reserved, submitted, failed, unknown, suppressed
+    sa.Column("at_us", sa.BigInteger, nullable=False),  # waiting: when it is due; else since when it is so
+)
+
+# What customers have said at a desk about an offer.
+desk_answer: Final = sa.Table(
+    "desk_answer",
+    metadata,
+    sa.Column("contact_id", sa.String(16), primary_key=True),
+    sa.Column("msisdn", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.String(12), nullable=False),
+    sa.Column("answer", sa.String(10), nullable=False),  # accept, refuse, think
+    sa.Column("t_us", sa.BigInteger, nullable=False),
 )

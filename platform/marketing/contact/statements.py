@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from marketing.contact.schema import contact, last_contact, message, opt_out, order
+from marketing.contact.schema import confirmation, contact, desk_answer, last_contact, message, opt_out, order
 
 __all__ = ["Statements"]
 
@@ -96,6 +96,25 @@ class Statements:
             sa.update(order)
             .where(order.c.order_id == key, order.c.state == "open")
             .values(state=sa.bindparam("new_state"), answer=sa.bindparam("new_answer"))
+        )
+        self.confirmations = sa.select(confirmation.c.contact_id).where(confirmation.c.contact_id.in_(keys))
+        self.add_confirmation = sa.insert(confirmation)
+        self.confirmation_done = (
+            sa.update(confirmation)
+            .where(confirmation.c.contact_id == key)
+            .values(state=sa.bindparam("new_state"), at_us=sa.bindparam("new_at_us"))
+        )
+        self.abandon_confirmations = (
+            sa.update(confirmation).where(confirmation.c.state == "reserved").values(state="unknown")
+        )
+        said = insert(desk_answer)
+        self.answer = said.on_conflict_do_update(
+            index_elements=[desk_answer.c.contact_id],
+            set_={name: said.excluded[name] for name in ("channel", "answer", "t_us")},
+            where=desk_answer.c.answer == "think",
+        )
+        self.answers = sa.select(desk_answer.c.contact_id, desk_answer.c.answer).where(
+            desk_answer.c.contact_id.in_(keys)
         )
         self.abandon = (
             sa.update(contact).where(contact.c.state == "reserved").values(state="unknown", reason="restart")

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
-from marketing.channels import Inbound, Outcome, Receipt, Reply
+from marketing.channels import Answer, Inbound, Outcome, Outgoing, Receipt
 from marketing.clock import Clock
 from marketing.contact import REASONS, Reason
 from marketing.contact.ledger import (
+    AnswerGiven,
     LedgerError,
     MessageDone,
     Operation,
@@ -27,36 +28,28 @@ from marketing.contact.ledger import (
     Settled,
 )
 from marketing.effects.accounts import Accounts
+from marketing.effects.confirmations import Confirmations, Due
+from marketing.effects.content import outgoing
 from marketing.effects.orders import BossError
 from marketing.effects.records import Records, TriggerRecord
-from marketing.effects.replies import Conversations, SentContact
+from marketing.effects.replies import Conversations, SentContact, match
 from marketing.engine import Contact, Decision, Trigger
 from marketing.metrics import Metrics
 from marketing.workers import EngineHost
 
-__all__ = ["Channel", "Dispatcher", "OrderDesk", "Writer"]
+__all__ = ["Dispatcher", "OrderDesk", "Sender", "Writer"]
 
 T = TypeVar("T")
-CHANNEL_NAME: Final = "sms"
 MOST_EARLY: Final = 10_000
 LOCKSTEP_PATIENCE_S: Final = 25.0
 """Real seconds that a submission or an order may take while the simulation stands still."""
 
 
-class Channel(Protocol):
-    """What sends; see `marketing.channels.SmsChannel`."""
+class Sender(Protocol):
+    """What sends; see `marketing.channels.Switchboard`."""
 
-    def submit(
-        self,
-        contact_id: str,
-        originator: str,
-        msisdn: str,
-        text: str,
-        valid_until_us: int,
-        unsent_after_s: float,
-    ) -> Awaitable[Outcome]: ...
-
-    async def cancel(self, message_id: str, originator: str, msisdn: str) -> bool: ...
+    def submit(self, message: Outgoing, unsent_after_s: float) -> Awaitable[Outcome]: ...
+    async def cancel(self, channel: str, message_id: str, originator: str, msisdn: str) -> bool: ...
 
 
 class Writer(Protocol):
@@ -81,7 +74,7 @@ class Dispatcher:
     engine: EngineHost
     clock: Clock
     ledger: Writer
-    channel: Channel
+    channel: Sender
     boss: OrderDesk
     records: Records
     metrics: Metrics
@@ -89,6 +82,10 @@ class Dispatcher:
     on_fault: Callable[[str], None]
     """Told of what makes a lockstep run worthless."""
     accounts: Accounts
+    access_codes: tuple[str, ...] = ()
+    """Numbers that subscribers may answer to without a campaign's sub-code."""
+    confirmations: Confirmations | None = None
+    """None: nothing is confirmed."""
     on_output: Callable[[Decision], None] = lambda decision: None
     """Told of who goes into a file instead of being contacted."""
     note: Note = lambda what, msisdn, campaign, t_us: None
@@ -99,6 +96,7 @@ class Dispatcher:
     _orders: list[OrderWanted] = field(default_factory=list)
     _kept: list[Callable[[bool], None]] = field(default_factory=list)
     """Who waits for the others to be durable."""
+    _ripe: list[Due] = field(default_factory=list)
     _early: dict[str, MessageDone] = field(default_factory=dict)
     """Receipts for messages not known yet."""
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -132,8 +130,16 @@ class Dispatcher:
         if isinstance(inbound, Receipt):
             self._take_receipt(MessageDone(inbound.message_id, inbound.state, inbound.t_us))
             return
-        contact = self.conversations.answered(inbound.source, inbound.destination)
-        meaning = self._meaning(inbound)
+        if isinstance(inbound, Answer):
+            self._take_answer(inbound)
+            return
+        found = match(
+            self.conversations,
+            self.engine.campaigns,
+            self.access_codes,
+            *(inbound.source, inbound.destination, inbound.text),
+        )
+        contact, meaning = found.contact, found.meaning
         if contact is not None:
             self.engine.on_reply(inbound.source, contact.campaign)
             self.note("answered", inbound.source, contact.campaign, inbound.t_us)
@@ -142,14 +148,35 @@ class Dispatcher:
             if inbound.source.isascii() and inbound.source.isdigit():  # ² is a digit too, and no number
                 self._notes.append(OptOut(int(inbound.source), inbound.t_us, inbound.destination))
             self._stops.append(inbound.source)
-        elif meaning == "order" and contact is None:
-            meaning = "unasked"
         elif meaning == "order" and contact is not None:
-            wanted = OrderWanted(
-                contact.contact_id, int(contact.msisdn), contact.offer, CHANNEL_NAME, inbound.t_us
-            )
-            self._orders.append(wanted)
+            self._wants(contact, inbound.t_us)
         self.metrics.count("replies", meaning=meaning)
+
+    def _take_answer(self, answer: Answer) -> None:
+        """What somebody has said to an agent; of a contact that is not known nothing is believed."""
+        contact = self.conversations.contact(answer.contact_id)
+        meaning = answer.said if contact is not None else "unasked"
+        self.metrics.count("answers", channel=answer.channel, meaning=meaning)
+        if contact is None:
+            return
+        self.engine.on_reply(contact.msisdn, contact.campaign)
+        self.note("answered", contact.msisdn, contact.campaign, answer.t_us)
+        if answer.said == "stop":
+            self.engine.on_opt_out(contact.msisdn)
+            self._notes.append(OptOut(int(contact.msisdn), answer.t_us, contact.originator))
+            self._stops.append(contact.msisdn)
+            return
+        self._notes.append(
+            AnswerGiven(answer.contact_id, int(contact.msisdn), answer.channel, answer.said, answer.t_us)
+        )
+        if answer.said == "accept":
+            self._wants(contact, answer.t_us)
+
+    def _wants(self, contact: SentContact, t_us: int) -> None:
+        """An order; one contact makes one, however often it is asked for."""
+        contact.ordered = True
+        wanted = OrderWanted(contact.contact_id, int(contact.msisdn), contact.offer, contact.channel, t_us)
+        self._orders.append(wanted)
 
     def _take_receipt(self, done: MessageDone) -> None:
         contact = self.conversations.done(done.message_id, done.at_us)
@@ -176,7 +203,12 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """Nothing taken waits for `flush`."""
-        return not (self._sends or self._notes or self._stops or self._orders)
+        return not (self._sends or self._notes or self._stops or self._orders or self._ripe)
+
+    def tend(self, now_us: int) -> None:
+        """Takes up what has waited for its time."""
+        if self.confirmations is not None:
+            self._ripe += self.confirmations.due(now_us)
 
     # ----------------------------------------------------------------- making it true
 
@@ -188,6 +220,7 @@ class Dispatcher:
         sends, notes, stops, orders = self._sends, self._notes, sorted(set(self._stops)), self._orders
         self._sends, self._notes, self._stops, self._orders = [], [], [], []
         kept, self._kept = self._kept, []
+        ripe, self._ripe = self._ripe, []
         asked = [d for d in sends if _contact(d).campaign.boss is not None]
         if asked:
             sends = [d for d in sends if _contact(d).campaign.boss is None]
@@ -196,6 +229,9 @@ class Dispatcher:
             else:
                 self._spawn(self._ask_then_send(asked))
         await self._make_true(sends, notes, stops, orders, kept, wait=wait)
+        if ripe and self.confirmations is not None:
+            work = self.confirmations.take_up(ripe)
+            await work if wait else self._spawn(work)
 
     async def _make_true(
         self,
@@ -233,6 +269,25 @@ class Dispatcher:
         else:
             for work in (self._settle(waiting), self._cancel(stops), self._order(fresh, None)):
                 self._spawn(work)
+
+    async def send_now(self, decision: Decision) -> Reason:
+        """Takes one decision and waits for what becomes of it: why it is not sent, or empty."""
+        self.take([decision])
+        if decision.action != "send":
+            return decision.reason
+        self._sends.remove(decision)
+        sends = [decision] if _contact(decision).campaign.boss is None else await self._ask([decision])
+        if sends:
+            try:
+                refusals = await self.ledger.apply([_reservation(decision)])
+            except LedgerError as error:
+                self.on_fault(str(error))
+                self._end(decision, "failed", "ledger", unsent=True)
+                return "late"
+            await self._settle(self._submit(self._granted(sends, refusals)))
+        record = self.records.known(decision.trigger.trigger_id)
+        assert record is not None, "it was taken"
+        return "" if record.state == "sent" else cast("Reason", record.reason or "late")
 
     async def _ask_then_send(self, asked: list[Decision]) -> None:
         sends = await self._ask(asked)
@@ -285,14 +340,11 @@ class Dispatcher:
             if reason:
                 waiting.append((decision, _unsent(reason)))
                 continue
-            sent = self.channel.submit(
-                contact.contact_id,
-                contact.campaign.originator,
-                contact.msisdn,
-                contact.text,
-                contact.valid_until_us,
-                self._submit_patience_s(contact),
-            )
+            try:
+                sent = self.channel.submit(outgoing(contact), self._submit_patience_s(contact))
+            except OSError as error:
+                self.on_fault(f"{contact.campaign.campaign}: {error}")
+                sent = _unsent("content")
             waiting.append((decision, sent))
         return waiting
 
@@ -356,7 +408,7 @@ class Dispatcher:
     async def _cancel(self, msisdns: list[str]) -> None:
         for msisdn in msisdns:
             for message_id, contact in self.conversations.pending(msisdn):
-                done = await self.channel.cancel(message_id, contact.originator, msisdn)
+                done = await self.channel.cancel(contact.channel, message_id, contact.originator, msisdn)
                 self.metrics.count("contacts", state="cancelled" if done else "too late to cancel")
 
     async def _order(self, orders: list[OrderWanted], patience_s: float | None) -> None:
@@ -367,10 +419,14 @@ class Dispatcher:
                 self.on_fault(str(error))  # stays open in the ledger
                 continue
             self.metrics.count("orders", state=done.state)
+            confirming = self.confirmations.wanted(done, self.clock.now_us()) if self.confirmations else []
             try:
-                await self.ledger.apply([done], urgent=patience_s is not None)
+                results = await self.ledger.apply([done, *confirming], urgent=patience_s is not None)
             except LedgerError as error:
                 self.on_fault(str(error))  # stays open: placed again after a restart, once at BOSS
+                continue
+            if self.confirmations is not None:
+                await self.confirmations.written(confirming, results[1:])
 
     # ----------------------------------------------------------------- contacts that leave in a file
 
@@ -440,12 +496,6 @@ class Dispatcher:
 
     # ----------------------------------------------------------------- inside
 
-    def _meaning(self, reply: Reply) -> str:
-        for campaign in self.engine.campaigns:
-            if campaign.originator == reply.destination:
-                return campaign.answer(reply.text)
-        return "no campaign"
-
     def _end(self, decision: Decision, state: Any, reason: str, *, unsent: bool = False) -> None:
         trigger, contact = decision.trigger, _contact(decision)
         if unsent:
@@ -486,6 +536,7 @@ def _record(decision: Decision) -> TriggerRecord:
     record.reason, record.arm = decision.reason, decision.arm
     record.held_until_us, record.decided_us = decision.held_until_us, decision.t_us
     record.t_decided_ns = decision.decided_ns
+    record.channel = contact.channel if contact else ""
     return record
 
 
@@ -527,6 +578,7 @@ def _reservation(decision: Decision) -> Reservation:
         valid_until_us=contact.valid_until_us,
         latest_us=contact.latest_us,
         channels=contact.kind.channels,
+        channel=contact.channel,
     )
 
 
@@ -538,5 +590,6 @@ def _sent(contact: Contact) -> SentContact:
         campaign.offer,
         campaign.originator,
         contact.msisdn,
+        contact.channel,
         decided_us=contact.decided_us,
     )

@@ -50,6 +50,8 @@ class TriggerRecord:
     """The instant of the last decision, on the platform's clock."""
     arm: str = ""
     """The subscriber's arm of the campaign's experiment, control and hold_out among them; empty: none."""
+    channel: str = ""
+    """How the contact goes out; empty unless one was decided."""
     t_received_ns: int = 0
     t_decoded_ns: int = 0
     t_matched_ns: int = 0
@@ -191,6 +193,7 @@ def _write_ledger(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         "campaign",
         "originator",
         "offer",
+        "channel",
         "imsi",
         "msisdn",
         "state",

@@ -1,12 +1,25 @@
-"""Two-way codes (J11): which contact a reply answers, and which messages are still on their way."""
+"""Two-way codes (J11): which contact a reply answers, and which messages are still on their way.
+
+A campaign's originator is an access code with the campaign's sub-code behind it, so a reply to it answers the
+latest contact of that campaign. A reply to a bare access code answers the one contact that is still open and
+that takes such an answer; where there are several it answers none.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
-__all__ = ["Conversations", "SentContact", "Unanswered"]
+from marketing.campaigns import Campaign
+
+__all__ = ["Conversations", "Match", "SentContact", "Unanswered", "match"]
+
+Meaning = Literal["order", "stop", "other", "unasked", "ambiguous", "no campaign"]
+STOP: Final = "TD"
+"""Ends all marketing, whatever campaign it was meant for."""
 
 
 @dataclass(slots=True)
@@ -18,26 +31,33 @@ class SentContact:
     offer: str
     originator: str
     msisdn: str
+    channel: str = "sms"
     open_messages: set[str] = field(default_factory=set)
     """Parts without a final receipt."""
     decided_us: int = 0
     ended_us: int = 0
     """The latest of its final receipts, Unix us; 0 = none yet."""
+    ordered: bool = False
+    """It has been answered by an order."""
 
 
 @dataclass(slots=True)
 class Conversations:
     """The latest contact of each subscriber with each of our numbers."""
 
-    _latest: dict[tuple[str, str], SentContact] = field(default_factory=dict)
-    """(MSISDN, originator) -> contact."""
+    _latest: dict[str, dict[str, SentContact]] = field(default_factory=dict)
+    """MSISDN -> originator -> contact, the latest last."""
+    _by_contact: dict[str, SentContact] = field(default_factory=dict)
     _by_message: dict[str, SentContact] = field(default_factory=dict)
     _open: dict[str, dict[str, SentContact]] = field(default_factory=dict)
     """MSISDN -> contact id -> contacts with open messages."""
 
     def sent(self, contact: SentContact, message_ids: tuple[str, ...]) -> None:
         """A contact that the centre has accepted, at least in part."""
-        self._latest[contact.msisdn, contact.originator] = contact
+        theirs = self._latest.setdefault(contact.msisdn, {})
+        theirs.pop(contact.originator, None)
+        theirs[contact.originator] = contact
+        self._by_contact[contact.contact_id] = contact
         contact.open_messages.update(message_ids)
         for message_id in message_ids:
             self._by_message[message_id] = contact
@@ -57,7 +77,22 @@ class Conversations:
 
     def answered(self, msisdn: str, originator: str) -> SentContact | None:
         """The contact that a reply from a subscriber to one of our numbers answers."""
-        return self._latest.get((msisdn, originator))
+        return self._latest.get(msisdn, {}).get(originator)
+
+    def latest(self, msisdn: str, access_code: str) -> list[SentContact]:
+        """The latest contact of each number that begins with an access code, the latest first."""
+        theirs = self._latest.get(msisdn, {})
+        return [theirs[number] for number in reversed(theirs) if number.startswith(access_code)]
+
+    def contact(self, contact_id: str) -> SentContact | None:
+        """A contact by its id."""
+        return self._by_contact.get(contact_id)
+
+    def ordered(self, contact_ids: Iterable[str]) -> None:
+        """Contacts whose order has been taken."""
+        for contact_id in contact_ids:
+            if (contact := self._by_contact.get(contact_id)) is not None:
+                contact.ordered = True
 
     def pending(self, msisdn: str) -> list[tuple[str, SentContact]]:
         """Messages to a subscriber that may still wait at the centre, in order."""
@@ -88,3 +123,51 @@ class Unanswered:
                     one.set_result(kept)
 
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a reply means, and which contact it answers."""
+
+    meaning: Meaning
+    contact: SentContact | None = None
+
+
+def match(
+    conversations: Conversations,
+    campaigns: Sequence[Campaign],
+    access_codes: Sequence[str],
+    msisdn: str,
+    destination: str,
+    text: str,
+) -> Match:
+    """What a subscriber's message to one of our numbers means.
+
+    `access_codes`: those that may be written to without a sub-code; empty: none.
+    """
+    own = next((c for c in campaigns if c.originator and c.originator == destination), None)
+    if own is not None:
+        contact, meaning = conversations.answered(msisdn, destination), own.answer(text)
+        return Match("unasked" if meaning == "order" and contact is None else meaning, contact)
+    if not any(destination.startswith(code) for code in access_codes):
+        return Match("no campaign")
+    if _is_stop(campaigns, text):  # also where the campaign that was meant is gone
+        return Match("stop")
+    if destination not in access_codes:
+        return Match("no campaign")
+    by_name = {c.campaign: c for c in campaigns}
+    theirs = [c for c in conversations.latest(msisdn, destination) if not c.ordered and c.campaign in by_name]
+    takes = [c for c in theirs if by_name[c.campaign].answer(text) == "order"]
+    if len(takes) == 1:
+        return Match("order", takes[0])
+    if takes:
+        return Match("ambiguous")
+    return Match("other", theirs[0]) if len(theirs) == 1 else Match("no campaign")
+
+
+def _is_stop(campaigns: Sequence[Campaign], text: str) -> bool:
+    """A stop code of any campaign that asks for it by that word alone and means nothing else by it."""
+    meanings = {c.answer(text) for c in campaigns if c.output == "contact"}
+    if "stop" in meanings:
+        return "order" not in meanings
+    return unicodedata.normalize("NFKC", text).strip().upper() == STOP

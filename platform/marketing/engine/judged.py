@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, imsi_text
-from marketing.campaigns import Campaign
+from marketing.campaigns import CHANNEL_NAMES, Campaign
 from marketing.contact import Kind, Policy, Reason
 from marketing.contact.verdicts import REASON_OF, SEND, SUPPRESS, Verdicts
 from marketing.engine.texts import Texts
@@ -78,6 +78,8 @@ class Judged:
     kept: Sequence[Trigger | Told]
     """Triggers of released wishes; what texts tell of."""
     verdicts: Verdicts
+    channel: NDArray[np.uint8]
+    """Code of the channel that each would go by."""
     decided_ns: int
     kinds: tuple[Kind, ...] = ()
     """Of each campaign's contacts, as rules ask for it."""
@@ -148,11 +150,12 @@ class Judged:
         text, at_us, policy = self.said.get(at), int(self.at_us[at]), self.policy
         valid_until_us = policy.valid_until_us(window, at_us)
         latest_us = valid_until_us + policy.guard_us
+        channel = CHANNEL_NAMES[int(self.channel[at])]
         return Contact(
             contact_id_of(trigger.campaign, trigger.imsi, window.span.period, ordinal),
             campaign,
             trigger.msisdn,
-            self.texts.of(campaign, trigger.row, trigger.values) if text is None else text,
+            self.texts.of(campaign, trigger.row, trigger.values, channel) if text is None else text,
             window.span if latest_us <= window.span.end_us else policy.counted_in(window, latest_us),
             ordinal,
             window.submit_before_us,
@@ -160,6 +163,8 @@ class Judged:
             at_us,
             latest_us,
             self.kinds[int(self.wishes["campaign"][at])],
+            channel,
+            self.texts.language(trigger.row),
         )
 
 

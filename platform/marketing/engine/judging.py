@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, imsi_text
-from marketing.campaigns import Campaign
+from marketing.campaigns import CHANNEL_CODES, CHANNEL_NAMES, Campaign
 from marketing.contact import Book, Policy
 from marketing.contact.verdicts import CODES, HOLD, SEND, Asked, Limits, decide_many
 from marketing.engine.judged import WISH, Judged, Told, contact_id_of, trigger_id_of
+from marketing.engine.reach import NO_CHANNEL, channels_for, choosing
 from marketing.engine.told import follow
 from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
 from marketing.features import Timer
@@ -52,6 +53,8 @@ class Roster:
     """Those that only count: from all behaviours, also of whom no extract knows (marketing.outputs)."""
     to_file: NDArray[np.bool_]
     """Those that contact nobody but make a list."""
+    choosing: tuple[int, ...]
+    """Those whose contacts do not all go by short message."""
 
     @property
     def longest_days(self) -> int:
@@ -85,6 +88,7 @@ class Roster:
             np.array([bool(c.follow_ups) for c in campaigns], dtype=np.bool_),
             np.array([c.output == "statistics" for c in campaigns], dtype=np.bool_),
             np.array([c.output == "file" for c in campaigns], dtype=np.bool_),
+            choosing(campaigns),
         )
 
 
@@ -99,6 +103,8 @@ class Finds:
     """What falls into closed hours may be held."""
     limits: Limits | None = None
     """Of contacts that go another way than the campaigns say; None: those of the campaigns."""
+    by: str = ""
+    """Channel by which they go then."""
     columns: list[NDArray[np.void]] = field(default_factory=list)
     """WISH."""
     kept: list[Trigger | Told] = field(default_factory=list)
@@ -220,11 +226,16 @@ def _judged(found: Finds, wishes: NDArray[np.void], kept: list[Trigger | Told]) 
     if not len(wishes):
         return []
     row, position, at_us = (np.ascontiguousarray(wishes[name]) for name in ("row", "campaign", "at_us"))
+    stopped = _kept_out(state, roster, wishes)
+    channel = np.full(len(wishes), CHANNEL_CODES.get(found.by, 0), dtype=np.uint8)
+    if not found.by:
+        channel = channels_for(state, position, row, at_us)
+    stopped[(channel == NO_CHANNEL) & (stopped == 0)] = CODES["no_channel"]
     asked = Asked(
         row,
         position,
         at_us,
-        _kept_out(state, roster, wishes),
+        stopped,
         np.ascontiguousarray(wishes["released"]) if found.waits else np.ones(len(wishes), dtype=np.bool_),
         roster.to_file[position],
         np.ascontiguousarray(wishes["t_us"]),
@@ -239,6 +250,7 @@ def _judged(found: Finds, wishes: NDArray[np.void], kept: list[Trigger | Told]) 
         wishes,
         kept,
         verdicts,
+        channel,
         found.stamp(),
         limits.kinds,
     )
@@ -308,5 +320,6 @@ def _sent(state: EngineState, judged: Judged, at: int, trigger: Trigger) -> None
     if campaign.campaign in state.texts.telling and wish["released"]:
         # What was true before the night is not what is told after it.
         values = state.rules.values(number, row, at_us, trigger.event)
-        judged.said[at] = state.texts.of(campaign, row, values)
+        channel = CHANNEL_NAMES[int(judged.channel[at])]
+        judged.said[at] = state.texts.of(campaign, row, values, channel)
     follow(state, row, campaign.campaign, at_us)

@@ -190,7 +190,7 @@ def twin(state: EngineState) -> EngineState:
     for timer in state.timers.all():
         if timer.kind == "group":
             other.timers.add(timer)
-    other.derived = list(state.derived)
+    other.derived, other.reach = list(state.derived), state.reach
     return other
 
 

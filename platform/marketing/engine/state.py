@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch, empty
-from marketing.campaigns import Campaign, Target
+from marketing.campaigns import CHANNELS, Campaign, Target
 from marketing.contact import Book, Policy, Reason
 from marketing.engine.judging import Roster
 from marketing.engine.texts import Texts
@@ -85,6 +85,8 @@ class EngineState:
     """Where other engines have other subscribers, and releases are spread: the second from which turns are
     given, who asks in order, whether all engines ask at this instant -> seconds, and `releases` after that.
     """
+    reach: frozenset[str] = frozenset(CHANNELS)
+    """Channels that are there and up."""
     derived: list[BehaviourBatch] = field(default_factory=list)
     """Behaviours that followed from others, for whoever writes them down; see `take_derived`."""
 

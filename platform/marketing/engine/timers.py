@@ -208,10 +208,10 @@ def on_selection(
 ) -> list[Decision]:
     """An operator's selection of subscribers for a campaign, judged now like any other trigger.
 
-    `channels`: of a file that others send from, how that goes; it cannot wait for closed hours to end.
+    `channels`: of a file or a screen, how that goes; it cannot wait for closed hours to end.
     """
     limits = state.roster().limits_by(state.policy, state.book, channels) if channels else None
-    found = Finds(state, now_us, stamp, not channels, limits)
+    found = Finds(state, now_us, stamp, not channels, limits, channels[0] if channels else "")
     if len(rows):
         found.late(number, rows, now_us, "manual")
     return judge(state, found)

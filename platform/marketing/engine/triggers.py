@@ -72,6 +72,9 @@ class Contact:
     """It cannot be received later, Unix us."""
     kind: Kind = PLAIN
     """Class and channels, as rules ask for them."""
+    channel: str = "sms"
+    language: str = ""
+    """The subscriber's, where the extract tells it."""
 
 
 class Decision:

@@ -227,6 +227,15 @@ class Rules:
         moving = split_expression(made.expression, self._catalogue)[1] if made.expression else None
         return rows if moving is None else rows[self.holding(moving, rows, at_us)]
 
+    def belongs(self, campaign: int, row: int, at_us: int) -> bool:
+        """Whether one subscriber belongs to a campaign at an instant; see `chosen`."""
+        start_us, end_us = self._finish[campaign].valid_us
+        if not start_us <= at_us < end_us or not self.members(campaign)[row]:
+            return False
+        made = self.campaigns[campaign]
+        moving = split_expression(made.expression, self._catalogue)[1] if made.expression else None
+        return moving is None or bool(self.holding(moving, np.array([row], dtype=np.int64), at_us)[0])
+
     def holding(self, condition: Expression, rows: NDArray[np.int64], at_us: int) -> NDArray[np.bool_]:
         """For which of some subscribers a condition without a behaviour holds at an instant.
 

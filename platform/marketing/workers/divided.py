@@ -253,6 +253,11 @@ class DividedHost:
 
     # ----------------------------------------------------------------- told
 
+    def reaches(self, channels: frozenset[str]) -> None:
+        """Channels that are up, to all workers."""
+        for link in self._links:
+            self._tell(link, "reaches", channels)
+
     def on_unsent(self, trigger: Trigger, contact: Contact) -> None:
         """A contact proven unsent, to the subscriber's worker."""
         imsi = int(trigger.imsi)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.behaviours import BehaviourBatch
-from marketing.campaigns import Campaign, Target
+from marketing.campaigns import CHANNELS, Campaign, Target
 from marketing.contact import Book, Kind, Policy, Reason
 from marketing.engine import (
     Change,
@@ -73,10 +73,12 @@ class Settings:
     terminals: Terminals | None
     silence_us: int
     """0: nobody is taken for switched off who has not said so."""
+    reach: frozenset[str] = frozenset(CHANNELS)
+    """Channels that there are."""
 
     def engine(self, profiles: Profiles) -> EngineState:
         """One that knows nobody of them yet."""
-        return new_state(
+        state = new_state(
             profiles,
             self.places,
             self.campaigns,
@@ -85,6 +87,8 @@ class Settings:
             terminals=self.terminals,
             silence_us=self.silence_us,
         )
+        state.reach = self.reach
+        return state
 
 
 class EngineHost(Protocol):
@@ -119,6 +123,9 @@ class EngineHost(Protocol):
     def on_timers(self, until_us: int, now_us: int = 0, stamp: Stamp = no_stamp) -> Sequence[Decision]: ...
     def next_due(self) -> int | None: ...
     def take_derived(self) -> BehaviourBatch: ...
+
+    def reaches(self, channels: frozenset[str]) -> None:
+        """Channels that are up from now on."""
 
     def on_unsent(self, trigger: Trigger, contact: Contact) -> None: ...
     def on_opt_out(self, msisdn: str) -> bool: ...
@@ -253,6 +260,9 @@ class LocalHost:
 
     def take_derived(self) -> BehaviourBatch:
         return self.state.take_derived()
+
+    def reaches(self, channels: frozenset[str]) -> None:
+        self.state.reach = channels
 
     def on_unsent(self, trigger: Trigger, contact: Contact) -> None:
         on_unsent(self.state, trigger, contact)

@@ -83,6 +83,7 @@ class Sent(NamedTuple):
     ordinal: NDArray[np.uint16]
     window: NDArray[np.int32]
     windows: list[Window]
+    channel: NDArray[np.uint8]
     decided_ns: int
     said: dict[int, str]
 
@@ -107,7 +108,7 @@ def _sent(judged: Judged) -> Sent:
         wishes["kept"][wanted] = np.arange(len(kept), dtype=np.int32)
     return Sent(
         *(wishes, Kept.made(kept), verdicts.action, verdicts.reason, verdicts.ordinal),
-        *(verdicts.window, verdicts.windows, judged.decided_ns, judged.said),
+        *(verdicts.window, verdicts.windows, judged.channel, judged.decided_ns, judged.said),
     )
 
 
@@ -184,7 +185,9 @@ class Whole:
         sent.wishes["row"] = rows[sent.wishes["row"]]
         verdicts = Verdicts(sent.action, sent.reason, sent.ordinal, sent.window, sent.windows)
         of = self.campaigns, self.profiles, self.texts, self.policy
-        judged = Judged(*of, sent.wishes, sent.kept.moved(rows), verdicts, sent.decided_ns, self.kinds)
+        judged = Judged(
+            *of, sent.wishes, sent.kept.moved(rows), verdicts, sent.channel, sent.decided_ns, self.kinds
+        )
         judged.said = sent.said
         return judged
 

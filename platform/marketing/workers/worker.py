@@ -187,6 +187,9 @@ class Worker:
         if row >= 0:
             on_released(self.state, row, campaign, period, day, decided_us, kind)
 
+    def reaches(self, channels: frozenset[str]) -> None:
+        self.state.reach = channels
+
     def opt_out(self, msisdn: str) -> None:
         on_opt_out(self.state, msisdn)
 
@@ -277,13 +280,13 @@ COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     name: getattr(Worker, name)
     for name in (
         *("begin", "batch", "timers", "replay", "due", "figures"),
-        *("unsent", "opt_out", "reply", "follow", "ended", "take_ended", "enter", "remember"),
+        *("unsent", "reaches", "opt_out", "reply", "follow", "ended", "take_ended", "enter", "remember"),
         *("choose", "select", "handsets"),
         *("change", "group", "switch", "capture", "restore", "last_us", "releases", "crowd", "set_crowd"),
     )
 }
 UNANSWERED: Final = frozenset(
-    {"unsent", "opt_out", "reply", "follow", "ended", "enter", "remember", "set_crowd"}
+    {"unsent", "reaches", "opt_out", "reply", "follow", "ended", "enter", "remember", "set_crowd"}
 )
 """Whoever says these goes on at once; what follows finds them done."""
 

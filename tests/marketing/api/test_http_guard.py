@@ -19,6 +19,7 @@ from experiments.cli import cli
 from marketing.api import HttpDoor, make_app
 from marketing.api.buckets import Buckets, caller_of
 from marketing.api.campaigns import Reload
+from marketing.api.desk import Desks
 from marketing.api.guard import Keeper
 from marketing.api.opening import open_door
 from marketing.api.outputs import Answers
@@ -117,6 +118,7 @@ def test_the_table_has_the_routes_of_the_application_and_no_others(served):
         Uploads(served.store, 1, lambda: None),
         Reload(lambda: ({}, []), lambda name, keys: {}),
         served.answers,
+        Desks(lambda desk, msisdn: {}, lambda contact_id, said: {}),
     )
     there = {(m.upper(), path) for path, one in app.openapi()["paths"].items() for m in one}
     assert there == {(r.method, r.path) for r in ROUTES} - {("GET", "/openapi.json")}

@@ -126,7 +126,7 @@ WRONG = [
     ),
     (SCENE + "targets: absent.csv\n", 8, "targets", "a file that exists"),
     (SCENE + "targets: No Such Name\n", 8, "targets", "the name of an imported list"),
-    (SCENE + "channels: [mms]\n", 8, "channels[0]", "'sms'"),
+    (SCENE + "channels: [mss]\n", 8, "channels[0]", "Did you mean 'sms'?"),
     (SCENE + "output: statistics\n", 1, "", "sends nothing: the key content has no sense"),
     (SCENE + "mode: follow_up\n", 1, "", "neither the key scene nor the key group"),
     (SCENE + "boss: boss.balanse > 5.0\n", 8, "boss", "did you mean 'boss.balance'"),

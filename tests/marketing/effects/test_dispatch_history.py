@@ -129,8 +129,9 @@ class World:
         self.rich |= {str(m) for m in msisdns if self.yuan >= 50}
         return {"balance": Column("double", np.full(len(msisdns), self.yuan))}
 
-    def submit(self, contact_id, originator, msisdn, text, valid_until_us, unsent_after_s):
-        assert valid_until_us > self.clock.now_us()
+    def submit(self, message, unsent_after_s):
+        contact_id, msisdn, originator = message.contact_id, message.msisdn, message.originator
+        assert message.valid_until_us > self.clock.now_us()
         assert originator != ASKING or msisdn in self.rich
         outcome, at_us = self.outcome, self.clock.now_us()
         if outcome.counted:
@@ -140,7 +141,7 @@ class World:
         answer = Outcome(outcome.state, outcome.reason, ids, outcome.counted)
         return Answer(answer, self.kill == "after submit")
 
-    async def cancel(self, message_id, originator, msisdn):
+    async def cancel(self, channel, message_id, originator, msisdn):
         return True
 
     async def place(self, order, give_up_s=None):

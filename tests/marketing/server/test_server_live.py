@@ -78,7 +78,7 @@ def test_live_goes_on_after_losses(town, platform):
     one.until(lambda: len(one.centre.submits) == 1)
     one.signalling.lose()
     one.centre.run(one.centre.server.close())
-    one.until(lambda: not one.server.channel.bound)
+    one.until(lambda: not one.server.channels.bound("sms"))
     one.signalling.status = "up"
     one.push({"t": f"{DAY} 10:00", "sub": 2, **CALL})
     one.until(lambda: one.server.records.counts().get("failed") == 1)
