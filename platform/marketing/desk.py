@@ -24,7 +24,7 @@ from marketing.effects.replies import SentContact
 from marketing.engine import EngineState
 from marketing.workers import EngineHost, LocalHost
 
-__all__ = ["Desk", "DeskError", "open_desk"]
+__all__ = ["Desk", "DeskError", "asked_by", "open_desk"]
 
 FACTS: Final = ("brand", "language", "tariff", "segment")
 """Of the customer, beside the offer, where the extract has them."""
@@ -47,15 +47,6 @@ class Desk:
     _open: dict[str, str] = field(default_factory=dict)
     """MSISDN -> contact that is on a screen, or being thought about."""
     _answers: dict[str, DeskAnswer] = field(default_factory=dict)
-
-    def asked_by(
-        self, wait: Callable[[Coroutine[Any, Any, dict[str, Any]]], dict[str, Any]]
-    ) -> tuple[Callable[[str, str], dict[str, Any]], Callable[[str, DeskAnswer], dict[str, Any]]]:
-        """`offer` and `answer` for another thread, which waits for them."""
-        return (
-            lambda channel, msisdn: wait(self.offer(channel, msisdn)),
-            lambda contact_id, said: wait(self.answer(contact_id, said)),
-        )
 
     @property
     def state(self) -> EngineState:
@@ -179,6 +170,23 @@ class Desk:
             "customer": {name: word for name, word in known.items() if word},
             "answers": ["accept", "refuse", "think"],
         }
+
+
+def asked_by(
+    desk: Callable[[], Desk | None], wait: Callable[[Coroutine[Any, Any, dict[str, Any]]], dict[str, Any]]
+) -> tuple[Callable[[str, str], dict[str, Any]], Callable[[str, DeskAnswer], dict[str, Any]]]:
+    """`offer` and `answer` for another thread, which waits for them; the desk may be opened after it."""
+
+    def opened() -> Desk:
+        found = desk()
+        if found is None:
+            raise DeskError("the platform is still starting")
+        return found
+
+    return (
+        lambda channel, msisdn: wait(opened().offer(channel, msisdn)),
+        lambda contact_id, said: wait(opened().answer(contact_id, said)),
+    )
 
 
 def open_desk(

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from marketing.api import HealthView, HttpDoor, make_app
 from marketing.api.campaigns import Reload
 from marketing.api.opening import open_door
-from marketing.asking import ask
 from marketing.behaviours import BehaviourBatch
 from marketing.channels import Inbound, Reply, in_order, open_channels
 from marketing.config import PlatformConfig
@@ -30,7 +30,7 @@ from marketing.contact.guard import Guard
 from marketing.contact.ledger import Ledger, LedgerError
 from marketing.contact.schema import contact
 from marketing.contact.writer import LedgerWriter
-from marketing.desk import open_desk
+from marketing.desk import Desk, asked_by, open_desk
 from marketing.doors import Doors, SignallingSource, StartError, TickLike, open_collector
 from marketing.effects import Accounts, Boss, Conversations, Records, Unanswered
 from marketing.effects.dispatch import Dispatcher
@@ -98,10 +98,7 @@ class Server:
         self._readable = asyncio.Event()
         self._inbound: list[Inbound] = []
         self._unanswered = Unanswered()
-
-    @property
-    def _day_1_us(self) -> int:
-        return self.clock.epoch_us if self.config.clock.epoch is not None else self.clock.now_us()
+        self.desk: Desk | None = None
 
     def run(self) -> int:
         """Serves until stopped; the exit code.
@@ -149,7 +146,7 @@ class Server:
         except (WorkerLost, OSError) as error:
             raise StartError(f"workers: {error}") from None
         closing.callback(self.engine.close)
-        schedule_groups(self.engine, self.engine.campaigns, self._day_1_us)
+        schedule_groups(self.engine, self.engine.campaigns, self.clock, config.clock)
         self.records = Records(config.records.dir)
         closing.callback(self.records.close)
         try:
@@ -164,7 +161,7 @@ class Server:
         if self.imports is not None:
             closing.callback(self.imports.watch.stop)
         if self.http is not None:
-            reload = Reload(self._reload, self._select)
+            reload = Reload(self._reload, lambda *what: self._await(self.selector.select(*what)))
             self.http.start(
                 lambda: make_app(
                     *(self.keeper, self._health, self._metrics_text, self._uploads()),
@@ -233,9 +230,8 @@ class Server:
         try:
             self.keeper, door = open_door(self.config, self._on_refused)
         except OSError as error:
-            where = f"{self.config.http.host}:{self.config.http.port}"
-            said = f"{error.strerror}; set http.port, 0 for a free one"
-            raise StartError(f"HTTP door {where}: {said}") from None
+            where = f"HTTP door {self.config.http.host}:{self.config.http.port}: {error.strerror}"
+            raise StartError(f"{where}; set http.port, 0 for a free one") from None
         return door
 
     def _on_refused(self, status: int) -> None:
@@ -247,8 +243,8 @@ class Server:
             http = {"host": self.http.host, "port": self.http.port}
             if self.keeper.tokens.made is not None:
                 http["token_file"] = str(self.keeper.tokens.made)
-        self.addresses = {"ready": True, "collector": self.signalling.address(), "http": http}
-        self.addresses["channels"] = self.channels.ports
+        at, peers = self.signalling.address(), self.channels.ports
+        self.addresses = {"ready": True, "collector": at, "http": http, "channels": peers}
         self.on_ready(self.addresses)
         self.ready.set()
 
@@ -309,7 +305,7 @@ class Server:
             )
             fresh = {*change.added, *change.changed}
             named = [c for c in self.engine.campaigns if c.campaign in fresh]
-            schedule_groups(self.engine, named, self._day_1_us)
+            schedule_groups(self.engine, named, self.clock, self.config.clock)
             self.dispatcher.take_ended()
         return change
 
@@ -331,13 +327,9 @@ class Server:
         )
 
     def _desks(self) -> Any:
-        from marketing.api.desk import Desks  # on the HTTP thread: it loads FastAPI
+        from marketing.api.desk import Desks
 
-        return None if self.desk is None else Desks(*self.desk.asked_by(self._await))
-
-    def _select(self, campaign: str, keys: dict[str, Any]) -> dict[str, Any]:
-        """Asked from the HTTP thread: an operator's selection, judged between two steps."""
-        return self._await(self.selector.select(campaign, keys))
+        return Desks(*asked_by(lambda: self.desk, self._await)) if self.config.channels.desks else None
 
     def _await(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Work on the loop for the HTTP thread; what it has set going goes on at once."""
@@ -558,8 +550,18 @@ class Server:
     # ----------------------------------------------------------------- asked from the HTTP thread
 
     def _ask(self, read: Callable[[], Any]) -> Any:
+        """Reads on the loop, between its steps; nothing is read while it changes."""
+        answer: Future[Any] = Future()
+
+        def now() -> None:
+            try:
+                answer.set_result(read())
+            except Exception as error:
+                answer.set_exception(error)
+
         assert self._loop is not None
-        return ask(self._loop, read)
+        self._loop.call_soon_threadsafe(now)
+        return answer.result(5.0)
 
     def _health(self) -> HealthView:
         view: HealthView = self._ask(self._health_now)

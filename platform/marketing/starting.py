@@ -277,8 +277,11 @@ def restore(ledger: Ledger, engine: EngineHost, conversations: Conversations) ->
     ]
 
 
-def schedule_groups(engine: EngineHost, campaigns: Sequence[Campaign], day_1_us: int) -> None:
+def schedule_groups(
+    engine: EngineHost, campaigns: Sequence[Campaign], clock: Clock, keys: ClockConfig
+) -> None:
     """Sets the timers of those that send to a list at a set time."""
+    day_1_us = clock.epoch_us if keys.epoch is not None else clock.now_us()
     for campaign in campaigns:
         if campaign.group is not None:
             unknown = engine.schedule_group(campaign, read_targets(campaign.group), day_1_us)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from marketing.channels.outgoing import Answer, FinalState, OnInbound, Outcome, Outgoing, Receipt, ready
+from marketing.channels.outgoing import Answer, FinalState, Outcome, Outgoing, Receipt, TakesInbound, ready
 
 __all__ = ["COLUMNS", "RESULTS", "FileChannel"]
 
@@ -65,7 +65,7 @@ class FileChannel:
     folder: Path
     """Of this channel."""
     now_us: Callable[[], int]
-    on_inbound: OnInbound
+    on_inbound: TakesInbound
     zone: ZoneInfo
     gather_s: float
     """Real seconds for which lines are gathered; 0: what comes in one round of the loop."""

@@ -22,11 +22,11 @@ import mm7
 from marketing.channels.listener import Answer, Listener, Taken
 from marketing.channels.outgoing import (
     FinalState,
-    OnInbound,
     Outcome,
     Outgoing,
     Receipt,
     Reply,
+    TakesInbound,
     believable,
     ready,
 )
@@ -61,7 +61,7 @@ class MmsChannel:
 
     config: MmsConfig
     now_us: Callable[[], int]
-    on_inbound: OnInbound
+    on_inbound: TakesInbound
     on_bound: Callable[[bool, str], None] = lambda bound, reason: None
     """Told whenever the centre can be reached or cannot any more."""
     throttled: int = 0
@@ -313,7 +313,7 @@ class MmsChannel:
         return status, *mm7.encode(found)
 
     async def _understood(self, message: mm7.Message) -> mm7.Message:
-        """Hands on what it says; the answer to a reply says that it will not be forgotten."""
+        """Hands on what it says; the answer says that it is here, and of a reply that it is kept."""
         if isinstance(message, mm7.DeliveryReportReq):
             state = FINAL.get(message.mm_status)
             if state is not None:
@@ -327,8 +327,8 @@ class MmsChannel:
             for one in message.recipients[:1]:
                 kept = self.on_inbound(Reply(t_us, message.sender.value, one.value, said[:1000]))
                 if kept is not None and not await kept:
-                    refusal = mm7.Status(StatusCode.SERVER_ERROR, details="not kept; deliver it again")
-                    return mm7.VASPErrorRsp(message.transaction_id, refusal)
+                    later = mm7.Status(StatusCode.SERVICE_UNAVAILABLE)
+                    return mm7.DeliverRsp(message.transaction_id, later)
             return mm7.DeliverRsp(message.transaction_id)
         refusal = mm7.Status(StatusCode.UNSUPPORTED_OPERATION, details=type(message).__name__)
         return mm7.VASPErrorRsp(message.transaction_id, refusal)

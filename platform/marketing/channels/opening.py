@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from marketing.channels.desks import DeskChannel
 from marketing.channels.files import FileChannel
 from marketing.channels.mms import MmsChannel
-from marketing.channels.outgoing import Channel, OnInbound
+from marketing.channels.outgoing import Channel, TakesInbound
 from marketing.channels.smpp_link import SmppLink
 from marketing.channels.sms import SmsChannel
 from marketing.channels.switchboard import Switchboard
@@ -25,7 +25,7 @@ def open_channels(
     config: PlatformConfig,
     clock: Clock,
     sock: socket.socket | None,
-    on_inbound: OnInbound,
+    on_inbound: TakesInbound,
     on_bound: Callable[[str, bool, str], None],
     zone: str,
 ) -> Switchboard:

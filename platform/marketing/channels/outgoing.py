@@ -11,11 +11,11 @@ __all__ = [
     "Attachment",
     "Channel",
     "Inbound",
-    "OnInbound",
     "Outcome",
     "Outgoing",
     "Receipt",
     "Reply",
+    "TakesInbound",
     "in_order",
     "ready",
 ]
@@ -105,9 +105,8 @@ class Answer:
 
 
 Inbound = Receipt | Reply | Answer
-
-OnInbound = Callable[[Inbound], Awaitable[bool] | None]
-"""Takes what came in; of a reply it says in time whether that is kept for good. None: it is."""
+TakesInbound = Callable[[Inbound], Awaitable[bool] | None]
+"""Told of whatever comes in; a reply's answer: whether it has been taken for good; None: it has."""
 
 
 def in_order(inbound: Inbound) -> tuple[object, ...]:

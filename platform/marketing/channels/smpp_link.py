@@ -10,11 +10,11 @@ from typing import Final
 
 from marketing.channels.outgoing import (
     FinalState,
-    OnInbound,
     Outcome,
     Outgoing,
     Receipt,
     Reply,
+    TakesInbound,
     believable,
     ready,
 )
@@ -73,7 +73,7 @@ class SmppLink:
 
     config: SmppConfig
     now_us: Callable[[], int]
-    on_inbound: OnInbound
+    on_inbound: TakesInbound
     on_bound: Callable[[bool, str], None]
     sock: socket.socket | None = None
     unreadable: int = 0

@@ -3,8 +3,7 @@
 from marketing.effects.accounts import Accounts
 from marketing.effects.orders import Boss, BossError
 from marketing.effects.records import Records, TriggerRecord, recover_records
-from marketing.effects.replies import Conversations, SentContact
-from marketing.effects.unanswered import Unanswered
+from marketing.effects.replies import Conversations, SentContact, Unanswered
 
 __all__ = [
     "Accounts",

@@ -7,14 +7,15 @@ that takes such an answer; where there are several it answers none.
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from marketing.campaigns import Campaign
 
-__all__ = ["Conversations", "Match", "SentContact", "match"]
+__all__ = ["Conversations", "Match", "SentContact", "Unanswered", "match"]
 
 Meaning = Literal["order", "stop", "other", "unasked", "ambiguous", "no campaign"]
 STOP: Final = "TD"
@@ -99,6 +100,29 @@ class Conversations:
         return sorted(
             ((m, c) for c in open_contacts.values() for m in c.open_messages), key=lambda pair: pair[0]
         )
+
+
+@dataclass(slots=True)
+class Unanswered:
+    """Replies that the centre is told of once they are durable: a stop code confirmed is not forgotten."""
+
+    waiting: list[asyncio.Future[bool]] = field(default_factory=list)
+
+    def add(self) -> asyncio.Future[bool]:
+        """What the centre waits for: True, it is kept; False, it is to be delivered again."""
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return self.waiting[-1]
+
+    def take(self) -> Callable[[bool], None]:
+        """Answers those that wait now; to be called when it is known."""
+        taken, self.waiting = self.waiting, []
+
+        def answer(kept: bool) -> None:
+            for one in taken:
+                if not one.done():
+                    one.set_result(kept)
+
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class MmsPeer:
         await self.wire.up()
         config = MmsConfig(
             url=f"http://127.0.0.1:{self.wire.port}/mm7", user="kairos", password="s3cret", port=0,
-            peer_user="mmsc", peer_password="other", timeout_s=5.0,
+            peer_user="mmsc", peer_password="other", timeout_s=30.0,
         )  # fmt: skip
         note = lambda bound, reason: self.bound.append(bound)  # noqa: E731
         self.channel = MmsChannel(config, lambda: NOW_US, self.inbound.append, note)
@@ -328,7 +328,7 @@ def desk(tmp_path: Path):
             peer = PEERS[name](tmp_path)
             await peer.start()
             try:
-                await asyncio.wait_for(story(peer), 30)
+                await asyncio.wait_for(story(peer), 60)
             finally:
                 await peer.close()
 
