@@ -20,6 +20,8 @@ __all__ = ["PARTS_WITHIN_US", "Contacts", "Part", "Parts", "read_parts", "reasse
 
 PARTS_WITHIN_US: Final = 7 * 86_400_000_000
 """Parts that come further apart than this belong to different messages: no validity period is longer."""
+ACCEPTED_WITHIN_US: Final = 3_600_000_000
+"""And parts that the service centre took further apart: those of one message are handed over together."""
 _NUMBERS: Final = ("t_us", "smsc_us", "reference", "part", "parts")
 _TEXTS: Final = ("msisdn", "source")
 _LATER: Final = ("channel", "cell")
@@ -144,9 +146,9 @@ class Contacts:
 def reassemble(parts: Parts) -> Contacts:
     """Puts parts, in the order of time, together by originator, reference and number of parts.
 
-    TS 23.040 9.2.3.24.1. A reference is reused after 256 messages, so a part number already seen, or a gap
-    longer than any validity period, begins another message; the same part with the same time stamp is one
-    delivery told twice.
+    TS 23.040 9.2.3.24.1. A reference is reused after 256 messages, so a part number already seen, a gap
+    longer than any validity period, or time stamps of the service centre far apart tell messages apart; the
+    same part with the same time stamp is one delivery told twice.
     """
     number = np.arange(len(parts), dtype=np.int64)
     """Contact of each part, named by its first part; -1 = a repeat."""
@@ -197,22 +199,32 @@ def _put_together(parts: Parts, long: NDArray[np.int64], number: NDArray[np.int6
         parts.part[rows][by_part][1:] == parts.part[rows][by_part][:-1]
     )
     ends = np.append(starts[1:], len(rows)) - 1
+    stamp = parts.smsc_us[rows]
+    apart = np.maximum.reduceat(stamp, starts) - np.minimum.reduceat(stamp, starts)
     hard = parts.t_us[rows[ends]] - parts.t_us[rows[starts]] > PARTS_WITHIN_US
+    hard |= apart > ACCEPTED_WITHIN_US
     hard[group[by_part][1:][twice]] = True
     for at in np.flatnonzero(hard).tolist():
         _one_by_one(parts, rows[starts[at] : ends[at] + 1].tolist(), number)
 
 
 def _one_by_one(parts: Parts, rows: list[int], number: NDArray[np.int64]) -> None:
-    held: dict[int, int] = {}
-    first = rows[0]
+    """Each part to the latest message that it fits: taken by the centre with it, and lacking this part."""
+    messages: list[tuple[int, dict[int, int]]] = []
     for row in rows:
-        which, stamp = int(parts.part[row]), int(parts.smsc_us[row])
-        if held.get(which) == stamp:
+        which, stamp, t_us = int(parts.part[row]), int(parts.smsc_us[row]), int(parts.t_us[row])
+        fits = [
+            (first, held)
+            for first, held in messages
+            if abs(stamp - int(parts.smsc_us[first])) <= ACCEPTED_WITHIN_US
+            and t_us - int(parts.t_us[first]) <= PARTS_WITHIN_US
+        ]
+        if any(held.get(which) == stamp for _, held in fits):
             number[row] = -1
             continue
-        if which in held or parts.t_us[row] - parts.t_us[first] > PARTS_WITHIN_US:
-            held, first = {}, row
+        first, held = next(((f, h) for f, h in reversed(fits) if which not in h), (row, {}))
+        if first == row:
+            messages.append((row, held))
         held[which] = stamp
         number[row] = first
 

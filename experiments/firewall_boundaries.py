@@ -315,5 +315,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case("one part in the quiet hours", _NIGHT, [At("2009-03-10 20:59:59", part=(7, 1, 2)), At("2009-03-10 21:00:00", part=(7, 2, 2))], {"quiet_hours": 1}, contacts=1),
     Case("the first part on a holiday", _HOLIDAY, [At("2009-10-01 23:59:59", part=(7, 1, 2)), At("2009-10-02 00:00:00", part=(7, 2, 2))], {"holiday": 1}, contacts=1),
     Case("a gap runs from completion to completion", _GAP, [At("2009-03-10 12:00:00", part=(7, 1, 2)), At("2009-03-10 12:10:00", part=(7, 2, 2)), At("2009-03-10 13:09:59", "1008602")], {"gap": 1}, contacts=2),
+    Case("a reused reference, the second message's parts out of order, the first's part 2 never came", _DAY, [At("2009-03-10 12:00:00", part=(7, 1, 2)), At("2009-03-12 12:00:00", part=(7, 2, 2)), At("2009-03-12 12:00:01", part=(7, 1, 2))], contacts=2),
+    Case("two within an hour, interleaved", _DAY, [At("2009-03-10 12:00:00", part=(7, 1, 2)), At("2009-03-10 12:00:01", part=(7, 1, 2)), At("2009-03-10 12:00:02", part=(7, 2, 2)), At("2009-03-10 12:00:03", part=(7, 2, 2))], {"cap": 1}, contacts=2),
     Case("a part told twice", _DAY, [At("2009-03-10 12:00:00", part=(7, 1, 2)), At("2009-03-10 12:00:05", part=(7, 1, 2), accepted="2009-03-10 12:00:00"), At("2009-03-10 12:00:06", part=(7, 2, 2))], contacts=1),
 )  # fmt: skip
