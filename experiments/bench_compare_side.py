@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURED", "Missing", "NotThere", "fill_gaps", "kept_sources", "make_work", "serve"]
 
-MEASURED: Final = ("marketing", "sigtran", "sim", "smpp")
+MEASURED: Final = ("marketing", "mm7", "sigtran", "sim", "smpp")
 """Packages that come from the build under measurement; all else is the harness."""
 HARNESS: Final = ("bench_workload.py", "bench_stages.py")
 BUSY_BLOCK: Final = bytes(range(256)) * 64

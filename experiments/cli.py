@@ -379,6 +379,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
       engine        behaviours of a province's busy hour to decisions; the first time takes minutes to
       simulate it
       change        campaigns and an extract changed while the engine runs: until when, and what it costs
+      restart       how long a killed engine takes to go on, and what a snapshot costs
       collector     messages over libusrsctp, from another process, to behaviours; by the wall clock
       smpp          submits with receipts through one bind, in turns with npm `smpp` against itself
       trigger       20,000 messages/s over SCTP, open loop: from a message to its submit_sm; a minute

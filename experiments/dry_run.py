@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -103,12 +103,30 @@ def dry_run_command(
     elif kind == "study":
         loaded = load_study(file, [*settings, *([f"seed={seed}"] if seed is not None else [])])
         check_study_files(loaded)
+        foretell = (
+            None
+            if isinstance(loaded.study, Study)
+            else getattr(kind_of_study(loaded.study), "foretell", None)
+        )
+        if foretell is not None:
+            _tell_tries(loaded, foretell(loaded), as_json)
+            return
         with Doing() as tell:
             said = expect_study(loaded, tell)
     else:
         raise BadInput(f"{file}: a {kind} file; expected a world or a study")
     lines = [json.dumps(asdict(said), indent=1)] if as_json else _lines(said)
     print("\n".join(lines))  # noqa: T201 - the command's answer
+
+
+def _tell_tries(loaded: LoadedStudy, tries: Mapping[str, float], as_json: bool) -> None:
+    """Of a study that lives through no world."""
+    name, kind = (str(getattr(loaded.study, key)) for key in ("study", "kind"))
+    if as_json:
+        print(json.dumps({"study": name, "kind": kind, "tries": dict(tries)}, indent=1))  # noqa: T201
+        return
+    rows = [f"  {_figure(count):>8} {what}" for what, count in tries.items()]
+    print("\n".join([f"Study {name}, {kind}: lives through no world; it tries", *rows]))  # noqa: T201
 
 
 def plan_of(loaded: LoadedStudy) -> Plan:

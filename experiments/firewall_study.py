@@ -13,7 +13,7 @@ from experiments.problems import BadInput, relative
 from experiments.study import LoadedStudy
 from marketing.config import Strict
 
-__all__ = ["Keys", "Race", "check", "report", "run"]
+__all__ = ["Keys", "Race", "check", "foretell", "report", "run"]
 
 Group = Literal["boundaries", "mutants", "right", "races", "crashes", "faults"]
 
@@ -67,6 +67,31 @@ def check(loaded: LoadedStudy) -> None:
     twice = sorted({group for group in keys.groups if keys.groups.count(group) > 1})
     if twice:
         raise BadInput(f"{relative(loaded.path)}: groups = {', '.join(twice)}: expected each group once")
+
+
+def foretell(loaded: LoadedStudy) -> dict[str, int | float]:
+    """What it will try: how often, by group. It lives through no world."""
+    from experiments.firewall_boundaries import CASES
+    from experiments.firewall_mutants import MUTANTS
+
+    keys = loaded.keys_of(Keys)
+    tries: dict[str, int | float] = {
+        "boundaries": len(CASES),
+        "mutants": len(MUTANTS),
+        "right": keys.right_subscribers,
+        "races": keys.race.rounds,
+        "crashes": keys.kills,
+        "faults": keys.fault_s,
+    }
+    words = {
+        "boundaries": "cases at the edges of the audit's rules",
+        "mutants": "broken policies to be caught",
+        "right": "people of the right policy's trial",
+        "races": "people wanted by all campaigns at once, each database",
+        "crashes": "kills of a platform under load",
+        "faults": "seconds of each other thing broken",
+    }
+    return {words[group]: tries[group] for group in keys.groups}
 
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:

@@ -2,7 +2,8 @@
 
 Such a module has `Keys` (the pydantic model of its files, whose `kind` is a literal), `check(loaded)`,
 `run(loaded, out, arguments)` and `report(run_dir, out)`; with `plan(loaded)` it also tells what its studies
-will come to (`kairos dry-run`). The kind end-to-end has its keys in `experiments.study` and is run by
+will come to (`kairos dry-run`), with `foretell(loaded)` how often it tries what, where it lives through no
+world. The kind end-to-end has its keys in `experiments.study` and is run by
 `experiments.endtoend`.
 """
 

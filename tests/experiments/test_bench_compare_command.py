@@ -94,7 +94,7 @@ def repo(tmp_path_factory):
     (repo / "backend.py").write_text(BACKEND)
     packages = [
         importlib.util.find_spec(name).submodule_search_locations[0]
-        for name in ("marketing", "sigtran", "sim")
+        for name in ("marketing", "mm7", "sigtran", "sim", "smpp")
     ]
     (repo / "packages.json").write_text(json.dumps(packages))
     commit(repo, "broken", {}, PROJECT.replace('"backend"', '"nowhere"'))

@@ -125,7 +125,12 @@ def test_the_summary_keeps_its_contract(whole):
     assert triggers["sent"] > 30
     assert list(summary["contacts"]["violations"]) == [
         "cap",
+        "gap",
+        "not_after",
         "quiet_hours",
+        "closed_hours",
+        "holiday",
+        "busy_cell",
         "do_not_disturb",
         "control_group",
         "duplicate",

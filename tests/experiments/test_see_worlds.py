@@ -32,12 +32,25 @@ FAULTY = TOWN.model_copy(
 )
 
 
+CRAMPED = """world: cramped
+about: three cells of one transceiver each, too few for its people
+epoch: 2007-06-04
+subscribers: 600
+network: {cell_list: cells.csv}
+"""
+CELLS = "lac,ci,bsc,msc,x_m,y_m,trx\n5,1,300,1,0,0,1\n5,2,300,1,900,0,1\n6,3,301,1,1800,100,1\n"
+
+
 @pytest.fixture(scope="module")
-def seen_worlds():
-    return {name: see(scenario, 1, hours) for name, (scenario, hours) in WORLDS.items()}
+def seen_worlds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cramped")
+    (folder / "cells.csv").write_text(CELLS, encoding="utf-8")
+    (folder / "w.yaml").write_text(CRAMPED, encoding="utf-8")
+    worlds = WORLDS | {"too few channels": (load_world(folder / "w.yaml"), 24)}
+    return {name: see(scenario, 1, hours) for name, (scenario, hours) in worlds.items()}
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", [*WORLDS, "too few channels"])
 def test_without_loss_precision_and_recall_of_every_kind_are_1(seen_worlds, name):
     seen = seen_worlds[name]
     assert {k.name: (k.precision, k.recall) for k in seen.check.kinds} == {
