@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.firewall_accounts import Blind, accounts
-from experiments.firewall_crash import CrashKeys, Scene, open_scene
+from experiments.firewall_crash import CRASH_POLICY, CrashKeys, Scene, open_scene
 from experiments.firewall_handsets import Behaviour
 from experiments.firewall_postgres import Postgres, no_postgres
 from experiments.firewall_proxy import BossMode, BossProxy, SmppProxy
@@ -135,7 +135,9 @@ def clock_steps(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) 
     """The machine's clock is set back and forward, by seconds and by an hour, and right again."""
     chance = random.Random(keys.seed)
     still = replace(keys, factor=1.0, start="14:00")
-    with open_scene(folder, still, transport, behaviour=TALKATIVE) as scene:
+    # Gaps and windows are measured by the clock: what it leaps, they leap.
+    policy = {key: value for key, value in CRASH_POLICY.items() if key != "minimum_gap_s"}
+    with open_scene(folder, still, transport, behaviour=TALKATIVE, policy=policy) as scene:
         right_s = scene.clock.us(time.monotonic_ns()) / 1e6 - time.time()
         file = folder / "faults.json"
 

@@ -87,4 +87,18 @@ class Boss:
             raise BossError(f"{type(error).__name__} {error}".strip()) from None
         if answer.status_code in AGAIN or answer.status_code >= 500:
             raise BossError(f"HTTP {answer.status_code}")
-        return OrderDone(order.order_id, "done" if answer.is_success else "refused", answer.text[:200])
+        if not answer.is_success:
+            return OrderDone(order.order_id, "refused", answer.text[:200])
+        if not _speaks_of(answer, body):
+            # Whoever said that was not BOSS, or spoke of something else: the outcome is not known.
+            raise BossError(f"HTTP {answer.status_code} that does not speak of this order")
+        return OrderDone(order.order_id, "done", answer.text[:200])
+
+
+def _speaks_of(answer: Any, wanted: dict[str, Any]) -> bool:
+    """Whether an answer is of this customer's order for this offer; its id may be that of an earlier one."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return False
+    return isinstance(said, dict) and all(said.get(key) == wanted[key] for key in ("msisdn", "offer"))

@@ -242,7 +242,7 @@ class Platform:
     def _boss(self, request):
         status = self.boss_answers.pop(0) if self.boss_answers else 201
         self.orders.append({"status": status, **json.loads(request.content)})
-        return httpx.Response(status, json={})
+        return httpx.Response(status, json=json.loads(request.content))
 
     def tick(self, until, *rows, timeout_s=40):
         self.tick_of(self.town.at(until), self.town.batch(*rows) if rows else empty(), timeout_s)
