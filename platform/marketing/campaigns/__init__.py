@@ -32,6 +32,7 @@ __all__ = [
     "PLACEHOLDERS",
     "AtLeast",
     "BehaviourElement",
+    "Budget",
     "Campaign",
     "CampaignCaps",
     "ChannelKind",
