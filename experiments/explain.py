@@ -57,6 +57,8 @@ def _silent(campaign: Campaign, policy: PolicyFile | None) -> Iterator[str]:
             continue
         if reason == "experiment" and campaign.experiment is None:
             continue
+        if reason == "budget" and campaign.budget is None:
+            continue
         yield f"{reason.replace('_', ' ')}: {meaning}{_figure(reason, campaign, policy)}"
     waits = "waits until they end" if campaign.hold == "release" else "is dropped: the moment has gone"
     yield f"what falls into hours without contacts {waits}"
@@ -64,6 +66,8 @@ def _silent(campaign: Campaign, policy: PolicyFile | None) -> Iterator[str]:
 
 def _figure(reason: str, campaign: Campaign, policy: PolicyFile | None) -> str:
     """The figures of a policy and of the campaign's own caps, the tighter of two."""
+    from marketing.campaigns import budget_words
+
     caps = campaign.caps
     if reason == "cap":
         limits = [caps.per_calendar_month, policy.caps.per_calendar_month if policy else None]
@@ -73,6 +77,8 @@ def _figure(reason: str, campaign: Campaign, policy: PolicyFile | None) -> str:
         limits = [caps.same_campaign_days, policy.duplicate.same_campaign_days if policy else None]
         known = [limit for limit in limits if limit is not None]
         return f" (within {max(known)} days)" if known else ""
+    if reason == "budget" and campaign.budget is not None:
+        return f" ({budget_words(campaign.budget)})"
     if reason == "quiet_hours" and policy is not None and policy.quiet_hours is not None:
         return f" ({policy.quiet_hours.start:%H:%M} to {policy.quiet_hours.end:%H:%M})"
     return ""

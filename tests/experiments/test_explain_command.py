@@ -38,7 +38,11 @@ def test_every_shipped_campaign_is_explained(path):
     assert "in Chinese: " in said
     assert "in English: " in said
     told = [reason for reason in REASONS if f"{reason.replace('_', ' ')}: " in said]
-    needs = {"experiment": "always the same people", "boss": "BOSS is asked"}
+    needs = {
+        "experiment": "always the same people",
+        "boss": "BOSS is asked",
+        "budget": "over all subscribers together",
+    }
     assert told == [
         reason for reason in REASONS if all(key not in reason or text in said for key, text in needs.items())
     ]

@@ -1,6 +1,7 @@
 """Campaigns: one YAML file each, checked as a whole, with every mistake named by line and key."""
 
 from marketing.campaigns.audience import as_expression
+from marketing.campaigns.budget import Budget
 from marketing.campaigns.campaign import Campaign, CampaignCaps, FollowUp, Group, Reply, Valid
 from marketing.campaigns.channel_content import PICTURES, in_language
 from marketing.campaigns.channels import CHANNEL_CODES, CHANNEL_NAMES, CHANNELS, ChannelKind
@@ -18,7 +19,7 @@ from marketing.campaigns.files import (
     read_targets,
 )
 from marketing.campaigns.scene import DAYS, Scene, When, Where
-from marketing.campaigns.words import describe
+from marketing.campaigns.words import budget_words, describe
 
 __all__ = [
     "CHANNELS",
@@ -31,6 +32,7 @@ __all__ = [
     "PLACEHOLDERS",
     "AtLeast",
     "BehaviourElement",
+    "Budget",
     "Campaign",
     "CampaignCaps",
     "ChannelKind",
@@ -49,6 +51,7 @@ __all__ = [
     "When",
     "Where",
     "as_expression",
+    "budget_words",
     "describe",
     "in_language",
     "load",

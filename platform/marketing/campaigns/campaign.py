@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     Discriminator,
@@ -22,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from marketing.campaigns.audience import Short, as_expression, check_short
+from marketing.campaigns.budget import ALWAYS, Budget, instant_us
 from marketing.campaigns.channel_content import TITLE_MAX, Language, Mms, Text, Wap, in_language
 from marketing.campaigns.channels import CHANNELS, ChannelName
 from marketing.campaigns.condition import BossCondition, Condition
@@ -163,6 +163,8 @@ class Campaign(Strict):
     hold: Literal["release", "drop"] = "drop"
     """In hours that the policy holds: release when they end, or drop because the moment has gone."""
     caps: CampaignCaps = CampaignCaps()
+    budget: Budget | None = None
+    """Contacts that it may spend over all subscribers, a number or keys; absent: as many as come."""
     boss: BossCondition | None = None
     """An expression over `boss.X`, asked of BOSS at the decision, of whom the policy lets through."""
     boss_unknown: Literal["drop", "send"] = "drop"
@@ -236,7 +238,7 @@ class Campaign(Strict):
                 key
                 for key in (
                     *("content", "originator", "follow_ups", "caps", "experiment", "reply", "hold"),
-                    *("boss", "boss_unknown", "channels", "wap", "mms"),
+                    *("budget", "boss", "boss_unknown", "channels", "wap", "mms"),
                 )
                 if key in self.model_fields_set
             ]
@@ -354,15 +356,8 @@ def _normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().strip(".!。").upper()
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = -(1 << 62), 1 << 62
-
-
 @lru_cache(maxsize=1024)
 def _span_us(start: date | None, until: date | None, zone: str) -> tuple[int, int]:
-    def instant_us(day: date) -> int:
-        moment = datetime.combine(day, time(0), ZoneInfo(zone)).astimezone(UTC)
-        return (moment - _EPOCH) // timedelta(microseconds=1)
-
-    end_us = instant_us(until + timedelta(days=1)) if until is not None and until < date.max else _LAST
-    return (instant_us(start) if start is not None else _FIRST, end_us)
+    first, last = ALWAYS
+    end_us = instant_us(until + timedelta(days=1), zone) if until is not None and until < date.max else last
+    return (instant_us(start, zone) if start is not None else first, end_us)

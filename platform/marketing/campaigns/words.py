@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from marketing.campaigns.budget import Budget
 from marketing.campaigns.campaign import Campaign
 from marketing.campaigns.channels import CHANNELS
 from marketing.campaigns.condition import in_use, reads
@@ -13,7 +14,7 @@ from marketing.campaigns.elements import AtLeast, BehaviourElement, DwellElement
 from marketing.campaigns.experiment import CONTROL
 from marketing.campaigns.scene import Scene, When
 
-__all__ = ["describe", "span"]
+__all__ = ["budget_words", "describe", "span"]
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LANGUAGES: Final = {"zh": "Chinese", "en": "English"}
@@ -201,6 +202,8 @@ def _then(campaign: Campaign) -> Iterator[str]:
         yield f"BOSS is asked whether this is true now: {' '.join(campaign.boss.split())}"
         otherwise = "it goes out all the same" if campaign.boss_unknown == "send" else "nothing is sent"
         yield f"  where BOSS does not say in time, {otherwise}"
+    if campaign.budget is not None:
+        yield f"at most {budget_words(campaign.budget)}, over all subscribers together"
     yield from _channels(campaign)
     for language, text in campaign.content.items():
         yield f"in {_LANGUAGES[language]}: {text}"
@@ -214,6 +217,12 @@ def _then(campaign: Campaign) -> Iterator[str]:
     yield f"the answer {_either(campaign.reply.stop)} ends all marketing to the subscriber"
     for follow_up in campaign.follow_ups:
         yield f"after {span(follow_up.after_s)} without an answer comes {follow_up.campaign}"
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget, such as 1,000 contacts a month."""
+    contacts = f"{budget.contacts:,} contact{'s' if budget.contacts > 1 else ''}"
+    return f"{contacts} in all" if budget.per == "campaign" else f"{contacts} a {budget.per}"
 
 
 def _channels(campaign: Campaign) -> Iterator[str]:

@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from marketing.contact.budgets import Budgets
 from marketing.contact.database import LedgerError, connect
 from marketing.contact.guard import NO_GUARD, Guard
 from marketing.contact.operations import (
+    Allowance,
     AnswerGiven,
     ConfirmationDone,
     ConfirmationWanted,
@@ -31,6 +33,7 @@ from marketing.contact.schema import TRANSITIONS, ContactState
 from marketing.contact.statements import Statements
 
 __all__ = [
+    "Allowance",
     "AnswerGiven",
     "ConfirmationDone",
     "ConfirmationWanted",
@@ -134,6 +137,9 @@ class Ledger:
         look = self._guard.look(
             wanted, lambda since_us, imsis: self._among(sql.lately, imsis, since=since_us)
         )
+        budgets = Budgets.look(
+            wanted, lambda since_us, names: self._among(sql.budgets, names, since=since_us), self._spent
+        )
         results: list[str] = []
         granted: list[dict[str, Any]] = []
         for w in wanted:
@@ -141,18 +147,25 @@ class Ledger:
             refusal = (
                 "duplicate" if w.contact_id in known else "cap" if counts.get(key, 0) >= self._cap else ""
             )
-            refusal = refusal or look.refusal(w)
+            refusal = refusal or look.refusal(w) or budgets.refusal(w)
             results.append(refusal)
             if not refusal:
                 counts[key] = counts.get(key, 0) + 1
                 known.add(w.contact_id)
                 look.granted(w)
+                budgets.granted(w)
                 granted.append(_columns(w) | _FRESH | {"latest_us": w.latest_us or w.valid_until_us})
         if granted:
             sql.reserve.run(self._connection, granted)
             latest = [{**{k: g[k] for k in _LATEST}, "at_us": g["decided_us"]} for g in granted]
             sql.latest.run(self._connection, latest)
+        if spent := budgets.changed():
+            self._connection.execute(sql.spend, spent)
         return results
+
+    def _spent(self, campaign: str, from_us: int, until_us: int) -> int:
+        within = {"key": campaign, "from_us": from_us, "until_us": until_us}
+        return int(self._connection.execute(self._sql.spent, within).scalar_one())
 
     def _settle(self, settled: list[Settled]) -> list[bool]:
         states = dict(self._among(self._sql.states, [s.contact_id for s in settled]))
@@ -185,6 +198,10 @@ class Ledger:
             ]
         if updates:
             self._connection.execute(self._sql.settle, updates)
+        unsent = [u["key"] for u in updates if not u["new_counted"]]
+        given_back = [{"key": name, "at_us": at_us} for name, at_us in self._among(self._sql.whose, unsent)]
+        if given_back:
+            self._connection.execute(self._sql.give_back, given_back)
         if messages:
             self._connection.execute(self._sql.add_messages, messages)
         return results

@@ -102,6 +102,17 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             t_us BIGINT NOT NULL
         )""",
     ),
+    # 4: budgets of campaigns; a budget's row is counted from the contacts when it is first asked for.
+    (
+        "CREATE INDEX contact_by_campaign ON contact (campaign, decided_us)",
+        """CREATE TABLE campaign_budget (
+            campaign VARCHAR(60) NOT NULL,
+            from_us BIGINT NOT NULL,
+            until_us BIGINT NOT NULL,
+            taken BIGINT NOT NULL,
+            PRIMARY KEY (campaign, from_us, until_us)
+        )""",
+    ),
 )
 
 

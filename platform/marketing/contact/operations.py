@@ -8,6 +8,7 @@ from typing import Literal
 from marketing.contact.schema import ContactState
 
 __all__ = [
+    "Allowance",
     "AnswerGiven",
     "ConfirmationDone",
     "ConfirmationWanted",
@@ -22,6 +23,17 @@ __all__ = [
 ]
 
 DeskAnswer = Literal["accept", "refuse", "think"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a campaign may spend on contacts decided within a period; the reservation is of that period."""
+
+    most: int
+    from_us: int
+    """First instant, Unix us."""
+    until_us: int
+    """The first after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Reservation:
     """Mask of the channels by which it may go; see `marketing.contact.bounds.Kind`."""
     channel: str = "sms"
     """The one by which it goes."""
+    allowance: Allowance | None = None
+    """Its campaign's budget; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 __all__ = [
     "TRANSITIONS",
     "ContactState",
+    "budget",
     "confirmation",
     "contact",
     "desk_answer",
@@ -66,6 +67,18 @@ contact: Final = sa.Table(
     sa.Column("channels", sa.Integer, nullable=False),  # mask of those by which it may go
     sa.Column("channel", sa.String(12), nullable=False),  # the one by which it goes
     sa.Index("contact_by_subscriber", "imsi", "period"),
+    sa.Index("contact_by_campaign", "campaign", "decided_us"),
+)
+
+# How many contacts of a campaign count that were decided within a period: what is asked of a budget. It
+# could be counted anew each time; a group of reservations would take longer the more there are.
+budget: Final = sa.Table(
+    "campaign_budget",
+    metadata,
+    sa.Column("campaign", sa.String(60), primary_key=True),
+    sa.Column("from_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("until_us", sa.BigInteger, primary_key=True, autoincrement=False),  # not included
+    sa.Column("taken", sa.BigInteger, nullable=False),
 )
 
 message: Final = sa.Table(

@@ -7,7 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from marketing.contact.schema import confirmation, contact, desk_answer, last_contact, message, opt_out, order
+from marketing.contact.schema import (
+    budget,
+    confirmation,
+    contact,
+    desk_answer,
+    last_contact,
+    message,
+    opt_out,
+    order,
+)
 
 __all__ = ["Statements"]
 
@@ -53,6 +62,26 @@ class Statements:
                 set_={c.name: latest.excluded[c.name] for c in last_contact.c if not c.primary_key},
                 where=latest.excluded.at_us >= last_contact.c.at_us,
             ),
+        )
+        self.budgets = sa.select(budget).where(
+            budget.c.campaign.in_(keys), budget.c.until_us > sa.bindparam("since")
+        )
+        self.spent = sa.select(sa.func.count()).where(
+            contact.c.campaign == key,
+            contact.c.decided_us >= sa.bindparam("from_us"),
+            contact.c.decided_us < sa.bindparam("until_us"),
+            contact.c.counted,
+        )
+        spent = insert(budget)
+        self.spend = spent.on_conflict_do_update(
+            index_elements=list(budget.primary_key.columns), set_={"taken": spent.excluded.taken}
+        )
+        self.whose = sa.select(contact.c.campaign, contact.c.decided_us).where(contact.c.contact_id.in_(keys))
+        self.give_back = (
+            sa.update(budget)
+            .where(budget.c.campaign == key)
+            .where(budget.c.from_us <= sa.bindparam("at_us"), budget.c.until_us > sa.bindparam("at_us"))
+            .values(taken=budget.c.taken - 1)
         )
         columns = ("state", "counted", "reason", "parts", "submitted_us", "settled_us")
         self.settle = (
