@@ -26,6 +26,7 @@ from experiments.validate import problems_of
 from reports.records import read
 
 if TYPE_CHECKING:
+    from marketing.campaigns import Campaign
     from marketing.config import PlatformConfig
     from marketing.engine import Decision, EngineState
     from marketing.profiles import Places
@@ -63,6 +64,9 @@ class Rehearsal:
     """What it would have suppressed, by reason."""
     asks_boss: bool
     """Whether BOSS would have been asked, which it is not here."""
+    budgeted: int | None
+    """Of those sent, how many the campaign's budget would have let through; None: it has none. The places
+    under the caps of the others are not given back here."""
     others: dict[str, int] | None
     """Contacts of the run's other campaigns that were counted; None: they were left out."""
     visitors: list[dict[str, Any]]
@@ -110,6 +114,7 @@ def rehearse(campaign: Path, run_dir: Path, arm: str | None = None, *, alone: bo
         outcomes=dict(sorted(outcomes.items())),
         suppressed=dict(sorted(reasons.items())),
         others=None if alone or playing.output != "contact" else dict(others.contacts),
+        budgeted=_budgeted(playing, [one.t_us for one in last.values() if one.action == "send"], str(zone)),
         asks_boss=started.state.campaigns[0].boss is not None,
         visitors=visitors,
     )
@@ -142,6 +147,8 @@ def rehearse_command(campaign: Path, run_dir: Path, arm: str | None, *, alone: b
     _echo_table("where", [*places[:_MOST_PLACES], *([("elsewhere", rest)] if rest else [])])
     _echo_table("the policy would have", list(found.outcomes.items()))
     _echo_table("suppressed for", list(found.suppressed.items()))
+    if found.budgeted is not None:
+        click.echo(f"\nof those sent the campaign's budget lets {found.budgeted:,} through")
 
 
 def _echo_table(heading: str, rows: Sequence[tuple[str, int]]) -> None:
@@ -247,6 +254,13 @@ def _played(
         start = stop
     decisions += _taken(state, batch[start:])
     return decisions + on_timers(state, end_us), []
+
+
+def _budgeted(campaign: Campaign, sent_us: Sequence[int], zone: str) -> int | None:
+    if campaign.budget is None:
+        return None
+    periods = Counter(campaign.budget.span_us(at_us, zone) for at_us in sent_us)
+    return sum(min(count, campaign.budget.contacts) for count in periods.values())
 
 
 def _taken(state: EngineState, batch: NDArray[np.void]) -> list[Decision]:

@@ -99,6 +99,22 @@ def test_how_many_when_where_and_what_the_policy_would_suppress(run):
     assert f"triggered {len(on)} times" in in_words.output
 
 
+@pytest.mark.parametrize(
+    ("budget", "through"),
+    [(3, 3), ({"contacts": 10**6, "per": "day"}, None), ({"contacts": 2, "per": "week"}, 2)],
+)
+def test_a_budget_says_how_many_it_lets_through(run, tmp_path, budget, through):
+    folder, *_, scenarios = run
+    text = (scenarios / "campaigns" / "missed-call-alert.yaml").read_text(encoding="utf-8")
+    (tmp_path / "c.yaml").write_text(
+        yaml.safe_dump(yaml.safe_load(text) | {"budget": budget}), encoding="utf-8"
+    )
+    found = rehearse(tmp_path / "c.yaml", folder, alone=True)
+    assert found.outcomes["sent"] > 3
+    assert found.budgeted == (through or found.outcomes["sent"])
+    assert f"budget lets {found.budgeted:,} through" in kairos(tmp_path / "c.yaml", folder, "--alone").output
+
+
 def test_statistics_are_counted(run):
     folder, *_, scenarios = run
     done = kairos(scenarios / "campaigns" / "mall-origins.yaml", folder, "--json")
