@@ -17,7 +17,6 @@ from marketing.channels import Answer, Inbound, Outcome, Outgoing, Receipt
 from marketing.clock import Clock
 from marketing.contact import REASONS, Reason
 from marketing.contact.ledger import (
-    Allowance,
     AnswerGiven,
     LedgerError,
     MessageDone,
@@ -34,6 +33,7 @@ from marketing.effects.content import outgoing
 from marketing.effects.orders import BossError
 from marketing.effects.records import Records, TriggerRecord
 from marketing.effects.replies import Conversations, SentContact, match
+from marketing.effects.reservations import reservation
 from marketing.engine import Contact, Decision, Trigger
 from marketing.metrics import Metrics
 from marketing.workers import EngineHost
@@ -246,7 +246,7 @@ class Dispatcher:
     ) -> None:
         sends.sort(key=lambda d: (d.t_us, _contact(d).contact_id))
         urgent = wait or bool(sends or stops or orders)
-        operations = [*(self._reservation(d) for d in sends), *notes, *orders]
+        operations = [*(self._wanted(d) for d in sends), *notes, *orders]
         try:
             results = await self.ledger.apply(operations, urgent=urgent)
         except LedgerError as error:
@@ -280,7 +280,7 @@ class Dispatcher:
         sends = [decision] if _contact(decision).campaign.boss is None else await self._ask([decision])
         if sends:
             try:
-                refusals = await self.ledger.apply([self._reservation(decision)])
+                refusals = await self.ledger.apply([self._wanted(decision)])
             except LedgerError as error:
                 self.on_fault(str(error))
                 self._end(decision, "failed", "ledger", unsent=True)
@@ -457,7 +457,7 @@ class Dispatcher:
             if decision.action == "send":
                 sends.append(decision)
         try:
-            results = await self.ledger.apply([self._reservation(d) for d in sends])
+            results = await self.ledger.apply([self._wanted(d) for d in sends])
         except LedgerError:
             for decision in sends:
                 self._end(decision, "failed", "ledger", unsent=True)
@@ -497,30 +497,8 @@ class Dispatcher:
 
     # ----------------------------------------------------------------- inside
 
-    def _reservation(self, decision: Decision) -> Reservation:
-        trigger, contact = decision.trigger, _contact(decision)
-        allowance, budget = None, contact.campaign.budget
-        if budget is not None:
-            within = budget.span_us(decision.t_us, self.engine.policy.file.timezone)
-            allowance = Allowance(budget.contacts, *within)
-        return Reservation(
-            contact_id=contact.contact_id,
-            trigger_id=trigger.trigger_id,
-            campaign=trigger.campaign,
-            originator=contact.campaign.originator,
-            offer=contact.campaign.offer,
-            imsi=int(trigger.imsi),
-            msisdn=int(trigger.msisdn),
-            period=contact.span.period,
-            day=contact.span.day,
-            ordinal=contact.ordinal,
-            decided_us=decision.t_us,
-            valid_until_us=contact.valid_until_us,
-            latest_us=contact.latest_us,
-            channels=contact.kind.channels,
-            channel=contact.channel,
-            allowance=allowance,
-        )
+    def _wanted(self, decision: Decision) -> Reservation:
+        return reservation(decision, self.engine.policy.file.timezone)
 
     def _end(self, decision: Decision, state: Any, reason: str, *, unsent: bool = False) -> None:
         trigger, contact = decision.trigger, _contact(decision)
