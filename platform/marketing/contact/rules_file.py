@@ -59,8 +59,8 @@ class CapRule(Strict):
     classes: list[ClassName] = Field(default_factory=list)
     """Only contacts of these classes; none named: of all."""
     then: Literal["drop", "divert"] = "drop"
-    """drop: what it refuses is suppressed; divert: it is judged by the next of the campaign's channels that is
-    up and that the terminal shows, and suppressed where none is left. Divert takes channels."""
+    """drop: what it refuses is suppressed; divert: it is judged by the next of the campaign's channels that
+    is up and that the terminal shows, and suppressed where none is left. Divert takes channels."""
 
     @model_validator(mode="after")
     def _one_window(self) -> CapRule:

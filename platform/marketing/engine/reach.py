@@ -1,4 +1,4 @@
-"""By which channels each contact may go: those that are up and that the terminal shows, in the campaign's order."""
+"""By which channels each contact may go: the campaign's that are up and that the terminal shows."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ def choosing(campaigns: Sequence[Campaign]) -> tuple[int, ...]:
 def channels_for(
     state: EngineState, campaign: NDArray[np.int32], row: NDArray[np.int64], at_us: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """(n, k): codes of channels for each wish of a campaign (by position) and subscriber, in the campaign's
-    order, NO_CHANNEL after them; where no rule of the policy diverts, the first alone."""
+    """(n, k) codes of channels for each wish of a campaign (by position) and subscriber.
+
+    In the campaign's order, NO_CHANNEL after them; where no rule of the policy diverts, the first alone.
+    """
     choosing = state.roster().choosing
     most = max((len(state.campaigns[number].channels) for number in choosing), default=1)
     found = np.full((len(row), most if state.policy.diverts else 1), NO_CHANNEL, dtype=np.uint8)

@@ -240,6 +240,82 @@ def test_together_as_one_by_one_however_cut(town, tmp_path_factory, drawn, start
     assert remembered(third) == remembered(twin)
 
 
+GAPS = (
+    0,
+    1,
+    1_000_000,
+    59_000_000,
+    60_000_000,
+    600_000_000,
+    1_800_000_000,
+    HOUR - 1,
+    HOUR,
+    2 * HOUR,
+    7 * HOUR,
+)
+by_channel = st.builds(
+    lambda most, window, by, of, then: {"most": most, "channels": by, "classes": of, "then": then, **window},
+    st.integers(1, 2),
+    windows,
+    st.lists(st.sampled_from(("sms", "mms", "wap")), min_size=1, max_size=2, unique=True),
+    st.one_of(st.just([]), classes),
+    st.sampled_from(("divert", "divert", "divert", "drop")),
+)
+diverting = st.fixed_dictionaries(
+    {
+        "caps": st.fixed_dictionaries(
+            {"per_calendar_month": st.just(50), "rules": st.lists(by_channel, min_size=1, max_size=4)}
+        ),
+        "minimum_gap_s": st.sampled_from((0, 0, 1)),
+        "quiet_hours": st.sampled_from((None, {"from": "21:00", "to": "09:00"})),
+        "duplicate": st.just({"same_campaign_days": 0}),
+        "validity_s": st.sampled_from((1.0, 3600.0)),
+        "then": st.none(),
+        "zoned": st.booleans(),
+    }
+)
+
+
+@EXAMPLES
+@given(diverting, starts, st.integers(0, 2**32 - 1))
+def test_what_is_diverted_counts_at_its_own_place_however_cut(town, tmp_path_factory, drawn, start, seed):
+    rng = np.random.default_rng(seed)
+    policy = policy_of(town, tmp_path_factory.mktemp("p"), drawn)
+    acts = [
+        (int(rng.choice(GAPS)), int(rng.choice((0, 0, 1))), int(rng.integers(len(NAMES))), 0, None, way)
+        for way in zip(rng.integers(0, 3, 60).tolist(), rng.integers(1, 4, 60).tolist(), strict=True)
+    ]
+    asked, book = asked_of(town, start, acts), book_of(town, policy)
+    for name in NAMES:
+        book.number(name)
+    twin, third = copy.deepcopy(book), copy.deepcopy(book)
+    expected = one_by_one(policy, twin, asked)
+    assert together(policy, book, asked) == expected
+    cut = int(rng.integers(1, len(asked)))
+    assert together(policy, third, asked[:cut]) + together(policy, third, asked[cut:]) == expected
+    assert remembered(book) == remembered(third) == remembered(twin)
+
+
+def test_a_refused_channel_gives_way_to_the_next_and_the_first_reason_is_told(town):
+    rules = [
+        {"most": 1, "per": "month", "channels": ["mms"], "then": "divert"},
+        {"most": 2, "per": "month", "channels": ["wap"], "then": "divert"},
+        {"most": 1, "per": "month", "channels": ["sms"]},
+    ]
+    keys = {"quiet_hours": None, "duplicate": {"same_campaign_days": 0}}
+    policy = Policy.of(town.policy_file(caps={"per_calendar_month": 50, "rules": rules}, **keys))
+    all_, no_wap = ("mms", "wap", "sms"), ("mms", "sms")
+    ways = [all_, all_, no_wap, no_wap, all_, all_, ("wap",), ("sms", "wap"), ("mms",)]
+    t_us = town.at("2009-03-02 10:00")
+    asked = [(t_us + n, 0, 1, 0, None, some) for n, some in enumerate(ways)]
+    found = together(policy, Book.empty(ROWS), asked)
+    # The third went by sms, so that nothing is left for the fourth; a rule that drops does not divert.
+    assert [one[-1] or one[1] for one in found] == [
+        "mms", "wap", "sms", "cap", "wap", "cap", "cap", "cap", "cap",
+    ]  # fmt: skip
+    assert one_by_one(policy, Book.empty(ROWS), asked) == found
+
+
 # --------------------------------------------------------------------------- what is received
 
 
@@ -297,21 +373,6 @@ def overstepped(keys, received):
         if shut(keys, local):
             found.add("closed")
     return found
-
-
-GAPS = (
-    0,
-    1,
-    1_000_000,
-    59_000_000,
-    60_000_000,
-    600_000_000,
-    1_800_000_000,
-    HOUR - 1,
-    HOUR,
-    2 * HOUR,
-    7 * HOUR,
-)
 
 
 @settings(EXAMPLES, max_examples=250)
