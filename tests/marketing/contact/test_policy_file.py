@@ -252,7 +252,9 @@ def test_every_line_that_is_wrong_is_named(tmp_path):
 
 
 def test_by_bulk_a_short_message_is_one_too():
-    policy = Policy.of(PolicyFile.model_validate({"marketing_originators": ["1"]}))
+    policy = Policy.of(
+        PolicyFile.model_validate({"timezone": "Asia/Shanghai", "marketing_originators": ["1"]})
+    )
     assert policy.kind("1", ("bulk-sms",)).channels == policy.kind("1", ("bulk-sms", "sms")).channels
     assert policy.kind("1", ("sms",)).channels == 1
 
@@ -268,7 +270,10 @@ def test_by_bulk_a_short_message_is_one_too():
 def test_a_rule_that_diverts_says_something_of_its_own_beside_one_that_drops(tmp_path, first, second, said):
     path = tmp_path / "policy.yaml"
     rules = f"[{{{first}}}, {{{second}}}]"
-    path.write_text(f"caps: {{per_calendar_month: 9, rules: {rules}}}\nmarketing_originators: ['1']\n")
+    path.write_text(
+        f"timezone: Asia/Shanghai\ncaps: {{per_calendar_month: 9, rules: {rules}}}\n"
+        "marketing_originators: ['1']\n"
+    )
     if not said:
         assert len(load_policy(path).caps.rules) == 2
         return
