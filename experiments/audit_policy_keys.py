@@ -69,6 +69,10 @@ def _confirmations(value: Any) -> bool:
     return value in ("always", "as_contacts")
 
 
+def _instead(value: Any) -> bool:
+    return value in ("drop", "divert")
+
+
 _EXPECTED: Final[dict[Callable[[Any], bool], str]] = {
     _zone: "an IANA time zone such as Asia/Shanghai",
     _count: "a whole number, 0 or more",
@@ -83,6 +87,7 @@ _EXPECTED: Final[dict[Callable[[Any], bool], str]] = {
     _days: f"a list of {', '.join(WEEKDAYS)}",
     _text: "a name",
     _confirmations: "always or as_contacts",
+    _instead: "drop or divert",
 }
 """What a value is judged by -> what is said where it fails."""
 
@@ -94,7 +99,7 @@ POLICY_KEYS: Final[dict[str, Any]] = {
         "rules": [
             {
                 "most": _count, "per": _period, "within_s": _seconds, "channels": _words, "classes": _words,
-                "needed": ("most",),
+                "then": _instead, "needed": ("most",),
             }
         ],
     },

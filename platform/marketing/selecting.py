@@ -39,8 +39,8 @@ SELECTION_COLUMNS: Final = {
     "bulk-sms": ("contact_id", "msisdn", "originator", "text", "submit_before", "valid_until"),
 }
 """submit_before, valid_until: local time with offset, as for every message: it is to reach nobody later."""
-BULK_CHANNELS: Final = ("bulk-sms", "sms")
-"""What handsets receive of a file for bulk SMS are short messages."""
+BULK_CHANNELS: Final = ("bulk-sms",)
+"""How a file for bulk SMS goes; rules count it as short messages too, which handsets receive of it."""
 SLICE: Final = 2000
 """Lines of a file for bulk SMS that are decided and reserved in one go; the engine goes on in between."""
 

@@ -162,11 +162,11 @@ class Book:
         latest, ordinals, last = self.pairs.get(row, number)
         if last == day:
             self.pairs.put(row, number, latest, ordinals, 0)
-        self.log.end(row, at_us // 1_000_000, kind.group, 0)
+        self.log.end(row, at_us // 1_000_000, kind.group, kind.channels, 0)
 
     def settled(self, row: int, at_us: int, kind: Kind, ended_us: int) -> bool:
         """A contact decided at an instant has been received by another, or never will be; False: not here."""
-        return self.log.end(row, at_us // 1_000_000, kind.group, max(_up_s(ended_us), 1))
+        return self.log.end(row, at_us // 1_000_000, kind.group, kind.channels, max(_up_s(ended_us), 1))
 
     def opt_out(self, row: int) -> None:
         """On the do-not-disturb list for good, whatever any clock shows: one may be behind the network's."""

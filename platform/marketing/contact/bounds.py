@@ -8,13 +8,24 @@ from typing import Final, Literal
 
 from marketing.contact.rules_file import CHANNELS, PolicyFile
 
-__all__ = ["CALENDAR", "PLAIN", "Bound", "Kind", "bounds_of", "channel_mask", "class_of", "keep_s"]
+__all__ = [
+    "CALENDAR",
+    "PLAIN",
+    "Bound",
+    "Kind",
+    "bounds_of",
+    "channel_mask",
+    "class_of",
+    "keep_s",
+    "way_mask",
+]
 
 EVERY: Final = (1 << 64) - 1
 """All classes."""
 ANYHOW: Final = (1 << 16) - 1
 """All channels."""
 CALENDAR: Final = ("day", "week", "month")
+_RECEIVED_AS: Final = {"bulk-sms": ("sms",)}
 _KEPT_DAYS: Final = {"day": 2, "week": 8, "month": 32}
 DAY_S: Final = 86400
 
@@ -26,7 +37,8 @@ class Kind:
     group: int = 0
     """Number of its class; 0 = none."""
     channels: int = 1
-    """Mask of the channels by which it may go; the bit of a channel is its place in CHANNELS."""
+    """Mask of the channel by which it goes, of a campaign those by which it may; the bit of a channel is its
+    place in CHANNELS."""
 
 
 PLAIN: Final = Kind()
@@ -55,6 +67,8 @@ class Bound:
     counts: int = EVERY
     """What counts."""
     counts_by: int = ANYHOW
+    diverts: bool = False
+    """What it refuses is judged by the next channel."""
 
     def meant_for(self, kind: Kind) -> bool:
         """Whether it may refuse such a contact."""
@@ -76,7 +90,8 @@ def bounds_of(file: PolicyFile) -> tuple[Bound, ...]:
     for rule in file.caps.rules:
         group, by = classes(rule.classes), channel_mask(rule.channels) or ANYHOW
         within_us = (rule.within_s or 0) * 1_000_000
-        found.append(Bound(rule.most, "cap", within_us, rule.per or "", group, by, group, by))
+        diverts = rule.then == "divert"
+        found.append(Bound(rule.most, "cap", within_us, rule.per or "", group, by, group, by, diverts))
     if file.minimum_gap_s:
         found.append(Bound(1, "gap", file.minimum_gap_s * 1_000_000))
     for never in file.not_after:
@@ -106,3 +121,11 @@ def class_of(file: PolicyFile, originator: str) -> int:
 def channel_mask(names: Iterable[str]) -> int:
     """Channels as a mask; names that no rule can know have no bit."""
     return sum(1 << CHANNELS.index(name) for name in set(names) if name in CHANNELS)
+
+
+def way_mask(names: Iterable[str]) -> int:
+    """As what rules count a contact that goes by one of these.
+
+    Handsets cannot tell which system a short message came from: by bulk it is one, too.
+    """
+    return channel_mask(seen for name in names for seen in (name, *_RECEIVED_AS.get(name, ())))

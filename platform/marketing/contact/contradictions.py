@@ -63,6 +63,9 @@ def _covers(tighter: CapRule, rule: CapRule) -> bool:
     """Whether all that the second forbids is forbidden by the first."""
     if tighter.most > rule.most:
         return False
+    # By another channel of those that it lets through, it is sent where the other would drop it, or not.
+    if tighter.channels and tighter.then != rule.then:
+        return False
     for of, within in ((rule.channels, tighter.channels), (rule.classes, tighter.classes)):
         if within and not (of and set(of) <= set(within)):
             return False

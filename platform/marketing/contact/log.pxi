@@ -7,7 +7,7 @@ ENTRY = np.dtype([
 ])
 BOUND = np.dtype([
     ("within_us", np.int64), ("counts", np.uint64), ("per", np.int32), ("most", np.int32),
-    ("counts_by", np.uint16), ("reason", np.uint8), ("spare", np.uint8), ("spare_2", np.uint32),
+    ("counts_by", np.uint16), ("refuses_by", np.uint16), ("reason", np.uint8), ("diverts", np.uint8), ("spare", np.uint16),
 ])
 
 cdef struct Entry:
@@ -24,9 +24,10 @@ cdef struct Bound:
     int32_t per         # which of the window's begins
     int32_t most
     uint16_t counts_by  # mask of channels
+    uint16_t refuses_by
     uint8_t reason
-    uint8_t spare
-    uint32_t spare_2
+    uint8_t diverts     # what it refuses is judged by the next channel
+    uint16_t spare
 
 if sizeof(Entry) != ENTRY.itemsize or sizeof(Bound) != BOUND.itemsize:
     raise ImportError("the compiled entry or bound and its columns differ")
@@ -106,8 +107,8 @@ cdef class Log:
             at = one.next
         return found
 
-    def end(self, int64_t row, int64_t at_s, int group, int64_t latest_s):
-        """A contact cannot be received later than then any more; 0: it never left, and is none.
+    def end(self, int64_t row, int64_t at_s, int group, int channels, int64_t latest_s):
+        """A contact by one of these channels cannot be received later than then any more; 0: it never left, and is none.
 
         False where it is not here (any more).
         """
@@ -118,7 +119,7 @@ cdef class Log:
         link = &self.first[row]
         while link[0]:
             at = link[0] - 1
-            if self.pool[at].at_s == at_s and self.pool[at].group == group:
+            if self.pool[at].at_s == at_s and self.pool[at].group == group and self.pool[at].channels & channels:
                 if latest_s:
                     self.pool[at].latest_s = min(self.pool[at].latest_s, <uint32_t>latest_s)
                 else:
@@ -166,6 +167,19 @@ cdef class Log:
         self._empty(self.rows if n else 0, n + n // 8)
         for i in range(n):
             self._add(of[i], new[i].at_s, new[i].latest_s, new[i].channels, new[i].group)
+
+    cdef inline const Bound *_refusal(
+        self, int64_t row, const Bound[::1] bounds, const int32_t[::1] some, int32_t begin, int32_t end,
+        uint16_t way, int64_t when_us, const int64_t[:, ::1] starts_s, int w,
+    ) noexcept nogil:
+        """The first of some bounds that refuses a contact by a channel; NULL: none."""
+        cdef int32_t b
+        cdef const Bound *bound
+        for b in range(begin, end):
+            bound = &bounds[some[b]]
+            if bound.refuses_by & way and self._counted(row, bound, when_us, starts_s[w, bound.per]) >= bound.most:
+                return bound
+        return NULL
 
     cdef inline int _counted(self, int64_t row, const Bound *bound, int64_t when_us, int64_t start_s) noexcept nogil:
         """Contacts that count against a bound as of an instant."""

@@ -55,7 +55,7 @@ class Reservation:
     latest_us: int = 0
     """It cannot be received later, Unix us; 0: than valid_until_us."""
     channels: int = 1
-    """Mask of the channels by which it may go; see `marketing.contact.bounds.Kind`."""
+    """As rules count the channel by which it goes; see `marketing.contact.bounds.Kind`."""
     channel: str = "sms"
     """The one by which it goes."""
     allowance: Allowance | None = None

@@ -105,20 +105,23 @@ cdef class Pairs:
                const uint8_t[::1] too_old, Log log, bint remembers, const int64_t[::1] when_us, const int64_t[::1] latest_us,
                const int64_t[:, ::1] starts_s, const Bound[::1] bounds, const int32_t[::1] bound_from,
                const int32_t[::1] bound_of, const int32_t[::1] position, const uint8_t[::1] group,
-               const uint16_t[::1] channels, uint8_t[::1] actions, uint8_t[::1] reasons, uint16_t[::1] ordinals):
+               const uint16_t[:, ::1] ways, uint8_t[::1] actions, uint8_t[::1] reasons, uint16_t[::1] ordinals,
+               uint8_t[::1] taken):
         """The policy's answers one after another, contacts decided entered here, in the log and in the columns of
         the book.
 
         By window: `day` of now, `month` a contact would count in, `closed`, the code of why nothing is sent
-        (0 = it is), and `starts_s` of day, week and month. By campaign's `position`: its class, its channels, and
-        from where to where in `bound_of` the numbers of its bounds are. All others by trigger: `before`, the one
+        (0 = it is), and `starts_s` of day, week and month. By campaign's `position`: its class, and from where to
+        where in `bound_of` the numbers of its bounds are. `ways`: channels by which a trigger may go, as masks in
+        order of preference, 0 = no more; `taken`: which of them it goes by. All others by trigger: `before`, the one
         before of the same pair, or -1; `when_us`, as of when it is judged; `latest_us`, when it cannot be received
         any more, and the local day of that; `too_old`, code of why it is neither sent nor held; 0 = it may be.
         The columns of `Asked` and `Book` besides.
         """
-        cdef Py_ssize_t i, b, w, n = rows.shape[0]
+        cdef Py_ssize_t i, w, n = rows.shape[0]
         cdef int64_t row, at
-        cdef int slot, counted, now, last, position_
+        cdef int slot, counted, now, last, position_, way
+        cdef const Bound *bound
         cdef uint64_t key
         cdef uint8_t refused
         for i in range(n):
@@ -126,7 +129,7 @@ cdef class Pairs:
             key = <uint64_t>row * 65536 + campaigns[i] + 1
             now = month[w]
             slot = now & 1
-            actions[i] = _SUPPRESS
+            actions[i], taken[i] = _SUPPRESS, 0
             if stopped[i]:
                 reasons[i] = stopped[i]
                 continue
@@ -152,13 +155,20 @@ cdef class Pairs:
                 reasons[i] = _CAP
                 continue
             if remembers and log.first.shape[0] and log.first[row]:
-                refused = 0
-                position_ = position[i]
-                for b in range(bound_from[position_], bound_from[position_ + 1]):
-                    if log._counted(
-                        row, &bounds[bound_of[b]], when_us[i], starts_s[w, bounds[bound_of[b]].per]
-                    ) >= bounds[bound_of[b]].most:
-                        refused = bounds[bound_of[b]].reason
+                refused, position_ = 0, position[i]
+                for way in range(<int>ways.shape[1]):
+                    if not ways[i, way]:
+                        break
+                    bound = log._refusal(
+                        row, bounds, bound_of, bound_from[position_], bound_from[position_ + 1],
+                        ways[i, way], when_us[i], starts_s, <int>w,
+                    )
+                    if bound == NULL:
+                        refused, taken[i] = 0, way
+                        break
+                    # Of several refusals the first is told.
+                    refused = refused or bound.reason
+                    if not bound.diverts:
                         break
                 if refused:
                     reasons[i] = refused
@@ -190,7 +200,7 @@ cdef class Pairs:
             if remembers:
                 log._add(
                     row, <uint32_t>(at_us[i] // 1000000), <uint32_t>((latest_us[i] + 999999) // 1000000),
-                    channels[position[i]], group[position[i]],
+                    ways[i, taken[i]], group[position[i]],
                 )
 
     cdef int64_t _slot(self, uint64_t key) except -1:

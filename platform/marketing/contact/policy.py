@@ -6,14 +6,14 @@ Pure: it reads the book of what has been sent and says send, hold or suppress; t
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
 from typing import Final, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from marketing.contact.book import NEVER, Book
-from marketing.contact.bounds import CALENDAR, PLAIN, Bound, Kind, bounds_of, channel_mask, class_of, keep_s
+from marketing.contact.bounds import CALENDAR, PLAIN, Bound, Kind, bounds_of, class_of, keep_s, way_mask
 from marketing.contact.busy import NO_BUSY, Busy, read_busy
 from marketing.contact.hours import Hours, Span, Stretch
 from marketing.contact.rules_file import PolicyFile
@@ -104,6 +104,8 @@ class Verdict:
     """send: the stretch of time whose month it counts in; its day is that of the latest possible receipt."""
     latest_us: int = 0
     """send: it cannot be received later, Unix us."""
+    channel: str = ""
+    """send: by which of the channels asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +180,18 @@ class Policy:
         return bool(self.bounds)
 
     @property
+    def diverts(self) -> bool:
+        """Whether what is refused by one channel may go by another."""
+        return any(bound.diverts for bound in self.bounds)
+
+    @property
     def keep_s(self) -> int:
         """For how long after their latest possible receipt, seconds."""
         return keep_s(self.bounds)
 
     def kind(self, originator: str, channels: Iterable[str] = ("sms",)) -> Kind:
         """What the rules see of a campaign's contacts."""
-        return Kind(class_of(self.file, originator), channel_mask(channels))
+        return Kind(class_of(self.file, originator), way_mask(channels))
 
     def decide(
         self,
@@ -199,13 +206,15 @@ class Policy:
         kind: Kind = PLAIN,
         cell: int = 0,
         since_us: int | None = None,
+        channels: Sequence[str] = (),
     ) -> Verdict:
         """Judges one trigger at the moment it would be sent.
 
         `may_hold` is the campaign's word; `released` says it has been held already: no trigger is held twice.
         `caps`: the campaign's own limits, of which each counts where it is tighter than the policy's. `cell`:
         where the subscriber is, LAC x 65536 + CI; 0 = not known. `since_us`: when the trigger came about;
-        absent: now.
+        absent: now. `channels`: by which it may go, in order of preference; none named: by those of its kind,
+        counted for each of them.
         """
         since_us = at_us if since_us is None else since_us
         window = self.window(at_us, book.zone_of(row), self.busy.of_one(cell))
@@ -214,9 +223,9 @@ class Policy:
                 return Verdict("suppress", reason)
         # What has to wait is judged as of its release.
         when_us = at_us if window.open else window.release_us
-        for bound in self.bounds:
-            if bound.meant_for(kind) and _counted(book, row, bound, when_us, window) >= bound.most:
-                return Verdict("suppress", bound.reason)
+        channel, refused = self._way(book, row, when_us, window, kind, channels)
+        if refused:
+            return Verdict("suppress", refused)
         stale_us = self.file.holds.stale_after_s * 1_000_000
         if released and at_us - since_us > stale_us:
             return Verdict("suppress", "stale")
@@ -224,12 +233,32 @@ class Policy:
             valid_until_us = self.valid_until_us(window, at_us)
             latest_us = valid_until_us + self.guard_us
             span = self.counted_in(window, latest_us)
-            return Verdict("send", "", 0, window.submit_before_us, valid_until_us, span, latest_us)
+            return Verdict("send", "", 0, window.submit_before_us, valid_until_us, span, latest_us, channel)
         if not may_hold or released or not window.holds:
             return Verdict("suppress", window.reason)
         if window.release_us - since_us > stale_us:
             return Verdict("suppress", "stale")
         return Verdict("hold", window.reason, window.release_us)
+
+    def _way(
+        self, book: Book, row: int, when_us: int, window: Window, kind: Kind, channels: Sequence[str]
+    ) -> tuple[str, Reason]:
+        """The first channel by which no bound refuses a contact, or the first refusal."""
+        first: Reason = ""
+        ways = [(name, replace(kind, channels=way_mask((name,)))) for name in channels] or [("", kind)]
+        for name, way in ways:
+            refusals = (
+                bound
+                for bound in self.bounds
+                if bound.meant_for(way) and _counted(book, row, bound, when_us, window) >= bound.most
+            )
+            bound = next(refusals, None)
+            if bound is None:
+                return name, ""
+            first = first or bound.reason
+            if not bound.diverts:
+                break
+        return "", first
 
     def window(self, at_us: int, zone: int = 0, busy: int = 0) -> Window:
         """What holds around an instant for everybody of a zone in cells of the same busy hours."""

@@ -58,11 +58,16 @@ class CapRule(Strict):
     """Only contacts by these; none named: by all."""
     classes: list[ClassName] = Field(default_factory=list)
     """Only contacts of these classes; none named: of all."""
+    then: Literal["drop", "divert"] = "drop"
+    """drop: what it refuses is suppressed; divert: it is judged by the next of the campaign's channels that
+    is up and that the terminal shows, and suppressed where none is left. Divert takes channels."""
 
     @model_validator(mode="after")
     def _one_window(self) -> CapRule:
         if (self.per is None) == (self.within_s is None):
             raise ValueError("expected either per or within_s")
+        if self.then == "divert" and not 0 < len(set(self.channels)) < len(CHANNELS):
+            raise ValueError("then: divert takes channels, and not all: another must be left to go by")
         return self
 
 

@@ -64,7 +64,7 @@ contact: Final = sa.Table(
     sa.Column("submitted_us", sa.BigInteger, nullable=False),
     sa.Column("settled_us", sa.BigInteger, nullable=False),
     sa.Column("latest_us", sa.BigInteger, nullable=False),  # it cannot be received later
-    sa.Column("channels", sa.Integer, nullable=False),  # mask of those by which it may go
+    sa.Column("channels", sa.Integer, nullable=False),  # mask of that by which it goes; older rows: may
     sa.Column("channel", sa.String(12), nullable=False),  # the one by which it goes
     sa.Index("contact_by_subscriber", "imsi", "period"),
     sa.Index("contact_by_campaign", "campaign", "decided_us"),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketing.contact.book import Book, month_of
-from marketing.contact.bounds import CALENDAR, PLAIN, Kind
+from marketing.contact.bounds import CALENDAR, PLAIN, Kind, way_mask
 from marketing.contact.pairs import BOUND, HOLD, OUTPUT, SEND, SUPPRESS
 from marketing.contact.policy import Policy, Reason, Tighter, Window
+from marketing.contact.rules_file import CHANNELS
 
 __all__ = [
     "CODES",
     "HOLD",
+    "NO_CHANNEL",
     "OUTPUT",
     "REASON_OF",
     "SEND",
@@ -30,6 +32,11 @@ __all__ = [
 
 REASON_OF: Final[tuple[Reason, ...]] = get_args(Reason)
 """Reason by its code; 0 = none."""
+NO_CHANNEL: Final = 255
+"""In place of a channel's."""
+_MASKS: Final = np.zeros(NO_CHANNEL + 1, dtype=np.uint16)
+"""As what rules count a contact by a channel of this place."""
+_MASKS[: len(CHANNELS)] = [way_mask((name,)) for name in CHANNELS]
 CODES: Final[dict[str, int]] = {reason: code for code, reason in enumerate(REASON_OF)}
 
 
@@ -48,7 +55,7 @@ class Limits:
     group: NDArray[np.uint8]
     """Class of its contacts."""
     channels: NDArray[np.uint16]
-    """Mask of the channels by which they may go."""
+    """Mask of the channels by which they may go, where triggers do not say."""
     bounds: NDArray[np.void]
     """The policy's, BOUND."""
     bound_from: NDArray[np.int32]
@@ -101,6 +108,9 @@ class Asked:
     """When it came about; None: for all when it is judged."""
     cell: NDArray[np.uint32] | None = None
     """Where the subscriber is, LAC x 65536 + CI; 0 = not known; None: of all."""
+    ways: NDArray[np.uint8] | None = None
+    """(n, k): channels by which each may go, in order of preference, by their place in CHANNELS; NO_CHANNEL =
+    no more. None: any of its campaign's, counted for each of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,13 +124,16 @@ class Verdicts:
     """send: which of this campaign's contacts of this subscriber this month it is."""
     window: NDArray[np.int32]
     windows: list[Window]
+    way: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    """send: which of its ways it goes. Empty where the channels are known already."""
 
 
 def decide_many(policy: Policy, book: Book, names: Sequence[str], limits: Limits, asked: Asked) -> Verdicts:
     """Judges all of them, and enters contacts decided and holds into the book."""
     n = len(asked.row)
     action, reason = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
-    ordinal = np.zeros(n, dtype=np.uint16)
+    ordinal, way = np.zeros(n, dtype=np.uint16), np.empty(n, dtype=np.uint8)
+    ways = limits.channels[asked.campaign][:, np.newaxis] if asked.ways is None else _MASKS[asked.ways]
     window, windows = _windows(policy, book, asked)
     closed = np.array([CODES[w.reason] for w in windows], dtype=np.uint8)
     may_hold = limits.may_hold[asked.campaign] & ~asked.released
@@ -165,14 +178,15 @@ def decide_many(policy: Policy, book: Book, names: Sequence[str], limits: Limits
         limits.bound_of,
         asked.campaign,
         limits.group,
-        limits.channels,
+        ways,
         action,
         reason,
         ordinal,
+        way,
     )
     for i in np.flatnonzero(action == HOLD).tolist():
         book.waiting.add((int(asked.row[i]), names[asked.campaign[i]]))
-    return Verdicts(action, reason, ordinal, window, windows)
+    return Verdicts(action, reason, ordinal, window, windows, way)
 
 
 def _windows(policy: Policy, book: Book, asked: Asked) -> tuple[NDArray[np.int32], list[Window]]:
@@ -233,6 +247,7 @@ def _bounds(policy: Policy) -> NDArray[np.void]:
         row["within_us"], row["counts"], row["counts_by"] = bound.within_us, bound.counts, bound.counts_by
         row["per"] = CALENDAR.index(bound.per) if bound.per else 0
         row["most"], row["reason"] = bound.most, CODES[bound.reason]
+        row["refuses_by"], row["diverts"] = bound.refuses_by, bound.diverts
     return made
 
 

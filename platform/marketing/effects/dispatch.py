@@ -184,8 +184,8 @@ class Dispatcher:
         if contact is not None:
             self._notes.append(done)
             if not contact.open_messages:
-                ended = contact.decided_us, contact.ended_us
-                self.engine.on_ended(contact.msisdn, contact.originator, *ended)
+                by, ended = (contact.originator, contact.channel), (contact.decided_us, contact.ended_us)
+                self.engine.on_ended(contact.msisdn, *by, *ended)
         elif len(self._early) < MOST_EARLY:
             # It may have overtaken the response that names the message.
             self._early[done.message_id] = done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import CHANNEL_NAMES, Campaign
 from marketing.contact import Kind, Policy, Reason
+from marketing.contact.bounds import way_mask
 from marketing.contact.verdicts import REASON_OF, SEND, SUPPRESS, Verdicts
 from marketing.engine.texts import Texts
 from marketing.engine.triggers import ORIGINS, Action, Contact, Trigger
@@ -162,7 +163,7 @@ class Judged:
             valid_until_us,
             at_us,
             latest_us,
-            self.kinds[int(self.wishes["campaign"][at])],
+            replace(self.kinds[int(self.wishes["campaign"][at])], channels=way_mask((channel,))),
             channel,
             self.texts.language(trigger.row),
         )

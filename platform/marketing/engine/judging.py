@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import CHANNEL_CODES, CHANNEL_NAMES, Campaign
 from marketing.contact import Book, Policy
-from marketing.contact.verdicts import CODES, HOLD, SEND, Asked, Limits, decide_many
+from marketing.contact.verdicts import CODES, HOLD, NO_CHANNEL, SEND, Asked, Limits, decide_many
 from marketing.engine.judged import WISH, Judged, Told, contact_id_of, trigger_id_of
-from marketing.engine.reach import NO_CHANNEL, channels_for, choosing
+from marketing.engine.reach import channels_for, choosing
 from marketing.engine.told import follow
 from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
 from marketing.features import Timer
@@ -227,10 +227,11 @@ def _judged(found: Finds, wishes: NDArray[np.void], kept: list[Trigger | Told]) 
         return []
     row, position, at_us = (np.ascontiguousarray(wishes[name]) for name in ("row", "campaign", "at_us"))
     stopped = _kept_out(state, roster, wishes)
-    channel = np.full(len(wishes), CHANNEL_CODES.get(found.by, 0), dtype=np.uint8)
-    if not found.by:
-        channel = channels_for(state, position, row, at_us)
-    stopped[(channel == NO_CHANNEL) & (stopped == 0)] = CODES["no_channel"]
+    if found.by:
+        ways = np.full((len(wishes), 1), CHANNEL_CODES[found.by], dtype=np.uint8)
+    else:
+        ways = channels_for(state, position, row, at_us)
+    stopped[(ways[:, 0] == NO_CHANNEL) & (stopped == 0)] = CODES["no_channel"]
     asked = Asked(
         row,
         position,
@@ -240,6 +241,7 @@ def _judged(found: Finds, wishes: NDArray[np.void], kept: list[Trigger | Told]) 
         roster.to_file[position],
         np.ascontiguousarray(wishes["t_us"]),
         np.ascontiguousarray(wishes["cell"]) if len(state.policy.busy.cells) else None,
+        ways,
     )
     verdicts = decide_many(state.policy, state.book, roster.names, limits, asked)
     judged = Judged(
@@ -250,7 +252,7 @@ def _judged(found: Finds, wishes: NDArray[np.void], kept: list[Trigger | Told]) 
         wishes,
         kept,
         verdicts,
-        channel,
+        ways[np.arange(len(ways)), verdicts.way],
         found.stamp(),
         limits.kinds,
     )

@@ -1,4 +1,4 @@
-"""By which channel each contact would go: the first that is up and that the terminal shows."""
+"""By which channels each contact may go: the campaign's that are up and that the terminal shows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.campaigns import CHANNEL_CODES, CHANNELS, Campaign
+from marketing.contact.verdicts import NO_CHANNEL
 from marketing.expressions.columns import Numbers
 
 if TYPE_CHECKING:
     from marketing.engine.state import EngineState
 
-__all__ = ["NO_CHANNEL", "channels_for", "choosing"]
+__all__ = ["channels_for", "choosing"]
 
-NO_CHANNEL: Final = 255
-"""In place of a channel's code: none will do."""
 _SMS: Final = CHANNEL_CODES["sms"]
 
 
@@ -29,17 +28,26 @@ def choosing(campaigns: Sequence[Campaign]) -> tuple[int, ...]:
 def channels_for(
     state: EngineState, campaign: NDArray[np.int32], row: NDArray[np.int64], at_us: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """A channel's code, or NO_CHANNEL, for each wish of a campaign (by position) and subscriber."""
-    found = np.full(len(row), _SMS, dtype=np.uint8)
-    for number in state.roster().choosing:
+    """(n, k) codes of channels for each wish of a campaign (by position) and subscriber.
+
+    In the campaign's order, NO_CHANNEL after them; where no rule of the policy diverts, the first alone.
+    """
+    choosing = state.roster().choosing
+    most = max((len(state.campaigns[number].channels) for number in choosing), default=1)
+    found = np.full((len(row), most if state.policy.diverts else 1), NO_CHANNEL, dtype=np.uint8)
+    found[:, 0] = _SMS
+    for number in choosing:
         mine = np.flatnonzero(campaign == number)
         if not len(mine):
             continue
-        code = np.full(len(mine), NO_CHANNEL, dtype=np.uint8)
+        codes = np.full((len(mine), found.shape[1]), NO_CHANNEL, dtype=np.uint8)
+        have = np.zeros(len(mine), dtype=np.int64)
         for name in state.campaigns[number].channels:
             if name in state.reach:
-                code[(code == NO_CHANNEL) & _shows(state, name, row[mine], at_us[mine])] = CHANNEL_CODES[name]
-        found[mine] = code
+                more = np.flatnonzero((have < codes.shape[1]) & _shows(state, name, row[mine], at_us[mine]))
+                codes[more, have[more]] = CHANNEL_CODES[name]
+                have[more] += 1
+        found[mine] = codes
     return found
 
 

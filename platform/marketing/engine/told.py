@@ -68,12 +68,15 @@ def barred(
     return "do_not_disturb" if do_not_disturb_us[row] <= now_us else ""
 
 
-def on_ended(state: EngineState, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None:
+def on_ended(
+    state: EngineState, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int
+) -> None:
     """A contact that has been received, or never will be, by a final receipt of each of its parts."""
     if state.policy.remembers:
         row = state.profiles.row_of_msisdn(msisdn)
         if row >= 0:
-            state.book.settled(row, decided_us, state.policy.kind(originator), ended_us)
+            kind = state.policy.kind(originator, (channel,))
+            state.book.settled(row, decided_us, kind, ended_us)
 
 
 def on_opt_out(state: EngineState, msisdn: str) -> bool:

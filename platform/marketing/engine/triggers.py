@@ -71,7 +71,7 @@ class Contact:
     latest_us: int = 0
     """It cannot be received later, Unix us."""
     kind: Kind = PLAIN
-    """Class and channels, as rules ask for them."""
+    """Class and channel, as rules ask for them."""
     channel: str = "sms"
     language: str = ""
     """The subscriber's, where the extract tells it."""

@@ -296,11 +296,11 @@ class DividedHost:
         """By what is known here, which is all."""
         return barred(row, self._disturb_us, self._control_us, now_us)
 
-    def on_ended(self, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None:
+    def on_ended(self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int) -> None:
         """The end of a contact, to the subscriber's worker where some rule asks for it."""
         row = self.profiles.row_of_msisdn(msisdn) if self.policy.remembers else -1
         if row >= 0 and self._links:
-            self._tell(self._link_of(row), "ended", msisdn, originator, decided_us, ended_us)
+            self._tell(self._link_of(row), "ended", msisdn, originator, channel, decided_us, ended_us)
 
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         """Of all workers, in the order of time and campaign."""

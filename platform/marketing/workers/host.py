@@ -154,7 +154,9 @@ class EngineHost(Protocol):
         `forget_s`: single contacts received before this instant, Unix seconds, are forgotten again.
         """
 
-    def on_ended(self, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None: ...
+    def on_ended(
+        self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int
+    ) -> None: ...
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         """Triggers on hold whose campaign or subscriber has gone since the last call."""
 
@@ -305,8 +307,8 @@ class LocalHost:
         if forget_s is not None:
             book.prune_log(forget_s)
 
-    def on_ended(self, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None:
-        on_ended(self.state, msisdn, originator, decided_us, ended_us)
+    def on_ended(self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int) -> None:
+        on_ended(self.state, msisdn, originator, channel, decided_us, ended_us)
 
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         return self.state.take_ended()

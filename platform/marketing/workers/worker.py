@@ -199,8 +199,8 @@ class Worker:
     def follow(self, msisdn: str, campaign: str, decided_us: int) -> None:
         KeptState(self.state).follow(msisdn, campaign, decided_us)
 
-    def ended(self, msisdn: str, originator: str, decided_us: int, ended_us: int) -> None:
-        on_ended(self.state, msisdn, originator, decided_us, ended_us)
+    def ended(self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int) -> None:
+        on_ended(self.state, msisdn, originator, channel, decided_us, ended_us)
 
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         return [(replace(one, event=None, values=None), why) for one, why in self.state.take_ended()]

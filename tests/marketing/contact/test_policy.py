@@ -202,3 +202,20 @@ def test_the_default_policy_loads(town):
     assert file.caps.per_calendar_month == 2
     assert file.quiet_hours is not None
     assert (file.quiet_hours.start.hour, file.quiet_hours.end.hour) == (21, 9)
+
+
+def test_a_receipt_ends_the_contact_of_its_own_channel(town):
+    rules = [{"most": 1, "within_s": 86_400, "channels": [name]} for name in ("sms", "mms")]
+    keys = {"quiet_hours": None, "duplicate": {"same_campaign_days": 0}}
+    policy = Policy.of(town.policy_file(caps={"per_calendar_month": 9, "rules": rules}, **keys))
+    book, t_us = Book.empty(1), town.at("2009-03-02 10:00")
+    for name in ("sms", "mms"):  # in one second, of one class
+        sent = policy.decide(book, 0, "c", t_us, may_hold=True, channels=(name,))
+        book.add(0, "c", sent.span, t_us, sent.latest_us, policy.kind("1008601", (name,)))
+    assert book.settled(0, t_us, policy.kind("1008601", ("sms",)), t_us + 1_000_000)
+    assert not book.settled(0, t_us, policy.kind("1008601", ("wap",)), t_us + 1_000_000)
+    later_us = t_us + 86_401_000_000
+    ask = {"book": book, "row": 0, "campaign": "c", "at_us": later_us, "may_hold": True}
+    assert policy.decide(**ask, channels=("sms",)).action == "send"
+    assert policy.decide(**ask, channels=("mms",)).reason == "cap"
+    assert policy.decide(**ask, channels=("mms", "sms")).reason == "cap"  # nothing diverts

@@ -7,7 +7,7 @@ import pytest
 from marketing.config import ConfigError
 from marketing.contact import Policy, load_policy
 from marketing.contact.busy import read_busy
-from marketing.contact.rules_file import BusyCells
+from marketing.contact.rules_file import BusyCells, PolicyFile
 from marketing.contact.zones import read_zones
 
 HEAD = """\
@@ -45,6 +45,13 @@ WRONG = [
         6,
         "caps.rules[0]",
         "expected either per or within_s",
+    ),
+    ("caps: {rules: [{most: 1, per: day, then: divert}]}", 6, "caps.rules[0]", "divert takes channels"),
+    (
+        "caps: {rules: [{most: 1, per: day, channels: [mms], then: hold}]}",
+        6,
+        "caps.rules[0].then = 'hold'",
+        "'drop' or 'divert'",
     ),
     ("caps: {rules: [{most: 0, per: day}]}", 6, "caps.rules[0].most = 0", "expected at least 1"),
     ("caps: {rules: [{most: 1, per: year}]}", 6, "caps.rules[0].per = 'year'", "'day', 'week' or 'month'"),
@@ -242,3 +249,34 @@ def test_every_line_that_is_wrong_is_named(tmp_path):
     with pytest.raises(ConfigError) as error:
         read_zones(path)
     assert [problem.line for problem in error.value.problems] == [2, 4]
+
+
+def test_by_bulk_a_short_message_is_one_too():
+    policy = Policy.of(
+        PolicyFile.model_validate({"timezone": "Asia/Shanghai", "marketing_originators": ["1"]})
+    )
+    assert policy.kind("1", ("bulk-sms",)).channels == policy.kind("1", ("bulk-sms", "sms")).channels
+    assert policy.kind("1", ("sms",)).channels == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("most: 1, per: day, channels: [mms], then: divert", "most: 1, per: day, channels: [mms, wap]", ""),
+        ("most: 1, per: day, channels: [mms]", "most: 1, per: day, channels: [mms], then: divert", ""),
+        ("most: 2, per: day, channels: [mms], then: divert", "most: 1, per: day", "caps.rules[0].most = 2"),
+    ],
+)
+def test_a_rule_that_diverts_says_something_of_its_own_beside_one_that_drops(tmp_path, first, second, said):
+    path = tmp_path / "policy.yaml"
+    rules = f"[{{{first}}}, {{{second}}}]"
+    path.write_text(
+        f"timezone: Asia/Shanghai\ncaps: {{per_calendar_month: 9, rules: {rules}}}\n"
+        "marketing_originators: ['1']\n"
+    )
+    if not said:
+        assert len(load_policy(path).caps.rules) == 2
+        return
+    with pytest.raises(ConfigError) as raised:
+        load_policy(path)
+    assert said in str(raised.value)

@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing.contact import Book, Policy
-from marketing.contact.verdicts import HOLD, REASON_OF, SEND, Asked, Limits, decide_many
+from marketing.contact.rules_file import CHANNELS
+from marketing.contact.verdicts import HOLD, NO_CHANNEL, REASON_OF, SEND, Asked, Limits, decide_many
 
 ROWS = 4
 NAMES = ("credit", "data", "care", "plain")
 SENDERS = ("100860051", "100860011", "100860021", "100860099")
-WAYS = (("sms",), ("mms", "wap", "sms"), ("sms",), ("mms",))
+WAYS = (("wap", "sms"), ("mms", "wap", "sms"), ("sms",), ("mms", "sms"))
 ACTIONS = ("send", "hold", "suppress", "output")
 ZONES = ("Asia/Kathmandu", "Europe/Berlin")
 CELLS = (0, 4369 << 16 | 7, 4369 << 16 | 8, 8738 << 16 | 9)
@@ -33,11 +34,18 @@ windows = st.one_of(
     st.builds(lambda s: {"within_s": s}, st.sampled_from((1, 60, 3600, 86_400, 604_800))),
 )
 cap_rules = st.builds(
-    lambda most, window, by, of: {"most": most, "channels": by, "classes": of, **window},
+    lambda most, window, by, of, diverts: {
+        "most": most,
+        "channels": by,
+        "classes": of,
+        "then": "divert" if by and diverts else "drop",
+        **window,
+    },
     st.integers(1, 3),
     windows,
     channels,
     classes,
+    st.booleans(),
 )
 never = st.builds(
     lambda these, after, s: {"classes": these, "after": after, "within_s": s},
@@ -79,6 +87,8 @@ triggers = st.lists(
         st.integers(0, len(NAMES) - 1),
         st.integers(0, len(CELLS) - 1),
         st.sampled_from((None, None, None, 0, 1800, 90_000)),
+        # Of its channels: with which it begins, and how many are up.
+        st.tuples(st.integers(0, 2), st.integers(1, 3)),
     ),
     min_size=1,
     max_size=40,
@@ -121,17 +131,21 @@ def kinds_of(policy):
     return [policy.kind(sender, ways) for sender, ways in zip(SENDERS, WAYS, strict=True)]
 
 
-def asked_of(town, start, drawn):
+def asked_of(town, start, drawn, known=True):
+    """`known`: the channels of each trigger are; otherwise any of its campaign's."""
     t_us, found = town.at(start), []
-    for gap_us, row, number, cell, waited_s in drawn:
+    for gap_us, row, number, cell, waited_s, (first, count) in drawn:
         t_us += gap_us
-        found.append((t_us, row, number, CELLS[cell], waited_s))
+        ways = WAYS[number]
+        first %= len(ways)
+        ways = (*ways[first:], *ways[:first])[:count] if known else ()
+        found.append((t_us, row, number, CELLS[cell], waited_s, ways))
     return found
 
 
 def one_by_one(policy, book, asked):
     found, kinds = [], kinds_of(policy)
-    for at_us, row, number, cell, waited_s in asked:
+    for at_us, row, number, cell, waited_s, ways in asked:
         verdict = policy.decide(
             book,
             row,
@@ -142,19 +156,27 @@ def one_by_one(policy, book, asked):
             kind=kinds[number],
             cell=cell,
             since_us=None if waited_s is None else at_us - waited_s * 1_000_000,
+            channels=ways,
         )
         ordinal = 0
         if verdict.action == "send":
             latest_us = verdict.latest_us if policy.remembers else 0
-            ordinal = book.add(row, NAMES[number], verdict.span, at_us, latest_us, kinds[number])
+            kind = policy.kind(SENDERS[number], (verdict.channel,)) if ways else kinds[number]
+            ordinal = book.add(row, NAMES[number], verdict.span, at_us, latest_us, kind)
         elif verdict.action == "hold":
             book.waiting.add((row, NAMES[number]))
-        found.append((verdict.action, verdict.reason, ordinal, verdict.release_us, verdict.valid_until_us))
+        told = verdict.action, verdict.reason, ordinal, verdict.release_us, verdict.valid_until_us
+        found.append((*told, verdict.channel))
     return found
 
 
+def codes(ways):
+    found = [CHANNELS.index(name) for name in ways]
+    return found + [NO_CHANNEL] * (3 - len(found))
+
+
 def together(policy, book, asked):
-    at_us, row, number, cell, waited_s = zip(*asked, strict=True)
+    at_us, row, number, cell, waited_s, ways = zip(*asked, strict=True)
     waited = np.array([s or 0 for s in waited_s], dtype=np.int64)
     columns = Asked(
         np.array(row, dtype=np.int64),
@@ -165,6 +187,7 @@ def together(policy, book, asked):
         np.zeros(len(row), dtype=np.bool_),
         np.array(at_us, dtype=np.int64) - waited * 1_000_000,
         np.array(cell, dtype=np.uint32),
+        np.array([codes(some) for some in ways], dtype=np.uint8) if ways[0] else None,
     )
     may_hold = [number != 1 for number in range(len(NAMES))]
     limits = Limits.of(policy, book, NAMES, [FREE] * len(NAMES), may_hold, kinds_of(policy))
@@ -181,6 +204,7 @@ def together(policy, book, asked):
                 int(verdicts.ordinal[i]),
                 release_us,
                 valid_us,
+                ways[i][verdicts.way[i]] if action == SEND and ways[i] else "",
             )
         )
     return found
@@ -200,7 +224,7 @@ def remembered(book):
 @given(policies, starts, triggers, st.data())
 def test_together_as_one_by_one_however_cut(town, tmp_path_factory, drawn, start, acts, data):
     policy = policy_of(town, tmp_path_factory.mktemp("p"), drawn)
-    asked, book = asked_of(town, start, acts), book_of(town, policy)
+    asked, book = asked_of(town, start, acts, data.draw(st.booleans())), book_of(town, policy)
     for name in NAMES:
         book.number(name)
     twin, third = copy.deepcopy(book), copy.deepcopy(book)
@@ -214,6 +238,82 @@ def test_together_as_one_by_one_however_cut(town, tmp_path_factory, drawn, start
         begin = end
     assert parts == expected
     assert remembered(third) == remembered(twin)
+
+
+GAPS = (
+    0,
+    1,
+    1_000_000,
+    59_000_000,
+    60_000_000,
+    600_000_000,
+    1_800_000_000,
+    HOUR - 1,
+    HOUR,
+    2 * HOUR,
+    7 * HOUR,
+)
+by_channel = st.builds(
+    lambda most, window, by, of, then: {"most": most, "channels": by, "classes": of, "then": then, **window},
+    st.integers(1, 2),
+    windows,
+    st.lists(st.sampled_from(("sms", "mms", "wap")), min_size=1, max_size=2, unique=True),
+    st.one_of(st.just([]), classes),
+    st.sampled_from(("divert", "divert", "divert", "drop")),
+)
+diverting = st.fixed_dictionaries(
+    {
+        "caps": st.fixed_dictionaries(
+            {"per_calendar_month": st.just(50), "rules": st.lists(by_channel, min_size=1, max_size=4)}
+        ),
+        "minimum_gap_s": st.sampled_from((0, 0, 1)),
+        "quiet_hours": st.sampled_from((None, {"from": "21:00", "to": "09:00"})),
+        "duplicate": st.just({"same_campaign_days": 0}),
+        "validity_s": st.sampled_from((1.0, 3600.0)),
+        "then": st.none(),
+        "zoned": st.booleans(),
+    }
+)
+
+
+@EXAMPLES
+@given(diverting, starts, st.integers(0, 2**32 - 1))
+def test_what_is_diverted_counts_at_its_own_place_however_cut(town, tmp_path_factory, drawn, start, seed):
+    rng = np.random.default_rng(seed)
+    policy = policy_of(town, tmp_path_factory.mktemp("p"), drawn)
+    acts = [
+        (int(rng.choice(GAPS)), int(rng.choice((0, 0, 1))), int(rng.integers(len(NAMES))), 0, None, way)
+        for way in zip(rng.integers(0, 3, 60).tolist(), rng.integers(1, 4, 60).tolist(), strict=True)
+    ]
+    asked, book = asked_of(town, start, acts), book_of(town, policy)
+    for name in NAMES:
+        book.number(name)
+    twin, third = copy.deepcopy(book), copy.deepcopy(book)
+    expected = one_by_one(policy, twin, asked)
+    assert together(policy, book, asked) == expected
+    cut = int(rng.integers(1, len(asked)))
+    assert together(policy, third, asked[:cut]) + together(policy, third, asked[cut:]) == expected
+    assert remembered(book) == remembered(third) == remembered(twin)
+
+
+def test_a_refused_channel_gives_way_to_the_next_and_the_first_reason_is_told(town):
+    rules = [
+        {"most": 1, "per": "month", "channels": ["mms"], "then": "divert"},
+        {"most": 2, "per": "month", "channels": ["wap"], "then": "divert"},
+        {"most": 1, "per": "month", "channels": ["sms"]},
+    ]
+    keys = {"quiet_hours": None, "duplicate": {"same_campaign_days": 0}}
+    policy = Policy.of(town.policy_file(caps={"per_calendar_month": 50, "rules": rules}, **keys))
+    all_, no_wap = ("mms", "wap", "sms"), ("mms", "sms")
+    ways = [all_, all_, no_wap, no_wap, all_, all_, ("wap",), ("sms", "wap"), ("mms",)]
+    t_us = town.at("2009-03-02 10:00")
+    asked = [(t_us + n, 0, 1, 0, None, some) for n, some in enumerate(ways)]
+    found = together(policy, Book.empty(ROWS), asked)
+    # The third went by sms, so that nothing is left for the fourth; a rule that drops does not divert.
+    assert [one[-1] or one[1] for one in found] == [
+        "mms", "wap", "sms", "cap", "wap", "cap", "cap", "cap", "cap",
+    ]  # fmt: skip
+    assert one_by_one(policy, Book.empty(ROWS), asked) == found
 
 
 # --------------------------------------------------------------------------- what is received
@@ -275,21 +375,6 @@ def overstepped(keys, received):
     return found
 
 
-GAPS = (
-    0,
-    1,
-    1_000_000,
-    59_000_000,
-    60_000_000,
-    600_000_000,
-    1_800_000_000,
-    HOUR - 1,
-    HOUR,
-    2 * HOUR,
-    7 * HOUR,
-)
-
-
 @settings(EXAMPLES, max_examples=250)
 @given(policies, starts, st.integers(0, 2**32 - 1))
 def test_whenever_the_centre_delivers_nothing_is_overstepped(town, tmp_path_factory, drawn, start, seed):
@@ -301,19 +386,26 @@ def test_whenever_the_centre_delivers_nothing_is_overstepped(town, tmp_path_fact
         drawn["caps"] = {**drawn["caps"], "per_calendar_month": 50}
     policy = policy_of(town, tmp_path_factory.mktemp("p"), drawn)
     acts = [
-        (pick(GAPS), pick((0, 0, 0, 1)), pick(range(len(NAMES))), pick(range(len(CELLS))), None)
+        (
+            pick(GAPS),
+            pick((0, 0, 0, 1)),
+            pick(range(len(NAMES))),
+            pick(range(len(CELLS))),
+            None,
+            (pick(range(3)), pick((1, 2, 3))),
+        )
         for _ in range(80)
     ]
-    asked, book = asked_of(town, start, acts), book_of(town, policy)
+    asked, book = asked_of(town, start, acts, rng.random() < 0.8), book_of(town, policy)
     sent = defaultdict(list)
-    for at, (action, _, _, _, valid_us) in zip(asked, together(policy, book, asked), strict=True):
+    for at, (action, _, _, _, valid_us, channel) in zip(asked, together(policy, book, asked), strict=True):
         if action == "send":
-            at_us, row, number, cell, _ = at
+            at_us, row, number, cell, _, _ = at
             last_us = valid_us + policy.guard_us - 1
             when = pick((at_us, last_us, int(rng.integers(at_us, last_us + 1))))
             zone = ZoneInfo(ZONES[row]) if drawn["zoned"] and row < 2 else town.SHANGHAI
             local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=when)).astimezone(zone)
-            sent[row].append((when, local, SENDERS[number], pick(WAYS[number])))
+            sent[row].append((when, local, SENDERS[number], channel or pick(WAYS[number])))
             if drawn["then"] is not None:
                 hours = [(f, t) for name, f, t in BUSY if name == f"{cell >> 16}-{cell & 65535}"]
                 assert not shut(drawn, local, hours)

@@ -14,6 +14,8 @@ TABLE = """tac,model,maker,gprs,edge,wap,mms,java,price_class,year
 """
 MODELS = ["Baihe Both", "Baihe Browser", "Baihe Plain", "Unheard Of", ""]
 DAY = "2009-03-02"
+MASKS = {"sms": 1, "wap": 2, "mms": 4}
+PICTURES = {"most": 1, "per": "month", "channels": ["mms"]}
 
 
 @pytest.fixture
@@ -23,14 +25,14 @@ def decided(town, tmp_path):
     terminals = load_terminals(tmp_path / "t.csv")
     assert isinstance(terminals, Terminals)
 
-    def run(channels, reach=None, at="10:00:00", release=False, **changes):
+    def run(channels, reach=None, at="10:00:00", release=False, policy=None, again=0, **changes):
         keys = {"channels": channels} | changes
         if "wap" in channels:
             keys["wap"] = {"url": "http://x.example/", "title": {"zh": "标题", "en": "A link"}}
         if "mms" in channels:
             keys["mms"] = {"subject": {"zh": "主题"}, "text": {"zh": "彩信{model|}", "en": "Picture"}}
         people = town.profiles(len(MODELS), terminal=MODELS)
-        policy = Policy.of(town.policy_file())
+        policy = Policy.of(town.policy_file(**(policy or {})))
         state = new_state(
             people,
             town.places(),
@@ -42,6 +44,14 @@ def decided(town, tmp_path):
         if reach is not None:
             state.reach = frozenset(reach)
         rows = [{"t": f"{DAY} {at}", "sub": n, "kind": "power_on"} for n in range(len(MODELS))]
+        if again:
+            rows = [row | {"t": f"{DAY} {at}.{n}"} for n in range(again) for row in rows]
+            decisions = on_batch(state, town.batch(*rows), 0)
+            assert all(
+                d.contact is None or d.contact.kind.channels == MASKS[d.contact.channel] for d in decisions
+            )
+            told = [d.contact.channel if d.contact else d.reason for d in decisions]
+            return [told[n :: len(MODELS)] for n in range(len(MODELS))]
         decisions = on_batch(state, town.batch(*rows), 0)
         if release:
             decisions = on_timers(state, town.at("2009-03-03 09:00:00"))
@@ -84,3 +94,30 @@ def test_campaigns_by_short_message_are_not_asked_about_terminals(town):
     state = town.engine_state(town.campaign("a"), town.campaign("b", originator="1008602"))
     assert state.roster().choosing == ()
     assert np.all(state.roster().counted == np.zeros(2, dtype=bool))
+
+
+def full(*rules):
+    return {
+        "caps": {"per_calendar_month": 9, "rules": list(rules)},
+        "duplicate": {"same_campaign_days": 0},
+    }
+
+
+def test_a_channel_that_is_full_stops_only_what_would_go_by_it(decided):
+    by_text = ["sms"] * 3
+    found = decided(["mms", "sms"], policy=full(PICTURES), again=3)
+    assert found == [["mms", "cap", "cap"], *[by_text] * 4]
+
+
+def test_what_a_full_channel_diverts_goes_by_the_next_that_the_terminal_shows(decided):
+    links = {"most": 1, "per": "month", "channels": ["wap"], "then": "divert"}
+    policy = full(PICTURES | {"then": "divert"}, links)
+    both, browser, plain = ["mms", "wap", "sms", "sms"], ["wap", "sms", "sms", "sms"], ["sms"] * 4
+    assert decided(["mms", "wap", "sms"], policy=policy, again=4) == [both, browser, plain, plain, plain]
+    assert decided(["mms", "wap"], policy=policy, again=3) == [
+        ["mms", "wap", "cap"],
+        ["wap", "cap", "cap"],
+        *[["no_channel"] * 3] * 3,
+    ]
+    # Down, not only full.
+    assert decided(["mms", "wap", "sms"], {"sms", "mms"}, policy=policy, again=2)[0] == ["mms", "sms"]

@@ -363,7 +363,7 @@ def test_a_receipt_lets_the_next_one_come_sooner(town):
         if ended == "unsent":
             on_unsent(state, sent.trigger, sent.contact)
         elif ended:
-            on_ended(state, town.msisdn(0), "1008601", sent.t_us, town.at(f"{DAY} {ended}"))
+            on_ended(state, town.msisdn(0), "1008601", "sms", sent.t_us, town.at(f"{DAY} {ended}"))
         (then,) = on_batch(state, town.batch({"t": f"{DAY} 11:01", "kind": "power_on"}), 0)
         return then.reason
 
