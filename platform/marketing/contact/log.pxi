@@ -169,15 +169,15 @@ cdef class Log:
             self._add(of[i], new[i].at_s, new[i].latest_s, new[i].channels, new[i].group)
 
     cdef inline const Bound *_refusal(
-        self, int64_t row, const Bound[::1] bounds, const int32_t[::1] some, int32_t begin, int32_t end,
-        uint16_t way, int64_t when_us, const int64_t[:, ::1] starts_s, int w,
+        self, int64_t row, const Bound *bounds, const int32_t *some, int n, uint16_t way, int64_t when_us,
+        const int64_t *starts_s,
     ) noexcept nogil:
-        """The first of some bounds that refuses a contact by a channel; NULL: none."""
-        cdef int32_t b
+        """The first of n bounds that refuses a contact by a channel; NULL: none."""
+        cdef int b
         cdef const Bound *bound
-        for b in range(begin, end):
+        for b in range(n):
             bound = &bounds[some[b]]
-            if bound.refuses_by & way and self._counted(row, bound, when_us, starts_s[w, bound.per]) >= bound.most:
+            if bound.refuses_by & way and self._counted(row, bound, when_us, starts_s[bound.per]) >= bound.most:
                 return bound
         return NULL
 

@@ -160,8 +160,8 @@ cdef class Pairs:
                     if not ways[i, way]:
                         break
                     bound = log._refusal(
-                        row, bounds, bound_of, bound_from[position_], bound_from[position_ + 1],
-                        ways[i, way], when_us[i], starts_s, <int>w,
+                        row, &bounds[0], &bound_of[bound_from[position_]],
+                        bound_from[position_ + 1] - bound_from[position_], ways[i, way], when_us[i], &starts_s[w, 0],
                     )
                     if bound == NULL:
                         refused, taken[i] = 0, way
