@@ -367,6 +367,8 @@ class Collector:
             log.info("association %d is up", peer.number)
 
     def _end(self, peer: _Peer) -> None:
+        if peer not in self._peers:
+            return  # shown out in this very turn
         association = peer.association
         why = f"association {peer.number} {association.state}: {association.reason}"
         peer.side.lost(association.reason)
