@@ -236,7 +236,7 @@ def run_command(
 
 
 _HEAD: Final = (
-    f"{'stage':12} {'a run':>10} {'of':10} {'a second':>13} {'Mbyte/s':>9} {'ns each':>9} "
+    f"{'stage':12} {'a run':>10} {'of':12} {'a second':>13} {'Mbyte/s':>9} {'ns each':>9} "
     f"{'of yardstick':>13}"
 )
 
@@ -245,7 +245,7 @@ def _line(found: Figure) -> str:
     ratio = f"{found.ratio:.3g}" if found.ratio is not None else "-"
     octets = f"{found.bytes_per_s / 1e6:,.1f}" if found.unit == "messages" else "-"
     return (
-        f"{found.stage:12} {found.n:>10,} {found.unit:10} {found.per_s:>13,.0f} {octets:>9} "
+        f"{found.stage:12} {found.n:>10,} {found.unit:12} {found.per_s:>13,.0f} {octets:>9} "
         f"{1e9 / found.per_s:>9,.0f} {ratio:>13}"
     )
 

@@ -278,6 +278,7 @@ def policy(_: Sources, seconds: float) -> Extra:
     ends = ", ".join(f"{n} {what}" for what, n in found.reasons.items())
     return Extra(
         found.n, 0, found.seconds, "a million subscribers, ten days, rules of every kind", found.runs,
+        unit="decisions",
         more={
             "plain_per_s": round(plain),
             "one_by_one_per_s": round(found.one_by_one_per_s),
@@ -324,6 +325,7 @@ def ledger(_: Sources, seconds: float) -> Extra:
         best.seconds,
         "SQLite, WAL, synchronous=FULL, wall clock",
         1,
+        unit="reservations",
         more=more,
         said="\n".join(lines),
     )

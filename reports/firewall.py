@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+
+from reports.rendering import Filters, NotReportable, read_json, render, write_page
 
 __all__ = ["NotReportable", "screen", "write_report"]
 
@@ -23,10 +23,6 @@ _GROUPS: Final = {
 _MARKS: Final = {"passed": "ok", "failed": "bad", "skipped": "na"}
 
 
-class NotReportable(Exception):  # noqa: N818 - says what the folder lacks
-    """The folder lacks what a page is made of."""
-
-
 def write_report(run_dir: Path, out: Path | None = None) -> Path:
     """Writes the page; where.
 
@@ -35,17 +31,12 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     """
     from reports import firewall_figures as figures
 
-    manifest, summary = (_json(run_dir / name) for name in ("manifest.json", "summary.json"))
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=_number, violated=_violated)
+    manifest, summary = (read_json(run_dir / name) for name in ("manifest.json", "summary.json"))
+    filters: Filters = {"number": _number, "violated": _violated}
     try:
-        text = environment.get_template("firewall.html.j2").render(
+        text = render(
+            "firewall.html.j2",
+            filters,
             manifest=manifest,
             summary=summary,
             answer=answer(summary),
@@ -57,11 +48,7 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     except (KeyError, TypeError, ValueError, IndexError, jinja2.UndefinedError) as error:
         said = f"summary.json is not as a run writes it ({type(error).__name__}: {error})"
         raise NotReportable(said) from None
-    path = out or run_dir / "report.html"
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    return write_page(text, run_dir, out)
 
 
 def answer(summary: Mapping[str, Any]) -> str:
@@ -89,7 +76,7 @@ def answer(summary: Mapping[str, Any]) -> str:
 
 def screen(run_dir: Path) -> str:
     """The cases as lines of a terminal."""
-    summary = _json(run_dir / "summary.json")
+    summary = read_json(run_dir / "summary.json")
     lines = [summary["title"] or summary["study"], answer(summary), ""]
     for group, cases in _grouped(summary):
         lines.append(group)
@@ -128,19 +115,6 @@ def _violated(case: Mapping[str, Any]) -> str:
         wanted = case["expected"].replace("_", " ")
         return f"{found or 'nothing'}; {wanted} was to be found"
     return found or "nothing violated"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        said = f"{path.name} is missing: the run stopped too early for a report"
-        raise NotReportable(said) from None
-    except (OSError, ValueError) as error:
-        raise NotReportable(f"{path.name} cannot be read ({error})") from None
-    if not isinstance(found, dict):
-        raise NotReportable(f"{path.name}: expected a JSON object")
-    return found
 
 
 def _number(value: float) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from reports import figures
 from reports.answer import answer, points, unequal_reach
 from reports.records import read
+from reports.rendering import Filters, NotReportable, read_json, render, write_page
 
 __all__ = ["NotReportable", "write_report"]
 
@@ -33,20 +31,16 @@ _UNREACHED: Final = {
 }
 
 
-class NotReportable(Exception):  # noqa: N818 - says what the folder lacks
-    """The folder lacks what a page is made of."""
-
-
 def write_report(run_dir: Path, out: Path | None = None) -> Path:
     """Writes the page; where.
 
     Raises:
         NotReportable: the run stopped before it had a summary.
     """
-    manifest = _json(run_dir / "manifest.json")
-    summary = _json(run_dir / "summary.json")
+    manifest = read_json(run_dir / "manifest.json")
+    summary = read_json(run_dir / "summary.json")
     summary["latency_ms"].setdefault("reason", None)
-    details = _json(run_dir / "details.json")
+    details = read_json(run_dir / "details.json")
     # Runs of older versions do not say these.
     details.setdefault("planned", {"arms": list(summary["arms"]), "live": details["live"] is not None})
     details.setdefault("blanket_at", None)
@@ -54,15 +48,16 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     for name, arm in details["arms"].items():
         if "reached" not in arm and "contacts" in (columns := _outcomes(run_dir, name)):
             arm["reached"] = int(np.count_nonzero(columns["contacts"]))
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=_number, percent=_percent, points=points, ms=_ms, seconds=_seconds)
-    text = environment.get_template("end-to-end.html.j2").render(
+    filters: Filters = {
+        "number": _number,
+        "percent": _percent,
+        "points": points,
+        "ms": _ms,
+        "seconds": _seconds,
+    }
+    text = render(
+        "end-to-end.html.j2",
+        filters,
         manifest=manifest,
         summary=summary,
         details=details,
@@ -75,22 +70,7 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
         checks=_checks(summary, details),
         stages=_stages(run_dir),
     )
-    path = out or run_dir / "report.html"
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-    return path
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        said = f"{path.parent} has no {path.name}: the run stopped too early for a report"
-        raise NotReportable(said) from None
-    except ValueError as error:
-        raise NotReportable(f"{path} cannot be read ({error})") from None
-    return found
+    return write_page(text, run_dir, out)
 
 
 def _pictures(run_dir: Path, summary: dict[str, Any], details: dict[str, Any]) -> dict[str, str]:

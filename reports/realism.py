@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 
+from reports.rendering import Filters, NotReportable, read_json, render, write_page
+
 __all__ = ["NotReportable", "screen", "write_report"]
 
 _MARKS: Final = {"inside": "ok", "outside": "bad", "unmeasured": "na"}
-
-
-class NotReportable(Exception):  # noqa: N818 - says what the folder lacks
-    """The folder lacks what a page is made of."""
 
 
 def write_report(run_dir: Path, out: Path | None = None) -> Path:
@@ -28,18 +24,13 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     from reports import realism_figures as figures
 
     manifest, summary, details = (
-        _json(run_dir / name) for name in ("manifest.json", "summary.json", "details.json")
+        read_json(run_dir / name) for name in ("manifest.json", "summary.json", "details.json")
     )
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(figure=_figure, number=_number, interval=_interval, band=_band)
+    filters: Filters = {"figure": _figure, "number": _number, "interval": _interval, "band": _band}
     try:
-        text = environment.get_template("realism.html.j2").render(
+        text = render(
+            "realism.html.j2",
+            filters,
             manifest=manifest,
             summary=summary,
             details=details,
@@ -52,11 +43,7 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     except (KeyError, TypeError, ValueError, IndexError, jinja2.UndefinedError) as error:
         said = f"summary.json or details.json is not as a run writes it ({type(error).__name__}: {error})"
         raise NotReportable(said) from None
-    path = out or run_dir / "report.html"
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    return write_page(text, run_dir, out)
 
 
 def answer(summary: Mapping[str, Any]) -> str:
@@ -80,7 +67,7 @@ def answer(summary: Mapping[str, Any]) -> str:
 
 def screen(run_dir: Path) -> str:
     """The figures as lines of a terminal."""
-    summary = _json(run_dir / "summary.json")
+    summary = read_json(run_dir / "summary.json")
     lines = [summary["title"] or summary["study"], answer(summary), ""]
     names = list(summary["populations"].values())
     lines.append(f"{'':24} {'band':>16} " + " ".join(f"{name:>18}" for name in names))
@@ -118,19 +105,6 @@ def _groups(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[s
     for row in rows:
         groups.setdefault(row["group"], []).append(row)
     return list(groups.items())
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        said = f"{path.name} is missing: the run stopped too early for a report"
-        raise NotReportable(said) from None
-    except (OSError, ValueError) as error:
-        raise NotReportable(f"{path.name} cannot be read ({error})") from None
-    if not isinstance(found, dict):
-        raise NotReportable(f"{path.name}: expected a JSON object")
-    return found
 
 
 def _figure(value: float | None) -> str:

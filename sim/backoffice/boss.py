@@ -10,14 +10,14 @@ that came first. FastAPI and uvicorn are imported where they are used.
 """
 
 import contextlib
-import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from sim.backoffice.http_door import HttpDoor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -261,71 +261,11 @@ def _printable(value: object) -> object:
     return value if isinstance(value, int | None) and abs(value or 0) < 2**53 else repr(value)[:200]
 
 
-class BossDoor:
+class BossDoor(HttpDoor):
     """BOSS on a real port, on a thread of its own. Port 0 takes a free one."""
 
     def __init__(
         self, boss: Boss, host: str = "127.0.0.1", port: int = 0, start_timeout: float = 10.0
     ) -> None:
         """Listening and serving when this returns. OSError says that the port is taken."""
-        import uvicorn
-
-        self._host = host
-        self._socket = socket.create_server((host, port), backlog=256)
-        # inherited by what it accepts; asyncio sets it only where the socket names its protocol, and without
-        # it the
-        # delayed acknowledgement costs 40 ms a request
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        config = uvicorn.Config(
-            asgi_app(boss),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            ws="none",
-            loop="asyncio",
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=2,
-        )
-        started = threading.Event()
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                started.set()
-
-        self._server = Server(config)
-        # uvicorn leaves signals alone when it does not run on the main thread
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="boss-door", daemon=True
-        )
-        self._thread.start()
-        if not started.wait(start_timeout):
-            self.close()
-            raise RuntimeError(f"BOSS did not start on {self.url} within {start_timeout:g} s")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def port(self) -> int:
-        """The port listened on."""
-        return int(self._socket.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        """Base address, for example http://127.0.0.1:38211."""
-        return f"http://{self._host}:{self.port}"
-
-    def close(self, timeout: float = 5.0) -> None:
-        """Stop serving and end the thread. May be called twice."""
-        self._server.should_exit = True
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._server.force_exit = True
-            self._thread.join(timeout)
-        self._socket.close()
+        super().__init__(asgi_app(boss), "BOSS", host, port, start_timeout)

@@ -12,15 +12,14 @@ same contacts have the same ids in every run.
 from __future__ import annotations
 
 import hmac
-import socket
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import mm7
 from mm7 import Address, Status, StatusCode
+from sim.backoffice.http_door import HttpDoor
 from sim.network.messages import MmsCancel, MmsReport, MmsSubmit
 
 __all__ = ["Mmsc", "MmscError"]
@@ -35,7 +34,7 @@ class MmscError(Exception):
     """The centre cannot do what the simulator asked: nobody takes reports, or the answer is no."""
 
 
-class Mmsc:
+class Mmsc(HttpDoor):
     """Serves on a thread of its own. Any thread may call; nothing here reads a clock but `clock`."""
 
     def __init__(
@@ -55,9 +54,7 @@ class Mmsc:
         `clock` stamps what arrives, nanoseconds; `decide` may refuse what is otherwise in order. OSError says
         that the port is taken.
         """
-        import uvicorn
-
-        self._host, self._vaspid = host, vaspid
+        self._vaspid = vaspid
         self._login = f"{user}:{password}" if user else ""
         self._epoch_unix_us, self._clock, self.decide = epoch_unix_us, clock, decide
         self._lock = threading.Lock()
@@ -71,54 +68,14 @@ class Mmsc:
         self._client: Any = None
         self.requests = 0
         """Requests taken, whatever became of them."""
-        self._socket = socket.create_server((host, port), backlog=128)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        config = uvicorn.Config(
-            self._app,
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            ws="none",
-            loop="asyncio",
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=2,
-        )
-        started = threading.Event()
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                started.set()
-
-        self._server = Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="mmsc", daemon=True
-        )
-        self._thread.start()
-        if not started.wait(START_S):
-            self.close()
-            raise RuntimeError(f"the MMSC did not start on {self.url} within {START_S:g} s")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__(self._app, "the MMSC", host, port, START_S)
 
     # ---- the simulator's side
 
     @property
     def url(self) -> str:
         """Where MM7 requests go."""
-        return f"http://{self._host}:{self.port}/mm7"
-
-    @property
-    def port(self) -> int:
-        """The port listened on."""
-        return int(self._socket.getsockname()[1])
+        return f"{super().url}/mm7"
 
     def reports_to(self, url: str, user: str = "", password: str = "") -> None:
         """Where the platform takes reports and subscribers' messages."""
@@ -179,17 +136,12 @@ class Mmsc:
             timeout,
         )
 
-    def close(self) -> None:
+    def close(self, timeout: float = 5.0) -> None:
         """Stop serving and end the thread. May be called twice."""
         if self._client is not None:
             self._client.close()
             self._client = None
-        self._server.should_exit = True
-        self._thread.join(5)
-        if self._thread.is_alive():
-            self._server.force_exit = True
-            self._thread.join(5)
-        self._socket.close()
+        super().close(timeout)
 
     # ---- towards the platform
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,11 +25,11 @@ from smpp.errors import SmppError
 from smpp.pdu import BindTransceiver, Body, CancelSm, DataSm, DeliverSm, SubmitSm, SubmitSmResp
 from smpp.session import SessionConfig
 from smpp.status import CommandStatus, MessageState
-from smpp.text import Reassembler
+from smpp.text import Part, Reassembler
 from smpp.times import encode_absolute
 from smpp.tlv import get_int, make
 
-__all__ = ["SmppLink", "submit_sm"]
+__all__ = ["OverSmpp", "SmppLink", "reference_of", "submit_sm"]
 
 # SMPP 3.4 5.2.5 and 5.2.6: national short codes, international subscriber numbers.
 TON_INTERNATIONAL: Final = 1
@@ -47,6 +47,11 @@ FINAL: Final[dict[MessageState, FinalState]] = {
     MessageState.REJECTED: "failed",
 }
 """Message states after which nothing more comes (SMPP 3.4 5.2.28)."""
+
+
+def reference_of(contact_id: str) -> int:
+    """What the parts of one message share (TS 23.040 9.2.3.24.1): of the contact, ever the same."""
+    return int(contact_id[-2:], 16)
 
 
 def submit_sm(message: Outgoing, data: bytes, data_coding: int, esm_class: int) -> SubmitSm:
@@ -177,6 +182,48 @@ class SmppLink:
             if kept is not None:
                 return _taken(kept)
         return CommandStatus.ESME_ROK
+
+
+@dataclass(slots=True)
+class OverSmpp:
+    """What all channels through the session have in common."""
+
+    link: SmppLink
+
+    @property
+    def bound(self) -> bool:
+        """Whether a submission would go out now."""
+        return self.link.bound
+
+    @property
+    def throttled(self) -> int:
+        """Refusals that asked for less, of the whole session."""
+        return self.link.throttled
+
+    async def start(self) -> None:
+        """Binds. Raises SmppError: refused, or nobody there."""
+        await self.link.start()
+
+    async def close(self) -> None:
+        """Unbinds after the responses under way."""
+        await self.link.close()
+
+    async def cancel(self, message_id: str, originator: str, msisdn: str) -> bool:
+        """Takes back one part; False where it is too late."""
+        return await self.link.cancel(message_id, originator, msisdn)
+
+    def send(
+        self, message: Outgoing, parts: Callable[[int], Iterable[Part]], unsent_after_s: float
+    ) -> Awaitable[Outcome]:
+        """Sends all parts at once, in order; `parts` makes them with the reference that they share."""
+        try:
+            made = [
+                submit_sm(message, part.short_message, part.data_coding, part.esm_class)
+                for part in parts(reference_of(message.contact_id))
+            ]
+        except SmppError as error:
+            return ready(Outcome("failed", f"cannot be encoded: {error}", counted=False))
+        return self.link.send(made, unsent_after_s)
 
 
 async def _taken(kept: Awaitable[bool]) -> int:

@@ -225,8 +225,8 @@ class Collector:
                 behaviours = self._read(peer, batch)
                 if behaviours is not None and len(behaviours):
                     found.append(behaviours)
-                if association.state in _ALIVE:
-                    break
+                if association.state in _ALIVE or peer.gate.closed:
+                    break  # who has just been shown out is neither read nor lost any more
             if batch is None and association.state not in _ALIVE:
                 self._end(peer)
         if self._taps is not None:
@@ -367,8 +367,6 @@ class Collector:
             log.info("association %d is up", peer.number)
 
     def _end(self, peer: _Peer) -> None:
-        if peer not in self._peers:
-            return  # shown out in this very turn
         association = peer.association
         why = f"association {peer.number} {association.state}: {association.reason}"
         peer.side.lost(association.reason)
