@@ -1,7 +1,8 @@
 """What pages say, in the languages that they are read in: every sentence by a key, from catalogues.
 
-A catalogue is `reports/catalogues/<page>.yaml`: keys, nested as deep as one likes, each leaf with one text for
-each language. Texts name values in braces, as `str.format` has it. Keys of `common.yaml` are there for every page.
+A catalogue is `reports/catalogues/<page>.yaml`: keys, nested as deep as one likes, each leaf with one text
+for each language. Texts name values in braces, as `str.format` has it. Keys of `common.yaml` are there for
+every page.
 """
 
 from __future__ import annotations
