@@ -56,7 +56,7 @@ def audit(records: Path, policy: Path | None, json_file: Path | None) -> None:
     """
     import json
 
-    from experiments.audit_run import audit_file, audit_run, table
+    from experiments.audit.run import audit_file, audit_run, table
 
     if records.is_dir():
         results = audit_run(records, policy)

@@ -12,9 +12,9 @@ from typing import Any, Final, NoReturn
 import click
 
 from experiments.audit_cli import audit
-from experiments.bench_compare_cli import COMMANDS
-from experiments.bench_network_cli import network_command
-from experiments.bench_workers_cli import workers_command
+from experiments.bench.compare.cli import COMMANDS
+from experiments.bench.network_cli import network_command
+from experiments.bench.workers_cli import workers_command
 from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
 from experiments.problems import BadInput, RunInvalid
 from experiments.token_cli import COMMANDS as TOKEN_COMMANDS
@@ -159,7 +159,7 @@ def run(
     loaded = load_study(study, overrides)
     check_study_files(loaded)
     if dry_run:
-        from experiments.dry_run import dry_run_command
+        from experiments.rehearsal.command import dry_run_command
 
         return dry_run_command(study, overrides)
     for kind in kinds().values():
@@ -389,7 +389,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
     The procedure mix is that of a simulated busy hour, repeated. Every run is checked: what is decoded equals
     what was generated, or the command ends with 3. Rates are per second of processor time, of one thread.
     """
-    from experiments.bench import run_command
+    from experiments.bench.stages_command import run_command
 
     run_command(stages, json_file, **options)
 

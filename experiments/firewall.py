@@ -24,7 +24,7 @@ from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
     from experiments.audit import Audit
-    from experiments.audit_parts import Parts
+    from experiments.audit.parts import Parts
     from experiments.firewall_crash import CrashKeys
     from sigtran.transport import Kind
 
@@ -201,7 +201,7 @@ def _judged(group: str, name: str, tried: str, tries: int, found: Audit) -> Case
 def _right(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
     def tried() -> Case:
         from experiments.audit import audit
-        from experiments.audit_policy import read_policy
+        from experiments.audit.policy import read_policy
         from experiments.firewall_parts import joined
 
         sizes = [CHUNK] * (keys.right_subscribers // CHUNK)

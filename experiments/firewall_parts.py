@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.audit_parts import Parts
+from experiments.audit.parts import Parts
 
 __all__ = ["concatenated", "joined"]
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from experiments.audit_parts import Parts
+from experiments.audit.parts import Parts
 from experiments.firewall_traffic import CAMPAIGNS, CELLS, Sender, Traffic
 from marketing.contact import NEVER, Book, Policy, load_policy
 from marketing.contact.policy import Verdict

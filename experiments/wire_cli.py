@@ -166,7 +166,7 @@ def decode(
     Each message becomes an object with flat keys, such as message, opc, slr, imsi, lac, called, cause. One
     that cannot be decoded has the key "error" and does not end the run.
     """
-    from experiments.decode import run_command
+    from experiments.decode.command import run_command
 
     run_command(
         source, layer=layer, hexadecimal=hexadecimal, form=form, engine=engine, filters=filters, out=out
@@ -202,7 +202,7 @@ def fuzz(count: int, seed: int, start: int, workers: int, out: Path | None) -> N
     published list. Each kind of difference is printed once, shortened, and the command then ends with 3. The
     same seed gives the same messages everywhere.
     """
-    from experiments.fuzz import run_command
+    from experiments.fuzz.command import run_command
 
     run_command(count, seed, start, workers, out)
 

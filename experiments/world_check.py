@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.judge import judge, lines_of, record
+from experiments.judge.command import judge, lines_of, record
 from experiments.progress import Doing
 from experiments.world_files import of_day_us, opened_world
 from sim.bssap import bssap, bssmap, sccp

@@ -95,7 +95,7 @@ def dry_run(
     from experiments.validate import kind_of
 
     if run_dir is not None or (file.is_file() and kind_of(file) == "campaign"):
-        from experiments.dry_run_campaign import rehearse_command
+        from experiments.rehearsal.campaign import rehearse_command
 
         if run_dir is None:
             raise BadInput(
@@ -105,7 +105,7 @@ def dry_run(
             raise BadInput(f"{file}: RUN_DIR goes with a campaign file, and this is none")
         rehearse_command(file, run_dir, arm, alone=alone, as_json=as_json)
         return
-    from experiments.dry_run import dry_run_command
+    from experiments.rehearsal.command import dry_run_command
 
     dry_run_command(file, settings, seed=seed, day=day, as_json=as_json)
 
@@ -152,7 +152,7 @@ def judge(
 
         content = judge_world(world, judges, count, seed=seed, json_file=json_file, **at)
     else:
-        from experiments.judge import run_command
+        from experiments.judge.command import run_command
 
         content = run_command(judges, count, seed, json_file)
     if not content:

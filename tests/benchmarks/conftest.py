@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory):
     """The town's busy hour; in the large buffer at least 250,000 messages."""
-    from experiments.bench_workload import Sources
+    from experiments.bench.workload import Sources
 
     return Sources(world=TOWN, messages=250_000, folder=tmp_path_factory.mktemp("bench"))
 
@@ -72,7 +72,7 @@ def passes(rounds=15):
 
 @pytest.fixture
 def timed(benchmark):
-    """Times a `experiments.bench_stages.Job`: made ready and checked outside of the time, every round."""
+    """Times a `experiments.bench.stages.Job`: made ready and checked outside of the time, every round."""
 
     def timed(job, rounds=10):
         results = []

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments.bench_rules import SteadyView, campaigns, cell_table, people, rows_of
+from experiments.bench.rules import SteadyView, campaigns, cell_table, people, rows_of
 from marketing.expressions import Numbers, Words, compile_expression
 from marketing.expressions.syntax import parse
 from marketing.rules import Rules

@@ -27,7 +27,7 @@ def test_yardstick(benchmark, yardstick):
 
 @group("decode")
 def test_decode_mix(timed, sources):
-    from experiments.bench_stages import STAGES
+    from experiments.bench.stages import STAGES
 
     timed(STAGES["decode"](sources), rounds=20)
 
@@ -35,8 +35,8 @@ def test_decode_mix(timed, sources):
 @group("decode, one kind")
 @pytest.mark.parametrize("name", KINDS)
 def test_decode_kind(timed, sources, name):
-    from experiments.bench_stages import Job
-    from experiments.decode_columns import named_rows
+    from experiments.bench.stages import Job
+    from experiments.decode.columns import named_rows
     from marketing.decode import decode_batch, decode_flat, new_rows
 
     hour = sources.hour
@@ -59,27 +59,27 @@ def test_decode_kind(timed, sources, name):
 
 @group("reference")
 def test_reference_decode(timed, sources):
-    from experiments.bench_stages import STAGES
+    from experiments.bench.stages import STAGES
 
     timed(STAGES["reference"](sources), rounds=5)
 
 
 @group("correlate")
 def test_decode_and_correlate(timed, sources):
-    from experiments.bench_stages import STAGES
+    from experiments.bench.stages import STAGES
 
     timed(STAGES["correlate"](sources), rounds=20)
 
 
 @group("encode")
 def test_simulate_and_encode_the_busy_hour(timed, sources):
-    from experiments.bench_stages import STAGES
+    from experiments.bench.stages import STAGES
 
     timed(STAGES["encode"](sources), rounds=5)
 
 
 @group("capture")
 def test_read_a_capture(timed, sources):
-    from experiments.bench_stages import STAGES
+    from experiments.bench.stages import STAGES
 
     timed(STAGES["capture"](sources), rounds=10)

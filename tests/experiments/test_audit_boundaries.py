@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.audit import RULES, Part, audit
-from experiments.audit_policy import Cap, NotAfter, Policy, Stretch, read_policy
-from experiments.audit_time import Zones
+from experiments.audit.local_time import Zones
+from experiments.audit.policy import Cap, NotAfter, Policy, Stretch, read_policy
 from experiments.cli import cli
 from experiments.firewall_boundaries import CASES, judge_case
 from experiments.problems import BadInput

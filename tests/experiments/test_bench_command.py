@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_extra, bench_stages
-from experiments.bench import Yardstick
-from experiments.bench_stages import STAGES, WrongResult
-from experiments.bench_workload import Sources, Traffic
+from experiments.bench import more_stages as bench_extra
+from experiments.bench import stages as bench_stages
+from experiments.bench.stages import STAGES, WrongResult
+from experiments.bench.stages_command import Yardstick
+from experiments.bench.workload import Sources, Traffic
 from experiments.cli import cli
 from experiments.problems import BadInput, RunInvalid
 

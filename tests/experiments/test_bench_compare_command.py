@@ -18,12 +18,12 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_compare_side
-from experiments.bench_compare import Result, compare
-from experiments.bench_compare_noise import machine_class, rules_of
-from experiments.bench_compare_rule import Rule, Verdict
-from experiments.bench_compare_run import Field, Pair, Plan, Prepared, log_ratio, rounds_of
-from experiments.bench_compare_side import Missing, NotThere, fill_gaps
+from experiments.bench.compare import side as bench_compare_side
+from experiments.bench.compare.comparison import Result, compare
+from experiments.bench.compare.noise import machine_class, rules_of
+from experiments.bench.compare.rule import Rule, Verdict
+from experiments.bench.compare.run import Field, Pair, Plan, Prepared, log_ratio, rounds_of
+from experiments.bench.compare.side import Missing, NotThere, fill_gaps
 from experiments.cli import cli
 from experiments.problems import BadInput, RunInvalid
 
@@ -107,7 +107,7 @@ def repo(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def there(repo, monkeypatch):
     monkeypatch.chdir(repo)
-    monkeypatch.setattr("experiments.bench_compare_run.SLICES", 4)  # what is sought here is large
+    monkeypatch.setattr("experiments.bench.compare.run.SLICES", 4)  # what is sought here is large
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def test_changed_files_are_refused_unless_asked_for(repo):
         done = kairos("compare", "HEAD~1")
         assert done.exit_code == 2
         assert "1 tracked files differ from HEAD (appended.json): commit them, or compare" in done.output
-        from experiments.bench_compare_build import commit_of, head_of
+        from experiments.bench.compare.build import commit_of, head_of
 
         found = head_of(repo, dirty=True)
         assert found.tree == commit_of(repo, "HEAD~1").tree  # whose appended.json says the same
@@ -214,11 +214,11 @@ def test_outside_of_a_repository(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("module", "fault", "raised"),
-    [("__init__.py", "raise ImportError('no', name='x')", BadInput), ("bench_stages.py", "STAGES['decode'] = "
+    [("__init__.py", "raise ImportError('no', name='x')", BadInput), ("bench/stages.py", "STAGES['decode'] = "
       "lambda _: __import__('os')._exit(7)", RunInvalid)],
 )  # fmt: skip
 def test_a_side_that_ends_is_said_with_what_it_said_last(repo, builds, tmp_path, module, fault, raised):
-    from experiments.bench_compare_build import build, commit_of
+    from experiments.bench.compare.build import build, commit_of
 
     made = build(repo, commit_of(repo, "HEAD~1"), builds)
     field = Field(tmp_path, made, made)
@@ -330,7 +330,7 @@ def test_a_library_that_is_not_installed_is_no_gap(monkeypatch, tmp_path):
 
 
 def test_the_workload_written_down_is_the_workload(tmp_path):
-    from experiments.bench_workload import Sources
+    from experiments.bench.workload import Sources
 
     bench_compare_side.make_work(tmp_path, TOWN, None, 1)
     kept, made = (
@@ -347,7 +347,7 @@ def test_the_workload_written_down_is_the_workload(tmp_path):
 
 
 def side_with(monkeypatch, stage):
-    from experiments import bench_stages
+    from experiments.bench import stages as bench_stages
 
     monkeypatch.setitem(bench_stages.STAGES, "odd", stage)
     monkeypatch.setattr("gc.freeze", lambda: None)
@@ -355,7 +355,7 @@ def side_with(monkeypatch, stage):
 
 
 def test_a_side_says_what_became_of_a_stage(monkeypatch):
-    from experiments.bench_stages import Job, WrongResult
+    from experiments.bench.stages import Job, WrongResult
 
     def job(run, check=lambda _: None):
         return lambda _: Job(7, 70, "odd work", lambda: None, run, check)
@@ -376,7 +376,7 @@ def test_a_side_says_what_became_of_a_stage(monkeypatch):
 
 
 def test_a_result_that_turns_wrong_later_is_noticed(monkeypatch):
-    from experiments.bench_stages import Job, WrongResult
+    from experiments.bench.stages import Job, WrongResult
 
     results = iter([1] * 10 + [2] * 10)
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, wilcoxon
 
-from experiments.bench_compare import LOOKS
-from experiments.bench_compare_noise import Alarms, clopper_pearson, learnt, study
-from experiments.bench_compare_rule import LEAST_ROUNDS, Rule, Verdict, decide, interval, least_rounds
+from experiments.bench.compare.comparison import LOOKS
+from experiments.bench.compare.noise import Alarms, clopper_pearson, learnt, study
+from experiments.bench.compare.rule import LEAST_ROUNDS, Rule, Verdict, decide, interval, least_rounds
 
 STAGES = 6
 ROUNDS = 10

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_network
-from experiments.bench_network import figures, lines_of
-from experiments.bench_network_child import Job
+from experiments.bench import network as bench_network
+from experiments.bench.network import figures, lines_of
+from experiments.bench.network_child import Job
 from experiments.cli import cli
 from experiments.problems import RunInvalid
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_change, bench_restart, bench_workers
-from experiments.bench_change import ChangeBench
-from experiments.bench_engine import EngineBench
-from experiments.bench_restart import RestartBench
-from experiments.bench_stages import WrongResult
+from experiments.bench import change as bench_change
+from experiments.bench import restart as bench_restart
+from experiments.bench import workers as bench_workers
+from experiments.bench.change import ChangeBench
+from experiments.bench.engine import EngineBench
+from experiments.bench.restart import RestartBench
+from experiments.bench.stages import WrongResult
 from experiments.cli import cli
 from sigtran import TransportUnavailable
 from sigtran.transport import choose

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_ledger, bench_policy
-from experiments.bench_ledger import LedgerBench
-from experiments.bench_policy import PolicyBench
-from experiments.bench_stages import WrongResult
+from experiments.bench import ledger as bench_ledger
+from experiments.bench import policy as bench_policy
+from experiments.bench.ledger import LedgerBench
+from experiments.bench.policy import PolicyBench
+from experiments.bench.stages import WrongResult
 from experiments.cli import cli
 
 
 def test_both_say_what_was_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.bench_policy.PolicyBench", lambda: PolicyBench(300, 4000))
+    monkeypatch.setattr("experiments.bench.policy.PolicyBench", lambda: PolicyBench(300, 4000))
     monkeypatch.setattr(bench_policy, "COMPARED", 4000)
     monkeypatch.setattr(bench_ledger, "HELD", 1000)
     monkeypatch.setattr(bench_ledger, "LEAST", 3)

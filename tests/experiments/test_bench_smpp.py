@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments import bench_smpp
-from experiments.bench_smpp import Measured, measure, node_environment
+from experiments.bench import smpp as bench_smpp
+from experiments.bench.smpp import Measured, measure, node_environment
 from experiments.cli import cli
 from experiments.problems import BadInput
 
@@ -28,7 +28,7 @@ def test_messages_and_receipts_are_all_counted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "experiments.bench_smpp.measure", lambda seconds: measure(0, count=300, window=20, folder=folder)
+        "experiments.bench.smpp.measure", lambda seconds: measure(0, count=300, window=20, folder=folder)
     )
     out = tmp_path / "figures.json"
     done = CliRunner().invoke(cli, ["bench", "smpp", "--json", str(out)], catch_exceptions=False)

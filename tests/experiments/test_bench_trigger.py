@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.bench_trigger import TriggerBench, Turn, percentiles
+from experiments.bench.trigger import TriggerBench, Turn, percentiles
 from sigtran import TransportUnavailable, choose
 
 

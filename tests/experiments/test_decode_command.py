@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.cli import cli
-from experiments.decode import LAYERS, decode_capture, decode_hex, hex_lines
-from experiments.decode_filters import parse_filters
-from experiments.decode_formats import KEYS, WRITERS
-from experiments.judge_vectors import REFUSED, disagreements
+from experiments.decode.command import LAYERS, decode_capture, decode_hex, hex_lines
+from experiments.decode.filters import parse_filters
+from experiments.decode.formats import KEYS, WRITERS
+from experiments.judge.vectors import REFUSED, disagreements
 from experiments.problems import BadInput
 from sigtran import MessageBatch
 from sigtran.capture import PcapngWriter

@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 from experiments.cli import cli
-from experiments.dry_run_campaign import rehearse
 from experiments.inputs import world_files
+from experiments.rehearsal.campaign import rehearse
 from marketing.contact.ledger import Ledger, OptOut, Reservation
 from reports.records import TABLES, write
 from sim.run import Run, build

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from experiments.dry_run_campaign import rehearse
+from experiments.rehearsal.campaign import rehearse
 from reports.records import DETERMINISTIC, digest
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -5,12 +5,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from experiments import fuzz
 from experiments.cli import cli
-from experiments.fuzz_differences import Verdict, compare
-from experiments.fuzz_mutate import cuts, layout
-from experiments.fuzz_reference import expected
-from experiments.fuzz_traffic import Draws, sound_messages
+from experiments.fuzz import command as fuzz
+from experiments.fuzz.differences import Verdict, compare
+from experiments.fuzz.mutate import cuts, layout
+from experiments.fuzz.reference import expected
+from experiments.fuzz.traffic import Draws, sound_messages
 
 
 def run(*arguments: str):

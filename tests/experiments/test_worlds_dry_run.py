@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import dry_run
 from experiments.cli import cli
-from experiments.dry_run import Trial, extrapolated, plan_of
-from experiments.dry_run_world import erlang_b, expect, fewer
+from experiments.rehearsal import command as dry_run
+from experiments.rehearsal.command import Trial, extrapolated, plan_of
+from experiments.rehearsal.world import erlang_b, expect, fewer
 from experiments.study import load_study
 from experiments.study_kinds import kinds
 from experiments.world_check import lived

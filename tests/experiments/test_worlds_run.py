@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import judge_tshark
-from experiments.judge_wireshark import judge_wireshark
+from experiments.judge import tshark as judge_tshark
+from experiments.judge.wireshark import judge_wireshark
 from experiments.world_check import Said, Watch, lived
 from sim.bssap.legality import check, is_legal
 from sim.network import acts

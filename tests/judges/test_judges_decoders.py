@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from experiments import judge_page, judge_pycrate, judge_tshark
-from experiments.judge import judge
-from experiments.judge_excuses import EXCUSES
-from experiments.judge_kinds import KINDS
-from experiments.judge_messages import traffic
-from experiments.judge_wireshark import judge_row
+from experiments.judge import page as judge_page
+from experiments.judge import pycrate as judge_pycrate
+from experiments.judge import tshark as judge_tshark
+from experiments.judge.command import judge
+from experiments.judge.excuses import EXCUSES
+from experiments.judge.kinds import KINDS
+from experiments.judge.messages import traffic
+from experiments.judge.wireshark import judge_row
 from sim.m3ua_view import view_m3ua
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +61,7 @@ def test_a_wrong_octet_is_noticed():
     """The judge judges: a message changed after it was decoded by us is complained of."""
     if judge_tshark.available() is None:
         pytest.skip("tshark is not installed")
-    from experiments.judge_wireshark import COLUMNS
+    from experiments.judge.wireshark import COLUMNS
 
     messages = [octets for octets in traffic(SEED, 400) if octets[3] == 1]
     changed = [octets[:-5] + bytes([octets[-5] ^ 1]) + octets[-4:] for octets in messages]

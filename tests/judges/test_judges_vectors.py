@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import judge_vectors as judge
+from experiments.judge import vectors as judge
 from sigtran import m3ua
 from sim.bssap import bssap, bssmap, dtap, sccp, sms, tpdu, view
 

@@ -239,7 +239,7 @@ def test_deliver_says_who_does_not_answer():
 
 
 def test_only_this_module_imports_scapy():
-    code = "import sys, sim, sim.bssap, sim.m3ua_view, experiments.cli, experiments.decode\n"
+    code = "import sys, sim, sim.bssap, sim.m3ua_view, experiments.cli, experiments.decode.command\n"
     code += "print('scapy' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.judge_tshark import exported_pdus
+from experiments.judge.tshark import exported_pdus
 from smpp import pdu
 from smpp.aio import Answer, Peer, SmscServer
 from smpp.status import CommandStatus, MessageState

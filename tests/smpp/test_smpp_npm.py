@@ -11,7 +11,7 @@ from queue import Empty, Queue
 
 import pytest
 
-from experiments.bench_smpp import node_environment
+from experiments.bench.smpp import node_environment
 from experiments.problems import BadInput
 from smpp import pdu, receipt
 from smpp.aio import (

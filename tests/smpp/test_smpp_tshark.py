@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from experiments.judge_tshark import available, say
+from experiments.judge.tshark import available, say
 from smpp import pdu, wire
 from smpp.receipt import Receipt
 from smpp.status import ESM_RECEIPT, CommandStatus, MessageState

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import sigtran
-from experiments.decode import decode_capture
+from experiments.decode.command import decode_capture
 from marketing.behaviours import Kind
 from marketing.correlate import Correlator
 from marketing.decode import decode_batch

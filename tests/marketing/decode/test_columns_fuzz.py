@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.fuzz import BLOCK, block_messages, check
-from experiments.fuzz_mutate import cuts, mutate
-from experiments.fuzz_traffic import Draws, sound_messages
+from experiments.fuzz.command import BLOCK, block_messages, check
+from experiments.fuzz.mutate import cuts, mutate
+from experiments.fuzz.traffic import Draws, sound_messages
 from marketing.decode import ERROR_NAMES, ROW, decode_batch, decode_flat, new_rows
 
 N = 100_000

@@ -1,8 +1,8 @@
 """The fast decoder against the readable one: the same columns, the same refusals.
 
-`experiments.fuzz_reference` reads a message with `sim.bssap` and `sigtran.m3ua` alone and says what every
+`experiments.fuzz.reference` reads a message with `sim.bssap` and `sigtran.m3ua` alone and says what every
 column must hold. On damaged messages the fast decoder may be more lenient where the readable one looks
-deeper; those places are listed in `experiments.fuzz_deeper.DEEPER`, and it may never be stricter.
+deeper; those places are listed in `experiments.fuzz.deeper.DEEPER`, and it may never be stricter.
 """
 
 import re
@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.fuzz import check
-from experiments.fuzz_deeper import DEEPER, deeper_name
-from experiments.fuzz_reference import expected
-from experiments.fuzz_traffic import Draws, in_m3ua, sound_messages
+from experiments.fuzz.command import check
+from experiments.fuzz.deeper import DEEPER, deeper_name
+from experiments.fuzz.reference import expected
+from experiments.fuzz.traffic import Draws, in_m3ua, sound_messages
 from marketing.decode import COLUMNS, DecodeErrorKind, Present, decode_batch
 from sigtran import m3ua
 from sim.bssap import bssmap, bssmap_elements, dtap, sccp, sms

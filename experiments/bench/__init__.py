@@ -1,0 +1,1 @@
+"""`kairos bench`: figures of each stage of simulator and platform, and whether a change made one slower."""

@@ -1,0 +1,1 @@
+"""`kairos decode`: captures and single messages as flat keys."""

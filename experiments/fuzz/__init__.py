@@ -1,0 +1,1 @@
+"""`kairos fuzz`: the fast decoder against the reference codec on damaged messages."""
