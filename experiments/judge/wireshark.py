@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from experiments.judge import tshark as judge_tshark
 from experiments.judge.command import Verdict
+from experiments.judge.connections import own_connection
 from experiments.judge.excuses import EXCUSES, Excuse
 from experiments.judge.fields import FIELDS, compare
 from experiments.judge.kinds import kinds_of
@@ -26,6 +27,9 @@ COLUMNS: Final = (
 _SPELLINGS: Final = {'SAPI "n" REJECT': "SAPI 'N' REJECT"}
 #: The Info column of these ends with SCCP's name: the data is what was sent, returned to its sender.
 _RETURNED: Final = ("UDTS", "XUDTS", "LUDTS")
+#: Messages complained of that are read a second time; more of them are no matter of a reference or two.
+_READ_AGAIN: Final = 20
+_FORMER: Final = "reference of a former connection"
 #: What Wireshark calls malformed by an expert message alone is judged by that message.
 _BY_EXPERT: Final = "_ws.malformed"
 
@@ -92,15 +96,27 @@ def _title(shown: Mapping[str, Any]) -> str:
 
 
 def judge_wireshark(messages: list[bytes]) -> Verdict:
-    """What Wireshark says of M3UA messages; `BadInput` where it is not installed."""
+    """What Wireshark says of M3UA messages; `BadInput` where it is not installed.
+
+    What it complains of is read again with nothing before it but its own connection, and stands if it is
+    complained of again (`experiments.judge.connections`).
+    """
     if judge_tshark.available() is None:
         raise BadInput(
             "tshark is not installed: apt-get install tshark, or judge by another (--judge pycrate)"
         )
     verdict = Verdict("tshark", judge_tshark.version())
-    for octets, row in zip(messages, judge_tshark.say(messages, COLUMNS), strict=True):
+    again = 0
+    for at, row in enumerate(judge_tshark.say(messages, COLUMNS)):
+        octets = messages[at]
         shown = view_m3ua(octets)
         complaints, compared, needed = judge_row(row, shown)
+        if complaints and again < _READ_AGAIN and len(own := own_connection(messages, at)) > 1:
+            again += 1
+            *_, row = judge_tshark.say(own, COLUMNS)
+            second = judge_row(row, shown)
+            if not second[0]:
+                complaints, compared, needed = second[0], second[1], [*second[2], _FORMER]
         verdict.messages += 1
         verdict.compared.update(compared)
         verdict.excused.update(needed)
