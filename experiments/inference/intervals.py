@@ -36,7 +36,7 @@ __all__ = [
     "wilson",
 ]
 
-SPARSE: Final = 5
+SPARSE: Final = 10
 """Fewer hits, or fewer misses: exact intervals."""
 BEYOND: Final = 10
 """Observations that must be expected beyond a quantile: 10,000 for a p99.9, 1,000 for a p99."""
