@@ -127,7 +127,7 @@ def detectable(
 
 
 def mean_power(effect: float, se: float, level: float = LEVEL) -> float:
-    """Chance that estimate -+ z se excludes zero: for amounts, for clusters, and achieved, from a run's se."""
+    """Chance that estimate -+ z se excludes zero: for amounts, clusters, and achieved from a run's se."""
     if not se > 0.0:
         raise ValueError(f"standard error {se}: expected above 0")
     return _beyond(effect, laws.z_of(level) * se, se)

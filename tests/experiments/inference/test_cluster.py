@@ -125,15 +125,15 @@ def test_too_few_clusters_say_so():
 
 
 def test_coverage_with_few_unequal_clusters():
-    # 1,500 samples of 12 clusters of 1 to 17 people. CR2 covers 93 to 97.3 % but for 1 in 400 seeds; taking
+    # 800 samples of 12 clusters of 1 to 17 people. CR2 covers 92.7 to 97.5 % but for 1 in 300 seeds; taking
     # people as alone covers less than 75 %.
     covered = {"CR1": 0, "CR2": 0, "alone": 0}
-    for seed in range(1500):
+    for seed in range(800):
         y_t, y_c, g_t, g_c = sample(5000 + seed, effect=0.5)
         covered["CR1"] += cluster_difference(y_t, y_c, g_t, g_c, "CR1").covers(0.5)
         covered["CR2"] += cluster_difference(y_t, y_c, g_t, g_c, "CR2").covers(0.5)
         lonely = cluster_difference(y_t, y_c, np.arange(len(y_t)), 1000 + np.arange(len(y_c)))
         covered["alone"] += lonely.covers(0.5)
-    assert 0.93 <= covered["CR2"] / 1500 <= 0.973
+    assert 0.927 <= covered["CR2"] / 800 <= 0.975
     assert covered["CR1"] <= covered["CR2"]
-    assert covered["alone"] / 1500 < 0.75
+    assert covered["alone"] / 800 < 0.75

@@ -24,7 +24,7 @@ from experiments.inference.intervals import (
 
 ONE = {"wilson": wilson, "clopper-pearson": clopper_pearson, "mid-p": mid_p, "chosen": proportion}
 
-# Newcombe 1998, Statistics in Medicine 17:857-872, table I: four samples, methods 3 (score), 5 (exact), 6 (mid-P).
+# Newcombe 1998, Statistics in Medicine 17:857-872, table I: methods 3 (score), 5 (exact) and 6 (mid-P).
 PUBLISHED_ONE = [
     (wilson, 81, 263, 0.2553, 0.3662),
     (wilson, 15, 148, 0.0624, 0.1605),
@@ -272,7 +272,7 @@ def test_quantiles_follow_any_growing_map(n, seed):
 
 def test_quantiles_cover():
     # 3,000 samples of 200 from an exponential law. By the binomial law the exact coverage of a p90 with these
-    # ranks is known; the share seen lies within 4 standard errors but for 1 in 16,000 seeds, and ours is fixed.
+    # ranks is known; the share seen lies within 4 standard errors of it but for 1 in 16,000 seeds.
     rng = np.random.Generator(np.random.PCG64(7))
     found = [quantile(row, 0.9) for row in rng.exponential(size=(3000, 200))]
     low, _, high = quantile_ranks(200, 0.9)
