@@ -10,7 +10,7 @@ other design, `power_by_simulation` counts the intervals that exclude zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Final, Literal
@@ -26,6 +26,7 @@ __all__ = [
     "Design",
     "design_effect",
     "detectable",
+    "detectable_by_simulation",
     "exact_power",
     "mean_detectable",
     "mean_power",
@@ -170,6 +171,56 @@ def power_by_simulation(
     if isinstance(share, Refused):
         return Refused("simulated power", "no replicate was asked for", 0)
     return Estimate(share.value, share.low, share.high, share.se, replicates, "simulated power")
+
+
+def detectable_by_simulation(
+    trial: Callable[[float, int], Estimate | Refused],
+    effects: Sequence[float],
+    replicates: int,
+    wanted: float = POWER,
+    level: float = LEVEL,
+) -> Estimate | Refused:
+    """Smallest effect found with the wanted power, by simulation, between the effects that are tried.
+
+    Args:
+        trial: From a true effect and the number of the replicate to the estimate of that run. The same number
+            should mean the same chance at all effects: then little noise is between them.
+        effects: True effects to try, two or more, ascending.
+        replicates: Runs an effect.
+        wanted: Power.
+        level: Of the interval, which comes from the exact intervals of the powers.
+
+    Returns:
+        The effect; refused where the range tried does not hold it and its interval.
+    """
+    if len(effects) < 2 or any(b <= a for a, b in zip(effects, effects[1:], strict=False)):
+        raise ValueError(f"effects {list(effects)}: expected two or more, ascending")
+    found: list[Estimate] = []
+    for effect in effects:
+        one = power_by_simulation(lambda replicate, e=effect: trial(e, replicate), replicates, level)  # type: ignore[misc]
+        if isinstance(one, Refused):
+            return Refused("simulated detectable", one.reason, 0)
+        found.append(one)
+    # Power grows with the effect; where simulated ones do not, chance is at work.
+    curves = [
+        np.maximum.accumulate(row) for row in zip(*((p.high, p.value, p.low) for p in found), strict=True)
+    ]
+    if any(curve[0] > wanted or curve[-1] < wanted for curve in curves):
+        reason = (
+            f"power {wanted:g} lies outside of {found[0].value:.2f} to {found[-1].value:.2f}, those tried"
+        )
+        return Refused("simulated detectable", reason, replicates)
+    low, value, high = (_where(curve.tolist(), effects, wanted) for curve in curves)
+    return Estimate(value, low, high, None, replicates, "simulated detectable")
+
+
+def _where(powers: Sequence[float], effects: Sequence[float], wanted: float) -> float:
+    """The effect at which a rising curve first reaches `wanted`, between points on straight lines."""
+    at = next(i for i, power_ in enumerate(powers) if power_ >= wanted)
+    if at == 0:
+        return effects[0]
+    share = (wanted - powers[at - 1]) / (powers[at] - powers[at - 1])
+    return effects[at - 1] + share * (effects[at] - effects[at - 1])
 
 
 def _shares(design: Design, effect: float) -> tuple[float, float]:
