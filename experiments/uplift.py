@@ -14,6 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.inference.intervals import tango_interval
+
 __all__ = ["COMPARISONS", "Paired", "Truth", "paired", "tango_interval", "truth_of"]
 
 COMPARISONS: Final = {
@@ -65,50 +67,6 @@ def paired(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Paired:
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     n = int(a.size)
     return Paired(n, only_a, only_b, (only_a - only_b) / n, tango_interval(only_a, only_b, n))
-
-
-def _score(b: int, c: int, n: int, delta: float) -> float:
-    """Score statistic of a difference delta (Tango 1998, Statistics in Medicine 17:891-908)."""
-    quadratic, linear = 2.0 * n, -b - c + (2.0 * n - b + c) * delta
-    constant = -c * delta * (1.0 - delta)
-    # The share of pairs with the second event only, at its likelihood's maximum under the hypothesis.
-    q21 = (sqrt(max(0.0, linear * linear - 4.0 * quadratic * constant)) - linear) / (2.0 * quadratic)
-    variance = n * (2.0 * q21 + delta * (1.0 - delta))
-    difference = b - c - n * delta
-    if variance <= 0.0:
-        return 0.0 if difference == 0.0 else float("inf") if difference > 0 else float("-inf")
-    return difference / sqrt(variance)
-
-
-def tango_interval(b: int, c: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """Tango's score interval for a paired difference of proportions, (b - c) / n.
-
-    Found by bisection: the score falls as the difference grows. It stays inside [-1, 1] and keeps its level
-    where pairs that differ are few, where the usual (Wald) interval shrinks to nothing.
-
-    Args:
-        b: Pairs with the event under the first condition only.
-        c: Pairs with the event under the second condition only.
-        n: All pairs.
-        z: Two-sided quantile of the standard normal distribution.
-    """
-    if not (n > 0 and b >= 0 and c >= 0 and b + c <= n):
-        raise ValueError(f"counts do not fit together: b={b}, c={c}, n={n}")
-    estimate = (b - c) / n
-
-    def edge(outer: float, sign: float) -> float:
-        inner = estimate
-        if sign * _score(b, c, n, outer) < z:
-            return outer
-        for _ in range(80):
-            middle = (inner + outer) / 2.0
-            if sign * _score(b, c, n, middle) < z:
-                inner = middle
-            else:
-                outer = middle
-        return (inner + outer) / 2.0
-
-    return edge(-1.0, 1.0), edge(1.0, -1.0)
 
 
 def truth_of(a: NDArray[np.float64], b: NDArray[np.float64]) -> Truth:

@@ -1,0 +1,63 @@
+"""Is looking every day harmless? A z-test and the confidence sequence over experiments without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from experiments.inference.peeking import LOOKS, Peeking, peeking
+from experiments.selfcheck.case import Case, Mapper, Scale
+
+__all__ = ["peeking_cases"]
+
+GROUP: Final = "peeking"
+REPLICATES: Final[Mapping[Scale, int]] = {"small": 400, "full": 4000}
+NAIVE_AT_LEAST: Final = 0.15
+OURS_AT_MOST: Final = 0.05
+_SETTINGS: Final = ((0.5, 40), (0.1, 200), (0.02, 200), (0.005, 400))
+"""Share of people with the outcome, new people an arm between looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    rate: float
+    per_look: int
+    replicates: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return f"peeking/{self.rate:g}/{self.per_look}"
+
+
+def _run(job: _Job) -> Peeking:
+    return peeking(job.seed, job.replicates, LOOKS, job.per_look, job.rate)
+
+
+def peeking_cases(scale: Scale, executor: Mapper, seed: int) -> Iterator[Case]:
+    """A case for each rate: the z-test fools whoever looks daily, the sequence does not."""
+    jobs = [_Job(rate, per_look, REPLICATES[scale], seed) for rate, per_look in _SETTINGS]
+    found = dict(executor.map(_run, jobs, key=lambda job: job.key))
+    for job in jobs:
+        one = found[job.key]
+        yield Case(
+            GROUP,
+            f"{LOOKS} looks, {job.rate:.1%} take up",
+            f"experiments without effect, {job.per_look} new people an arm at each of {LOOKS} looks",
+            job.replicates,
+            f"called a success: z-test above {NAIVE_AT_LEAST:.0%}, confidence sequence at most "
+            f"{OURS_AT_MOST:.0%}, with the whole 95% intervals of these shares",
+            {
+                "naive": one.naive.value,
+                "naive low": one.naive.low,
+                "naive high": one.naive.high,
+                "ours": one.ours.value,
+                "ours low": one.ours.low,
+                "ours high": one.ours.high,
+                "once": one.once.value,
+                "once low": one.once.low,
+                "once high": one.once.high,
+            },
+            one.naive.low > NAIVE_AT_LEAST and one.ours.high <= OURS_AT_MOST,
+        )
