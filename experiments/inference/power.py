@@ -4,7 +4,7 @@
 beforehand; power against the effect that was found is the p-value again and is not offered.
 
 Closed forms are normal approximations. Where hits are few, `exact_power` sums over all outcomes the verdicts
-of the score tests that `intervals` inverts, so it is the power of the interval that the page prints. For any
+of `intervals.difference` or `paired_difference`: it is the power of the interval that the page prints. For any
 other design, `power_by_simulation` counts the intervals that exclude zero.
 """
 
@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.inference import laws
 from experiments.inference.estimate import LEVEL, Estimate, Refused, check_level
-from experiments.inference.intervals import clopper_pearson
+from experiments.inference.intervals import SPARSE, clopper_pearson
 
 __all__ = [
     "POWER",
@@ -33,6 +35,9 @@ __all__ = [
     "power",
     "power_by_simulation",
 ]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 POWER: Final = 0.8
 """Power at which an effect counts as detectable where none is named."""
@@ -83,7 +88,7 @@ def power(design: Design, effect: float, level: float = LEVEL) -> float:
 
 
 def exact_power(design: Design, effect: float, level: float = LEVEL) -> float:
-    """Chance that the score interval of `intervals` excludes zero, summed over all outcomes.
+    """Chance that the interval of `intervals` for this design excludes zero, summed over all outcomes.
 
     Right for any sparse outcome; takes the square of the number of likely counts.
     """
@@ -103,8 +108,14 @@ def exact_power(design: Design, effect: float, level: float = LEVEL) -> float:
     n_a, n_b = design.n_a, design.n_b
     n = n_a + n_b
     pooled = (x_a[:, np.newaxis] + x_b) / n
-    gap = np.abs(x_a[:, np.newaxis] / n_a - x_b / n_b)
-    rejected = gap > z * np.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b) * n / (n - 1))
+    gap = x_a[:, np.newaxis] / n_a - x_b / n_b
+    by_score = np.abs(gap) > z * np.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b) * n / (n - 1))
+    (low_a, high_a), (low_b, high_b) = _wilson_reach(x_a, n_a, z), _wilson_reach(x_b, n_b, z)
+    down = np.hypot(low_a[:, np.newaxis], high_b)
+    up = np.hypot(high_a[:, np.newaxis], low_b)
+    few = np.minimum(x_a, n_a - x_a)[:, np.newaxis] < SPARSE
+    few = few | (np.minimum(x_b, n_b - x_b) < SPARSE)
+    rejected = np.where(few, (gap > down) | (-gap > up), by_score)
     return float(chances_a[x_a] @ (rejected @ chances_b[x_b]))
 
 
@@ -125,6 +136,17 @@ def detectable(
         middle = (low + high) / 2
         low, high = (low, middle) if of(design, middle, level) >= wanted else (middle, high)
     return high
+
+
+def _wilson_reach(hits: I64, n: int, z: float) -> tuple[F64, F64]:
+    """How far Wilson's limits lie below and above each share; what Newcombe's interval is made of."""
+    p = hits / n
+    shrink = 1 + z * z / n
+    centre, spread = (
+        (p + z * z / (2 * n)) / shrink,
+        z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / shrink,
+    )
+    return p - np.maximum(0.0, centre - spread), np.minimum(1.0, centre + spread) - p
 
 
 def mean_power(effect: float, se: float, level: float = LEVEL) -> float:
@@ -193,7 +215,7 @@ def detectable_by_simulation(
     Returns:
         The effect; refused where the range tried does not hold it and its interval.
     """
-    if len(effects) < 2 or any(b <= a for a, b in zip(effects, effects[1:], strict=False)):
+    if len(effects) < 2 or any(b <= a for a, b in pairwise(effects)):
         raise ValueError(f"effects {list(effects)}: expected two or more, ascending")
     found: list[Estimate] = []
     for effect in effects:

@@ -1,7 +1,8 @@
 """Relative uplift and other ratios: a / b - 1 with intervals that may be lopsided, as ratios are.
 
-Rule of choice. Shares of two groups: by score, which holds with few hits (the log-delta interval is the quick
-one for tables of many cells, from about ten hits an arm). Shares over pairs: by the paired score. Amounts:
+Rule of choice. Shares of two groups: from both Wilson intervals below `intervals.SPARSE` hits or misses in
+either group, by score else; so that absolute and relative uplift always agree on whether there is any. (The
+log-delta interval is the one in everybody's tables.) Shares over pairs: by the paired score. Amounts:
 Fieller, which says when the denominator may be zero; then there is no ratio, and that is said. The
 delta-method interval of a ratio is the short one where the denominator is sure.
 """
@@ -18,17 +19,20 @@ from numpy.typing import NDArray
 
 from experiments.inference import laws
 from experiments.inference.estimate import LEVEL, Estimate, Refused, check_counts, check_level
+from experiments.inference.intervals import sparse, wilson
 from experiments.inference.means import interval_of
 
 __all__ = [
     "delta_ratio",
     "fieller",
     "log_relative",
+    "mover_ratio",
     "paired_ratio",
     "paired_relative",
     "ratio_difference",
     "relative",
     "relative_means",
+    "score_ratio",
 ]
 
 F64 = NDArray[np.float64]
@@ -37,6 +41,37 @@ _FARTHEST: Final = 60.0  # e^60: no ratio of counts of people lies beyond
 
 
 def relative(hits_a: int, n_a: int, hits_b: int, n_b: int, level: float = LEVEL) -> Estimate | Refused:
+    """Interval of p_a / p_b - 1 for two independent groups by the rule of choice."""
+    method = mover_ratio if sparse((hits_a, n_a), (hits_b, n_b)) else score_ratio
+    return method(hits_a, n_a, hits_b, n_b, level)
+
+
+def mover_ratio(hits_a: int, n_a: int, hits_b: int, n_b: int, level: float = LEVEL) -> Estimate | Refused:
+    """Interval of p_a / p_b - 1 from both Wilson intervals.
+
+    Donner and Zou 2012, Statistical Methods in Medical Research 21:347-359: the ratios r at which Newcombe's
+    interval of p_a - r p_b holds zero.
+    """
+    check_counts({"a": (hits_a, n_a), "b": (hits_b, n_b)})
+    refusal = _no_ratio(hits_b, n_a, n_b, "mover ratio")
+    a, b = wilson(hits_a, n_a, level), wilson(hits_b, n_b, level)
+    if refusal or isinstance(a, Refused) or isinstance(b, Refused):
+        return refusal or Refused("mover ratio", "a group is empty", n_a + n_b)
+    product = a.value * b.value
+    up, down = b.high * (2 * b.value - b.high), b.low * (2 * b.value - b.low)
+    inner = a.low * (2 * a.value - a.low) * up
+    # The form without cancellation; `up` is below 0 where b's upper limit is more than twice its share.
+    low = (
+        a.low * (2 * a.value - a.low) / (product + sqrt(max(0.0, product * product - inner)))
+        if product
+        else 0.0
+    )
+    high = (product + sqrt(max(0.0, product * product - a.high * (2 * a.value - a.high) * down))) / down
+    se = _se_of_ratio(hits_a, n_a, hits_b, n_b)
+    return Estimate(a.value / b.value - 1, max(0.0, low) - 1, high - 1, se, n_a + n_b, "mover ratio")
+
+
+def score_ratio(hits_a: int, n_a: int, hits_b: int, n_b: int, level: float = LEVEL) -> Estimate | Refused:
     """Score interval of p_a / p_b - 1 for two independent groups.
 
     Miettinen and Nurminen 1985, Statistics in Medicine 4:213-226 (Koopman 1984, Biometrics 40, but for the
@@ -45,10 +80,8 @@ def relative(hits_a: int, n_a: int, hits_b: int, n_b: int, level: float = LEVEL)
     check_counts({"a": (hits_a, n_a), "b": (hits_b, n_b)})
     check_level(level)
     n, name = n_a + n_b, "score ratio"
-    if not n_a or not n_b:
-        return Refused(name, f"a group is empty: {n_a} and {n_b} observed", n)
-    if not hits_b:
-        return Refused(name, f"none of {n_b} did so in the group compared with: no ratio", n)
+    if refusal := _no_ratio(hits_b, n_a, n_b, name):
+        return refusal
 
     def score(theta: float) -> float:
         # Rates at the likelihood's maximum where a's is theta times b's: the smaller root of a quadratic.
@@ -169,6 +202,14 @@ def ratio_difference(
     total = se_a * se_a + se_b * se_b
     df = total * total / (se_a**4 / good[0].df + se_b**4 / good[1].df) if total > 0.0 else 0.0
     return interval_of(value_a - value_b, sqrt(total), df, n, "delta ratio difference", level)
+
+
+def _no_ratio(hits_b: int, n_a: int, n_b: int, method: str) -> Refused | None:
+    if not n_a or not n_b:
+        return Refused(method, f"a group is empty: {n_a} and {n_b} observed", n_a + n_b)
+    if not hits_b:
+        return Refused(method, f"none of {n_b} did so in the group compared with: no ratio", n_a + n_b)
+    return None
 
 
 def _of_units(numerator: F64, denominator: F64) -> _Pair | Refused:

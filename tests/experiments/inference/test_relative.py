@@ -8,16 +8,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from experiments.inference import Estimate, Refused, laws
-from experiments.inference.intervals import difference, paired_difference
+from experiments.inference.intervals import difference, paired_difference, wilson
 from experiments.inference.relative import (
     delta_ratio,
     fieller,
     log_relative,
+    mover_ratio,
     paired_ratio,
     paired_relative,
     ratio_difference,
     relative,
     relative_means,
+    score_ratio,
 )
 
 COUNTS = st.integers(2, 3000).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n)))
@@ -39,24 +41,37 @@ def test_log_delta_as_statsmodels_has_it(a, b):
 @pytest.mark.parametrize("counts", [(12, 500, 30, 480), (3, 2000, 9, 500), (40, 80, 20, 90), (7, 7, 3, 9)])
 def test_the_score_at_its_limits_as_statsmodels_has_it(counts):
     judge = pytest.importorskip("statsmodels.stats.proportion", reason="statsmodels judges from outside")
-    for limit, sign in zip(ratio_limits(relative(*counts)), (1, -1), strict=True):
+    for limit, sign in zip(ratio_limits(score_ratio(*counts)), (1, -1), strict=True):
         theirs = judge.score_test_proportions_2indep(*counts, value=limit, compare="ratio")
         assert theirs.statistic == pytest.approx(sign * laws.z_of(0.95), rel=1e-5)
 
 
-@given(COUNTS, COUNTS)
-def test_the_score_ratio_turns_over(a, b):
-    there, back = ratio_limits(relative(*a, *b)), ratio_limits(relative(*b, *a))
+@given(COUNTS, COUNTS, st.sampled_from([relative, score_ratio, mover_ratio]))
+def test_a_ratio_turns_over(a, b, method):
+    there, back = ratio_limits(method(*a, *b)), ratio_limits(method(*b, *a))
     assert back == pytest.approx((1 / there[1], 1 / there[0]), rel=1e-6)
 
 
 @given(COUNTS, COUNTS)
+def test_the_mover_ratio_is_where_newcombes_interval_touches_zero(a, b):
+    wilson_a, wilson_b = wilson(*a), wilson(*b)
+    low, high = ratio_limits(mover_ratio(*a, *b))
+
+    def edges(r):  # Newcombe's interval of p_a - r p_b
+        value = wilson_a.value - r * wilson_b.value
+        down = np.hypot(wilson_a.value - wilson_a.low, r * (wilson_b.high - wilson_b.value))
+        up = np.hypot(wilson_a.high - wilson_a.value, r * (wilson_b.value - wilson_b.low))
+        return value - down, value + up
+
+    assert edges(low)[0] == pytest.approx(0.0, abs=1e-9 * (1 + low))
+    assert edges(high)[1] == pytest.approx(0.0, abs=1e-9 * (1 + high))
+
+
+@given(COUNTS, COUNTS)
 def test_ratio_and_difference_agree_on_whether_there_is_an_effect(a, b):
-    pooled = (a[0] + b[0]) / (a[1] + b[1])
-    variance = pooled * (1 - pooled) * (1 / a[1] + 1 / b[1]) * (a[1] + b[1]) / (a[1] + b[1] - 1)
-    z = abs(a[0] / a[1] - b[0] / b[1]) / sqrt(variance) if variance > 0 else 0.0
-    assume(abs(z - laws.z_of(0.95)) > 1e-6)
-    assert relative(*a, *b).excludes_zero() == difference(*a, *b).excludes_zero()
+    absolute, ratio = difference(*a, *b), relative(*a, *b)
+    assume(min(abs(absolute.low), abs(absolute.high)) > 1e-9)
+    assert ratio.excludes_zero() == absolute.excludes_zero()
 
 
 def test_nobody_in_the_treated_group_is_minus_all():
@@ -165,6 +180,7 @@ def test_delta_is_fieller_where_the_denominator_is_sure():
     [
         (relative(3, 10, 0, 10), "no ratio"),
         (relative(0, 0, 1, 10), "empty"),
+        (score_ratio(3, 10, 0, 10), "no ratio"),
         (log_relative(0, 10, 3, 10), "needs one"),
         (paired_relative(0, 4, 0, 10), "no ratio"),
         (fieller(np.ones(1), np.ones(1)), "at least 2"),
