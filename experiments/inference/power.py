@@ -4,8 +4,8 @@
 beforehand; power against the effect that was found is the p-value again and is not offered.
 
 Closed forms are normal approximations. Where hits are few, `exact_power` sums over all outcomes the verdicts
-of `intervals.difference` or `paired_difference`: it is the power of the interval that the page prints. For any
-other design, `power_by_simulation` counts the intervals that exclude zero.
+of `intervals.difference` or `paired_difference`: it is the power of the interval that the page prints. For
+any other design, `power_by_simulation` counts the intervals that exclude zero.
 """
 
 from __future__ import annotations
