@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 from experiments.child import environment, how_it_ended
 from experiments.running.executor import ATTEMPTS, JobError, JobLost, failure, keyed
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "one_thread"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,6 +31,12 @@ STOP_S: Final = 5.0
 """How long a process may take to end in order when it is called off."""
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """A process is one processor's work; libraries of linear algebra would start a thread for each of them."""
+
+
+def one_thread() -> None:
+    """Makes this process compute as those of its jobs do; before NumPy is imported, or it has no effect."""
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
 
 
 class _Process:
