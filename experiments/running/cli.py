@@ -25,6 +25,8 @@ __all__ = ["COMMANDS"]
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room for a file."""
+STOPPED: Final = 130
+"""What a kind ends with that has tidied up after Ctrl-C by itself."""
 RUNS: Final = Path("experiments/runs")
 
 RUN_EXAMPLES: Final = """\b
@@ -157,7 +159,10 @@ def _started(loaded: Any, running: Running, out: Path) -> int:
 
     one_thread()
     with _told_how_to_go_on(running) as told:
-        return start(replace(loaded, running=told), out, sys.argv[1:])
+        code = start(replace(loaded, running=told), out, sys.argv[1:])
+        if code == STOPPED:
+            raise KeyboardInterrupt
+        return code
 
 
 @contextmanager

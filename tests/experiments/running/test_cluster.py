@@ -1,85 +1,17 @@
 """Jobs on a Dask cluster: a real scheduler and two workers, one of them killed in mid-study."""
 
-import os
 import re
 import signal
-import subprocess
 import sys
 import threading
-import time
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
-from experiments.child import environment
 from experiments.problems import BadInput, RunInvalid
 from experiments.running.executor import InProcess, JobError, JobLost, executor_of
 
-HERE = Path(__file__).parent
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-
-
-@pytest.fixture
-def jobs(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
-    import executor_jobs
-
-    return executor_jobs
-
-
-@contextmanager
-def process(log, *arguments, path=""):
-    """One of Dask's programs; it is gone when the block is left."""
-    env = environment()
-    env["PYTHONPATH"] = os.pathsep.join(part for part in (path, str(HERE), env["PYTHONPATH"]) if part)
-    env["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "2"
-    with log.open("w") as said:
-        started = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
-            stdout=said, stderr=said, stdin=subprocess.DEVNULL, env=env, cwd=log.parent,
-        )  # fmt: skip
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.wait()
-
-
-def said(log, pattern, timeout_s=60.0):
-    deadline = time.monotonic() + timeout_s
-    while not (found := re.search(pattern, log.read_text())):
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
-    return found[1]
-
-
-@contextmanager
-def scheduler(folder):
-    log = folder / "scheduler.log"
-    with process(
-        log, "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-jupyter"
-    ) as at:
-        yield at, said(log, r"Scheduler at:\s+(tcp://\S+)")
-
-
-@contextmanager
-def worker(folder, address, name, path=""):
-    log = folder / f"{name}.log"
-    with process(
-        log, "dask_worker", address, "--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard",
-        "--local-directory", str(folder), path=path,
-    ) as at:  # fmt: skip
-        said(log, r"(Starting established connection to) ")
-        yield at
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """Address of a scheduler, and the processes of its two workers."""
-    with ExitStack() as stack:
-        _, address = stack.enter_context(scheduler(tmp_path))
-        yield address, [stack.enter_context(worker(tmp_path, address, f"w{n}")) for n in range(2)]
 
 
 def test_a_worker_killed_in_mid_study_changes_no_result(cluster, jobs):
@@ -110,11 +42,11 @@ def test_errors_name_their_job_and_a_cluster_goes_on(cluster, jobs):
     assert list(executor.map(jobs.fails, [jobs.Job("b", 7)], key=jobs.key_of)) == [("b", 7)]
 
 
-def test_a_job_that_kills_every_worker_is_named(tmp_path, jobs):
+def test_a_job_that_kills_every_worker_is_named(tmp_path, jobs, dask):
     with ExitStack() as stack:
-        _, address = stack.enter_context(scheduler(tmp_path))
+        _, address = stack.enter_context(dask.scheduler(tmp_path))
         for n in range(3):
-            stack.enter_context(worker(tmp_path, address, f"w{n}"))
+            stack.enter_context(dask.worker(tmp_path, address, f"w{n}"))
         with pytest.raises(JobLost, match="job j1: its worker died, as did those"):
             list(
                 executor_of(cluster=address).map(
@@ -124,10 +56,10 @@ def test_a_job_that_kills_every_worker_is_named(tmp_path, jobs):
     assert (tmp_path / "j1").stat().st_size == 3
 
 
-def test_a_scheduler_that_vanishes_is_said(tmp_path, jobs):
+def test_a_scheduler_that_vanishes_is_said(tmp_path, jobs, dask):
     with ExitStack() as stack:
-        boss, address = stack.enter_context(scheduler(tmp_path))
-        stack.enter_context(worker(tmp_path, address, "w0"))
+        boss, address = stack.enter_context(dask.scheduler(tmp_path))
+        stack.enter_context(dask.worker(tmp_path, address, "w0"))
         results = executor_of(cluster=address).map(
             jobs.slow_square, [jobs.Job(f"j{n}", n) for n in range(200)], key=jobs.key_of
         )
@@ -137,21 +69,21 @@ def test_a_scheduler_that_vanishes_is_said(tmp_path, jobs):
             list(results)
 
 
-def test_what_is_wrong_with_a_cluster_is_said_before_anything_runs(tmp_path, monkeypatch):
+def test_what_is_wrong_with_a_cluster_is_said_before_anything_runs(tmp_path, monkeypatch, dask):
     monkeypatch.setattr("experiments.running.cluster.CONNECT_S", 1.0)
     with pytest.raises(BadInput, match=r"--cluster tcp://127\.0\.0\.1:1: no Dask scheduler answers there"):
         executor_of(cluster="tcp://127.0.0.1:1")
     with pytest.raises(BadInput, match="--cluster nonsense://x: no Dask scheduler answers there"):
         executor_of(cluster="nonsense://x")
-    with scheduler(tmp_path) as (_, address):
+    with dask.scheduler(tmp_path) as (_, address):
         with pytest.raises(BadInput, match="the scheduler has no workers"):
             executor_of(cluster=address)
         other = tmp_path / "other" / "kairos_testbed-9.9.dist-info"
         other.mkdir(parents=True)
         (other / "METADATA").write_text("Metadata-Version: 2.1\nName: kairos-testbed\nVersion: 9.9\n")
         with (
-            worker(tmp_path, address, "w0"),
-            worker(tmp_path, address, "w1", str(other.parent)),
+            dask.worker(tmp_path, address, "w0"),
+            dask.worker(tmp_path, address, "w1", str(other.parent)),
             pytest.raises(BadInput) as wrong,
         ):
             executor_of(cluster=address)

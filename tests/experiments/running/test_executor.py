@@ -19,14 +19,6 @@ from experiments.running.processes import Processes
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def jobs(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
-    import executor_jobs
-
-    return executor_jobs
-
-
 def of(jobs, values, **more):
     return [jobs.Job(f"job/{value:03}", value, **more) for value in values]
 

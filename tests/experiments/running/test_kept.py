@@ -54,23 +54,23 @@ def key(job):
 
 
 @pytest.fixture
-def jobs(tmp_path):
+def made(tmp_path):
     (tmp_path / "world.yaml").write_text("subscribers: 5")
     DONE.clear()
     return [Job(n, tmp_path / "world.yaml", np.arange(n)) for n in range(6)]
 
 
-def test_a_broken_off_run_goes_on_with_what_lacks(jobs, tmp_path):
-    whole = dict(Kept(tmp_path / "whole", InProcess()).map(double, jobs, key=key))
+def test_a_broken_off_run_goes_on_with_what_lacks(made, tmp_path):
+    whole = dict(Kept(tmp_path / "whole", InProcess()).map(double, made, key=key))
     DONE.clear()
     kept = Kept(tmp_path / "kept", InProcess())
-    broken = [*jobs[:3], replace(jobs[0], number=7)]
+    broken = [*made[:3], replace(made[0], number=7)]
     with pytest.raises(KeyboardInterrupt):
         list(kept.map(double, broken, key=key))
     assert DONE == [0, 1, 2, 7]
-    assert dict(kept.map(double, jobs, key=key)) == whole
+    assert dict(kept.map(double, made, key=key)) == whole
     assert DONE == [0, 1, 2, 7, 3, 4, 5]
-    assert dict(kept.map(double, jobs, key=key)) == whole
+    assert dict(kept.map(double, made, key=key)) == whole
     assert len(DONE) == 7
     assert whole["jobs/n4"] == {"n": 8, "pair": [4, None], "share": 4 / 3}
 
@@ -85,77 +85,77 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_changed_job_is_refused_with_what_differs(change, jobs, tmp_path):
+def test_a_changed_job_is_refused_with_what_differs(change, made, tmp_path):
     kept = Kept(tmp_path / "kept", InProcess())
     named = "one"
-    list(kept.map(double, jobs[3:4], key=lambda job: named))
+    list(kept.map(double, made[3:4], key=lambda job: named))
     changed, said = CHANGES[change]
     DONE.clear()
     with pytest.raises(BadInput, match=rf"kept/one.json: kept of another job: .*{said}"):
-        list(kept.map(double, [changed(jobs[3])], key=lambda job: named))
+        list(kept.map(double, [changed(made[3])], key=lambda job: named))
     assert DONE == []
 
 
-def test_a_changed_file_function_or_program_is_refused(jobs, tmp_path, monkeypatch):
+def test_a_changed_file_function_or_program_is_refused(made, tmp_path, monkeypatch):
     kept = Kept(tmp_path / "kept", InProcess())
-    list(kept.map(double, jobs, key=key))
+    list(kept.map(double, made, key=key))
     with pytest.raises(BadInput, match=r"function was \S+\.double and is \S+\.triple"):
-        list(kept.map(triple, jobs, key=key))
-    jobs[0].file.write_text("subscribers: 6")
+        list(kept.map(triple, made, key=key))
+    made[0].file.write_text("subscribers: 6")
     with pytest.raises(
         BadInput, match=r"job\.file was file world\.yaml \S+ and is file world\.yaml"
     ) as wrong:
-        list(kept.map(double, jobs, key=key))
+        list(kept.map(double, made, key=key))
     assert wrong.value.lines[-1] == "and 1 more kept results"
-    jobs[0].file.write_text("subscribers: 5")
-    list(kept.map(double, jobs, key=key))
+    made[0].file.write_text("subscribers: 5")
+    list(kept.map(double, made, key=key))
     other = {"kairos": "9", "sources": "x", "numpy": "1"}
     monkeypatch.setattr("experiments.running.describing.identity", lambda: other)
     with pytest.raises(BadInput, match=r"program\.kairos was \S+ and is 9"):
-        list(kept.map(double, jobs, key=key))
+        list(kept.map(double, made, key=key))
 
 
-def test_a_moved_folder_is_the_same(jobs, tmp_path):
+def test_a_moved_folder_is_the_same(made, tmp_path):
     kept = Kept(tmp_path / "kept", InProcess())
-    list(kept.map(double, jobs, key=key))
+    list(kept.map(double, made, key=key))
     other = tmp_path / "elsewhere" / "world.yaml"
     other.parent.mkdir()
-    jobs[0].file.rename(other)
+    made[0].file.rename(other)
     DONE.clear()
-    list(kept.map(double, [replace(job, file=other) for job in jobs], key=key))
+    list(kept.map(double, [replace(job, file=other) for job in made], key=key))
     assert DONE == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": "kairos.kept/1"}'])
-def test_a_damaged_result_is_said(text, jobs, tmp_path):
+def test_a_damaged_result_is_said(text, made, tmp_path):
     kept = Kept(tmp_path / "kept", InProcess())
-    list(kept.map(double, jobs, key=key))
+    list(kept.map(double, made, key=key))
     (tmp_path / "kept" / "jobs" / "n2.json").write_text(text)
     with pytest.raises(BadInput, match=r"n2\.json.*; remove it to do this job again"):
-        list(kept.map(double, jobs, key=key))
+        list(kept.map(double, made, key=key))
 
 
-def test_a_result_whose_digest_was_tampered_with_is_refused(jobs, tmp_path):
+def test_a_result_whose_digest_was_tampered_with_is_refused(made, tmp_path):
     kept = Kept(tmp_path / "kept", InProcess())
-    list(kept.map(double, jobs, key=key))
+    list(kept.map(double, made, key=key))
     file = tmp_path / "kept" / "jobs" / "n2.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"digest": "0"}))
     with pytest.raises(BadInput, match="its digest is not that of what it says"):
-        list(kept.map(double, jobs, key=key))
+        list(kept.map(double, made, key=key))
 
 
 @pytest.mark.parametrize("name", ["../x", "a//b", "/a", "", "a/.b", "a b", "é"])
-def test_keys_are_file_names(name, jobs, tmp_path):
+def test_keys_are_file_names(name, made, tmp_path):
     with pytest.raises(ValueError, match="expected letters"):
-        list(Kept(tmp_path, InProcess()).map(double, jobs[:1], key=lambda job: name))
+        list(Kept(tmp_path, InProcess()).map(double, made[:1], key=lambda job: name))
 
 
-def test_what_is_no_json_and_what_has_no_description_are_said(jobs, tmp_path):
+def test_what_is_no_json_and_what_has_no_description_are_said(made, tmp_path):
     kept = Kept(tmp_path / "kept", InProcess())
     with pytest.raises(JobError, match="job jobs/n1: its result cannot be kept as JSON"):
-        list(kept.map(no_json, jobs[1:2], key=key))
+        list(kept.map(no_json, made[1:2], key=key))
     with pytest.raises(TypeError, match=r"job\.settings: a object cannot be part of a job"):
-        described(double, replace(jobs[0], settings=object()))
+        described(double, replace(made[0], settings=object()))
 
 
 def test_numbers_that_are_none_come_back(tmp_path):
@@ -170,25 +170,22 @@ def test_descriptions_name_every_leaf():
     assert apart(was, now) == ["a was 1 and is not there", f"c was not there and is {'x' * 57}..."]
 
 
-def test_a_full_disk_damages_nothing(jobs, tmp_path, monkeypatch):
+def test_a_full_disk_damages_nothing(jobs, tmp_path):
     """The system itself refuses to let the file grow."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    import executor_jobs
-
     kept = Kept(tmp_path / "kept", Processes(2))
-    made = [executor_jobs.Job(f"j{n}", n) for n in range(6)]
-    first = dict(kept.map(executor_jobs.square, made[:3], key=executor_jobs.key_of))
+    made = [jobs.Job(f"j{n}", n) for n in range(6)]
+    first = dict(kept.map(jobs.square, made[:3], key=jobs.key_of))
     before = {file: file.read_bytes() for file in (tmp_path / "kept").iterdir()}
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
         with pytest.raises(OSError, match="File too large"):
-            list(kept.map(executor_jobs.square, made, key=executor_jobs.key_of))
+            list(kept.map(jobs.square, made, key=jobs.key_of))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert {file: file.read_bytes() for file in (tmp_path / "kept").iterdir()} == before
-    found = dict(kept.map(executor_jobs.square, made, key=executor_jobs.key_of))
+    found = dict(kept.map(jobs.square, made, key=jobs.key_of))
     assert len(found) == 6
     assert {name: found[name] for name in first} == first
