@@ -102,7 +102,7 @@ def results(run_dir: Path) -> list[Path]:
     found = [
         run_dir / "arms" / arm / f"{name}.parquet"
         for arm in read_json(run_dir / "details.json")["planned"]["arms"]
-        for name in DETERMINISTIC
+        for name in (*DETERMINISTIC, "outcomes")
     ]
     capture = run_dir / "capture.pcapng"
     return [*found, capture] if capture.exists() else found

@@ -201,7 +201,7 @@ class RunFolder:
             ended=now(),
             validity="invalid" if reasons else "valid",
             invalid_reasons=reasons,
-            results=results_of(self.path, self.manifest) if whole else {},
+            results=results_of(self.path, self.manifest, valid=not reasons) if whole else {},
         )
         self.release()
 

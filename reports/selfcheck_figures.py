@@ -37,8 +37,8 @@ _HATCH: Final = (
 def place(value: float, low: float | None, high: float | None) -> float:
     """Where a value is drawn, in parts of the strip: 0.3 to 0.7 is inside a band with two ends.
 
-    With one end only, that end is at 0.3 (or 0.7) and the distance from it is drawn by its share of the end
-    itself; a value far outside stays at the edge of the strip.
+    With one end only, that end is at 0.3 (or 0.7), and a tenth of it more (or less) is as far as a band is
+    wide; a value further away stays at the edge of the strip.
     """
     start, end = BAND
     if low is not None and high is not None:
@@ -48,9 +48,9 @@ def place(value: float, low: float | None, high: float | None) -> float:
         else:
             at = start + (end - start) * (value - low) / width
     elif low is not None:
-        at = start + (end - start) * (value - low) / (abs(low) or 1.0)
+        at = start + (end - start) * (value - low) / (abs(low) / 10 or 1.0)
     elif high is not None:
-        at = end + (end - start) * (value - high) / (abs(high) or 1.0)
+        at = end + (end - start) * (value - high) / (abs(high) / 10 or 1.0)
     else:
         at = 0.5
     return min(max(at, 0.02), 0.98)

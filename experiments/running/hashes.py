@@ -24,16 +24,22 @@ CLOCKED: Final = ("time", "rerun")
 """Keys at the top of a JSON file that hashes leave out: when it ran, for how long, by which command."""
 
 
-def results_of(run_dir: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+def results_of(run_dir: Path, manifest: Mapping[str, Any], *, valid: bool) -> dict[str, str]:
     """File of a run -> hash of its contents, of those that its kind says the clock has no part in.
 
-    Empty where the kind names none, or one of them is not there.
+    Empty where the kind names none; or where the run is not valid and one of them is not there.
+
+    Raises:
+        FileNotFoundError: a valid run lacks one: its kind must write it before it finishes the run.
     """
     from experiments.study_kinds import results_function
 
     function = results_function(manifest)
     files = [] if function is None else sorted(function(run_dir))
-    if not all(file.is_file() for file in files):
+    lost = [file for file in files if not file.is_file()]
+    if lost and valid:
+        raise FileNotFoundError(f"{lost[0]}: a result of this kind that was not written before the end")
+    if lost:
         return {}
     return {file.relative_to(run_dir).as_posix(): content_hash(file) for file in files}
 

@@ -83,7 +83,8 @@ def results(folder):
 
 def test_the_manifest_keeps_hashes_of_all_that_the_clock_has_no_part_in(whole):
     *_, folder = whole
-    tables = {f"arms/{a}/{n}.parquet" for a in ("control", "precise", "blanket") for n in DETERMINISTIC}
+    names = (*DETERMINISTIC, "outcomes")
+    tables = {f"arms/{arm}/{name}.parquet" for arm in ("control", "precise", "blanket") for name in names}
     assert set(results(folder)) == {*tables, "capture.pcapng"}
 
 

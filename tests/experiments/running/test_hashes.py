@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.running.hashes import content_hash
+from experiments.running.hashes import content_hash, results_of
 
 VALUES = {
     "whole": st.integers(-(2**63), 2**63 - 1),
@@ -102,3 +102,14 @@ def test_anything_else_is_its_octets(tmp_path):
         (tmp_path / name).write_bytes(octets)
     a, b, c = (content_hash(tmp_path / f"{name}.pcapng") for name in "abc")
     assert a == b != c
+
+
+def test_a_valid_run_must_have_written_its_results(tmp_path):
+    manifest = {"kind": "realism"}
+    (tmp_path / "summary.json").write_text("{}")
+    assert results_of(tmp_path, manifest, valid=False) == {}
+    with pytest.raises(FileNotFoundError, match=r"details\.json: a result of this kind"):
+        results_of(tmp_path, manifest, valid=True)
+    (tmp_path / "details.json").write_text("{}")
+    assert set(results_of(tmp_path, manifest, valid=True)) == {"summary.json", "details.json"}
+    assert results_of(tmp_path, {"kind": "unheard of"}, valid=True) == {}
