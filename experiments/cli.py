@@ -17,6 +17,7 @@ from experiments.bench.network_cli import network_command
 from experiments.bench.workers_cli import workers_command
 from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
 from experiments.problems import BadInput, RunInvalid
+from experiments.running.cli import COMMANDS as RUN_COMMANDS
 from experiments.token_cli import COMMANDS as TOKEN_COMMANDS
 from experiments.wire_cli import COMMANDS as WIRE_COMMANDS
 from experiments.world_cli import COMMANDS as WORLD_COMMANDS
@@ -59,8 +60,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "dry-run", "report", "audit", "validate", "explain", "schema", "map", "see", "serve",
-            "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz", "token",
+            "run", "rerun", "dry-run", "report", "audit", "validate", "explain", "schema", "map", "see",
+            "serve", "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz", "token",
         ]  # fmt: skip
 
     def resolve_command(
@@ -102,72 +103,6 @@ def cli() -> None:
     Scenarios are YAML files; every key is explained in scenarios/README.md. Results go to
     ./experiments/runs/STUDY/RUN-ID/ with a report.html to open in a browser.
     """
-
-
-@cli.command()
-@click.argument("study", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(0), help="Seed of everything drawn, in place of the study's.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("experiments/runs"),
-    show_default=True,
-    help="Folder that keeps the runs.",
-)
-@click.option(
-    "--transport",
-    type=click.Choice(["auto", "kernel", "usrsctp", "memory"]),
-    help="How signalling reaches the platform. auto: the kernel's SCTP where it works, else libusrsctp; "
-    "memory: both programs in one process, over the same bytes.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Sets one key of the study, such as live.seconds=10 or days=1. May be given many times.",
-)
-@click.option("--dry-run", is_flag=True, help="Say what it will come to, and run nothing.")
-def run(
-    study: Path,
-    seed: int | None,
-    out: Path,
-    transport: str | None,
-    settings: tuple[str, ...],
-    dry_run: bool,
-) -> None:
-    """Run a study and write its report.
-
-    \b
-    Examples:
-      kairos run scenarios/studies/demo.yaml --seed 7
-      kairos run scenarios/studies/demo.yaml --transport memory --set days=1 --set live=null
-
-    The arms run in lockstep with the platform, which makes them repeatable: same study, same seed, same
-    records. The live phase is paced by the clock and measures latency. A run that lags, loses messages or
-    loses the platform is invalid: it keeps what it has, says why, and exits with 3.
-    """
-    from experiments.study import load_study
-    from experiments.study_kinds import kinds
-    from experiments.validate import check_study_files
-
-    overrides = list(settings)
-    if seed is not None:
-        overrides.append(f"seed={seed}")
-    if transport is not None:
-        overrides.append(f"transport={transport}")
-    loaded = load_study(study, overrides)
-    check_study_files(loaded)
-    if dry_run:
-        from experiments.rehearsal.command import dry_run_command
-
-        return dry_run_command(study, overrides)
-    for kind in kinds().values():
-        if isinstance(loaded.study, kind.Keys):
-            sys.exit(kind.run(loaded, out, sys.argv[1:]))
-    from experiments.endtoend import run_study
-
-    sys.exit(run_study(loaded, out, sys.argv[1:]))
 
 
 @cli.command(epilog=SERVE_EXAMPLES)
@@ -395,6 +330,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
 
 
 for _command in (
+    *RUN_COMMANDS,
     audit,
     *_BENCH.values(),
     *WORLD_COMMANDS,

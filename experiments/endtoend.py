@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -16,14 +17,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from experiments.folder import RunFolder, write_json
+from experiments.folder import read_json, write_json
 from experiments.outcome import Outcome
 from experiments.problems import BadInput, RunInvalid, relative
 from experiments.progress import Display
+from experiments.running.begin import begin
 from experiments.study import LoadedStudy
 from experiments.worker import Crew, Worker
+from reports.records import DETERMINISTIC
 
-__all__ = ["run_study"]
+__all__ = ["results", "run_study"]
 
 BUDGET: Final = {"arms": 70.0, "live": 20.0, "start and report": 20.0}
 """What each part of the demo may take on two cores, seconds; printed as used."""
@@ -61,10 +64,10 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
         return 1
     watch = _Stopwatch()
     study = loaded.keys
-    files = {"study": loaded.path, "world": study.world, "policy": study.policy}
+    files = {"world": study.world, "policy": study.policy}
     files |= {f"campaign {path.stem}": path for path in study.campaigns}
     files |= {"live world": study.live.world} if study.live else {}
-    folder = RunFolder.create(out, study.study, study.seed, ["kairos", *arguments], files)
+    folder = begin(loaded, out, arguments, files).folder
     job = {"study": str(loaded.path.resolve()), "overrides": list(loaded.overrides), "transport": choice.kind}
     write_json(folder.path / "job.json", job)
     outcome = Outcome(study, folder.path, {"kind": choice.kind, "why": choice.why}, _rerun(loaded))
@@ -82,16 +85,27 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
             outcome.reasons.append(f"stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}")
             code = 130
         except BadInput:
-            folder.finish(["the input was refused after the start"])
+            folder.finish(["the input was refused after the start"], whole=False)
             raise
         except BaseException as error:
-            folder.finish([f"{type(error).__name__}: {error}"])
+            folder.finish([f"{type(error).__name__}: {error}"], whole=False)
             raise
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was measured is written now, in a moment
         watch.part("start and report")
         text = outcome.close(folder, lambda: watch.budget(with_allowance=True))
     sys.stdout.write(text + "\n")
     return code or (3 if outcome.reasons else 0)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """What the arms leave: they run in lockstep. The live phase goes by the clock."""
+    found = [
+        run_dir / "arms" / arm / f"{name}.parquet"
+        for arm in read_json(run_dir / "details.json")["planned"]["arms"]
+        for name in (*DETERMINISTIC, "outcomes")
+    ]
+    capture = run_dir / "capture.pcapng"
+    return [*found, capture] if capture.exists() else found
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
@@ -120,10 +134,18 @@ def _phases(study: Any, run_dir: Path, outcome: Outcome, display: Display, watch
                 display.close(worker.name)
 
         watch.part("arms")
+        outcome.recover()
+        for part in [*(f"arms/{arm}" for arm in study.arms if not outcome.has(arm)), "live"]:
+            shutil.rmtree(run_dir / part, ignore_errors=True)  # of a run that was broken off
         arms = {
-            arm: start(arm, "experiments.arm", str(run_dir), arm) for arm in sorted(study.arms, reverse=True)
+            arm: start(arm, "experiments.arm", str(run_dir), arm)
+            for arm in sorted(study.arms, reverse=True)
+            if not outcome.has(arm)
         }
-        if "blanket" in arms:
+        if "blanket" in arms and "precise" not in arms:  # it came to its end before the run was broken off
+            crew.until(lambda: "ready" in arms["blanket"].stages)
+            arms["blanket"].tell("go")
+        elif "blanket" in arms:
             # It has prepared itself meanwhile; all it needs of the precise arm is who was contacted when.
             crew.until(lambda: "triggers" in arms["precise"].stages and "ready" in arms["blanket"].stages)
             arms["blanket"].tell("go")

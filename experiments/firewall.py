@@ -6,31 +6,39 @@ under the rule that names it. What a machine lacks is said, and neither passed n
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import shlex
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from experiments.firewall_study import Keys
-from experiments.folder import RunFolder, write_json
+from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
 from experiments.progress import Display
+from experiments.running.begin import Begun, begin
+from experiments.running.executor import Executor, InProcess, executor_of
+from experiments.running.kept import Kept
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
     from experiments.audit import Audit
     from experiments.audit.parts import Parts
     from experiments.firewall_crash import CrashKeys
+    from experiments.firewall_traffic import Traffic
     from sigtran.transport import Kind
 
 __all__ = ["Case", "run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.firewall/1"
+JUDGED_SCHEMA: Final = "kairos.firewall-judged/1"
+DRAWN: Final = ("boundaries", "mutants", "right")
+"""Groups whose outcome is drawn from the seed; the others kill and break things at instants of the clock."""
 CHUNK: Final = 5000
 """People of one part of the right policy's trial: nobody's contacts depend on anybody else's."""
 SAY_EVERY_S: Final = 10.0
@@ -66,25 +74,26 @@ Say = Callable[[str], None]
 def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[str]) -> int:
     """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
     started = time.monotonic()
-    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], {"study": loaded.path})
-    folder.update(kind=keys.kind)
+    run = begin(loaded, out, arguments, {})
+    folder = run.folder
     cases: list[Case] = []
     try:
         with Display() as display:
             display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
-            for case in _cases(keys, folder.path, display.note):
+            for case in _cases(keys, run, loaded.running.processes, display.note):
                 cases.append(case)
                 display.note(f"{case.outcome:8} {case.group}: {case.name}: {_told(case)}")
                 _write(folder, loaded, keys, cases, [], time.monotonic() - started)
     except KeyboardInterrupt:
-        folder.finish(["stopped by Ctrl-C"])
+        folder.finish(["stopped by Ctrl-C"], whole=False)
         raise
     except BaseException as error:
-        folder.finish([f"{type(error).__name__}: {error}"])
+        folder.finish([f"{type(error).__name__}: {error}"], whole=False)
         raise
     reasons = [f"{c.group}: {c.name}: {'; '.join(c.said)}" for c in cases if c.outcome == "failed"]
+    _write(folder, loaded, keys, cases, reasons, time.monotonic() - started, ended=now())
+    write_json(folder.path / "judged.json", {"schema": JUDGED_SCHEMA, "cases": judged_by_draws(cases)})
     folder.finish(reasons)
-    _write(folder, loaded, keys, cases, reasons, time.monotonic() - started)
     from reports.firewall import screen, write_report
 
     page = write_report(folder.path)
@@ -100,7 +109,13 @@ def _told(case: Case) -> str:
 
 
 def _write(
-    folder: RunFolder, loaded: LoadedStudy, keys: Keys, cases: list[Case], reasons: list[str], wall_s: float
+    folder: RunFolder,
+    loaded: LoadedStudy,
+    keys: Keys,
+    cases: list[Case],
+    reasons: list[str],
+    wall_s: float,
+    ended: str | None = None,
 ) -> None:
     words = ["kairos", "run", relative(loaded.path)]
     for setting in loaded.overrides:
@@ -111,7 +126,7 @@ def _write(
         "kind": keys.kind,
         "title": keys.title,
         "seed": keys.seed,
-        "valid": folder.manifest["validity"] == "valid",
+        "valid": ended is not None and not reasons,
         "invalid_reasons": reasons,
         "cases": [asdict(case) for case in cases],
         "totals": {
@@ -121,7 +136,7 @@ def _write(
         },
         "time": {
             "started": folder.manifest["started"],
-            "ended": folder.manifest["ended"],
+            "ended": ended,
             "wall_s": round(wall_s, 1),
         },
         "rerun": shlex.join(words),
@@ -132,12 +147,40 @@ def _write(
 # --------------------------------------------------------------------------- the cases
 
 
-def _cases(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What decides a group that is one job."""
+
+    group: str
+    keys: Keys
+
+
+def _cases(keys: Keys, run: Begun, processes: int | None, say: Say) -> Iterator[Case]:
+    """All cases in order; a run that is gone on with has those of groups that came to their end."""
     for group in keys.groups:
-        for case in _GROUPS[group](keys, folder / group, say):
+        folder = run.folder.path / group
+
+        def whole(job: _Group, folder: Path = folder) -> list[dict[str, Any]]:
+            shutil.rmtree(folder, ignore_errors=True)  # what was left when the run was broken off
+            here = executor_of(processes)  # its parts leave files, which a cluster would not find
+            return [asdict(case) for case in _GROUPS[job.group](job.keys, folder, here, say)]
+
+        if group == "mutants":
+            found = _mutants(keys, run.kept)
+        else:
+            kept = Kept(run.kept.folder, InProcess())
+            ((_, cases),) = kept.map(whole, [_Group(group, keys)], key=lambda job: f"group/{job.group}")
+            found = (Case(**case) for case in cases)
+        for case in found:
             if case.outcome != "skipped" and case.said:
                 case.outcome = "failed"
             yield case
+
+
+def judged_by_draws(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Cases without what the clock has a part in."""
+    names = ("group", "name", "tried", "tries", "contacts", "violated", "expected", "outcome", "said")
+    return [{name: getattr(case, name) for name in names} for case in cases if case.group in DRAWN]
 
 
 def _timed(case: Callable[[], Case]) -> Case:
@@ -147,7 +190,7 @@ def _timed(case: Callable[[], Case]) -> Case:
     return done
 
 
-def _boundaries(_keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+def _boundaries(_keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
     def judged() -> Case:
         from experiments.firewall_boundaries import wrong_cases
 
@@ -166,30 +209,65 @@ def _boundaries(_keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
     yield _timed(judged)
 
 
-def _mutants(keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A policy, broken or right, and the traffic that it goes through."""
+
+    name: str
+    subscribers: int
+    seed: int
+
+
+def _mutants(keys: Keys, executor: Executor) -> Iterator[Case]:
+    """In the order of the table, each as soon as those before it are there."""
+    from experiments.firewall_mutants import MUTANTS
+    from experiments.firewall_trial import Decision
+
+    kinds: tuple[type[Decision], ...] = (Decision, *MUTANTS)
+    jobs = [Mutant(kind.name, keys.mutant_subscribers, keys.seed) for kind in kinds]
+    due = [_mutant_key(job) for job in jobs]
+    found: dict[str, Case] = {}
+    for name, case in executor.map(try_mutant, jobs, key=_mutant_key):
+        found[name] = Case(**case)
+        while due and due[0] in found:
+            yield found.pop(due.pop(0))
+
+
+def _mutant_key(job: Mutant) -> str:
+    return f"mutants/{job.name.replace(' ', '-')}"
+
+
+@cache
+def _mutant_traffic(subscribers: int, seed: int) -> tuple[Traffic, tempfile.TemporaryDirectory[str], Path]:
+    """Traffic and a policy's files, which the jobs of one process share; gone with the process."""
+    from experiments.firewall_traffic import make_traffic, write_policy
+
+    traffic = make_traffic(subscribers, seed)
+    folder = tempfile.TemporaryDirectory(prefix="kairos-mutants-")
+    return traffic, folder, write_policy(Path(folder.name), traffic)
+
+
+def try_mutant(job: Mutant) -> dict[str, Any]:
+    """The case of one policy."""
     from experiments.audit import audit, read_policy
     from experiments.firewall_mutants import MUTANTS
-    from experiments.firewall_traffic import make_traffic, write_policy
     from experiments.firewall_trial import Decision, try_decision
 
-    traffic = make_traffic(keys.mutant_subscribers, keys.seed)
-    file = write_policy(folder, traffic)
-    policy = read_policy(file)
-    for kind in (Decision, *MUTANTS):
+    traffic, _, file = _mutant_traffic(job.subscribers, job.seed)
+    kinds: tuple[type[Decision], ...] = (Decision, *MUTANTS)
+    (kind,) = (kind for kind in kinds if kind.name == job.name)
 
-        def tried(kind: Any = kind) -> Case:
-            done = try_decision(kind(file, traffic), traffic, keys.seed)
-            assert done.parts is not None  # it has run
-            found = audit(done.parts, policy)
-            case = _judged(
-                "mutants", kind.name, f"{kind.why}; {done.triggers} triggers", done.triggers, found
-            )
-            case.expected = kind.rule
-            if kind.rule:
-                case.said = [] if case.violated.get(kind.rule) else [f"not caught under {kind.rule}"]
-            return case
+    def tried() -> Case:
+        done = try_decision(kind(file, traffic), traffic, job.seed)
+        assert done.parts is not None  # it has run
+        found = audit(done.parts, read_policy(file))
+        case = _judged("mutants", kind.name, f"{kind.why}; {done.triggers} triggers", done.triggers, found)
+        case.expected = kind.rule
+        if kind.rule:
+            case.said = [] if case.violated.get(kind.rule) else [f"not caught under {kind.rule}"]
+        return case
 
-        yield _timed(tried)
+    return asdict(_timed(tried))
 
 
 def _judged(group: str, name: str, tried: str, tries: int, found: Audit) -> Case:
@@ -198,7 +276,7 @@ def _judged(group: str, name: str, tried: str, tries: int, found: Audit) -> Case
     return Case(group, name, tried, tries, found.contacts, violated, said=said)
 
 
-def _right(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
+def _right(keys: Keys, folder: Path, executor: Executor, say: Say) -> Iterator[Case]:
     def tried() -> Case:
         from experiments.audit import audit
         from experiments.audit.policy import read_policy
@@ -208,17 +286,15 @@ def _right(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
         sizes += [keys.right_subscribers % CHUNK] if keys.right_subscribers % CHUNK else []
         found: dict[int, Parts] = {}
         triggers, told_s = 0, time.monotonic()
-        with ProcessPoolExecutor(max_workers=2, mp_context=mp.get_context("spawn")) as pool:
-            jobs = {
-                pool.submit(right_chunk, folder / f"{at}", size, at * CHUNK, keys.seed + at): at
-                for at, size in enumerate(sizes)
-            }
-            for job in as_completed(jobs):
-                found[jobs[job]], some = job.result()
-                triggers += some
-                if time.monotonic() - told_s > SAY_EVERY_S:
-                    told_s = time.monotonic()
-                    say(f"right: {len(found)} of {len(sizes)} parts of the trial")
+        jobs = [
+            Chunk(at, size, folder / f"{at}", at * CHUNK, keys.seed + at) for at, size in enumerate(sizes)
+        ]
+        for name, (parts, some) in executor.map(right_chunk, jobs, key=lambda job: f"right/{job.at}"):
+            found[int(name.removeprefix("right/"))] = parts
+            triggers += some
+            if time.monotonic() - told_s > SAY_EVERY_S:
+                told_s = time.monotonic()
+                say(f"right: {len(found)} of {len(sizes)} parts of the trial")
         began = time.process_time()
         # Each part has lists of its own people; together they are the lists of all.
         policy = joined(folder, len(sizes))
@@ -230,13 +306,26 @@ def _right(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
     yield _timed(tried)
 
 
-def right_chunk(folder: Path, subscribers: int, first: int, seed: int) -> tuple[Parts, int]:
-    """A part of the right policy's trial, in a process of its own: what its people received, and triggers."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some of the people of the right policy's trial."""
+
+    at: int
+    subscribers: int
+    folder: Path
+    """Where its policy and lists are left."""
+    first: int
+    """Number of its first subscriber."""
+    seed: int
+
+
+def right_chunk(job: Chunk) -> tuple[Parts, int]:
+    """A part of the right policy's trial: what its people received, and triggers."""
     from experiments.firewall_traffic import make_traffic, write_policy
     from experiments.firewall_trial import Decision, try_decision
 
-    traffic = make_traffic(subscribers, seed, first=first)
-    done = try_decision(Decision(write_policy(folder, traffic), traffic), traffic, seed)
+    traffic = make_traffic(job.subscribers, job.seed, first=job.first)
+    done = try_decision(Decision(write_policy(job.folder, traffic), traffic), traffic, job.seed)
     assert done.parts is not None  # it has run
     return done.parts, done.triggers
 
@@ -247,7 +336,7 @@ def _together(parts: list[Parts]) -> Parts:
     return concatenated(parts)
 
 
-def _races(keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+def _races(keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
     from experiments.firewall_postgres import Postgres, no_postgres
     from experiments.firewall_race import RaceKeys, race
 
@@ -280,7 +369,7 @@ def _crash_keys(keys: Keys) -> tuple[CrashKeys, Kind]:
     return CrashKeys(kills=keys.kills, stimuli_per_s=keys.stimuli_per_s, seed=keys.seed), transport
 
 
-def _crashes(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
+def _crashes(keys: Keys, folder: Path, _executor: Executor, say: Say) -> Iterator[Case]:
     def killed() -> Case:
         from experiments.firewall_crash import crash
 
@@ -311,7 +400,7 @@ def _crashes(keys: Keys, folder: Path, say: Say) -> Iterator[Case]:
     yield _timed(killed)
 
 
-def _faults(keys: Keys, folder: Path, _say: Say) -> Iterator[Case]:
+def _faults(keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
     from experiments.firewall_faults import FAULTS
 
     how, transport = _crash_keys(keys)
@@ -359,12 +448,11 @@ def _case(group: str, name: str, found: Mapping[str, Any]) -> Case:
     )
 
 
-_GROUPS: Final[Mapping[str, Callable[[Keys, Path, Say], Iterator[Case]]]] = {
+_GROUPS: Final[Mapping[str, Callable[[Keys, Path, Executor, Say], Iterator[Case]]]] = {
     "boundaries": _boundaries,
-    "mutants": _mutants,
     "right": _right,
     "races": _races,
     "crashes": _crashes,
     "faults": _faults,
 }
-"""Name of a group -> its cases."""
+"""Name of a group -> its cases; the broken policies are jobs of their own."""

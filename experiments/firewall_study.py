@@ -13,7 +13,9 @@ from experiments.problems import BadInput, relative
 from experiments.study import LoadedStudy
 from marketing.config import Strict
 
-__all__ = ["Keys", "Race", "check", "foretell", "report", "run"]
+__all__ = ["AT_SCALE", "Keys", "Race", "check", "foretell", "report", "results", "run"]
+
+AT_SCALE = True
 
 Group = Literal["boundaries", "mutants", "right", "races", "crashes", "faults"]
 
@@ -99,6 +101,11 @@ def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     from experiments.firewall import run_study
 
     return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """What was judged of groups in which nothing is killed, raced or broken at an instant of the clock."""
+    return [run_dir / "judged.json"]
 
 
 def report(run_dir: Path, out: Path | None) -> Path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,10 +27,14 @@ __all__ = [
     "MANIFEST_SCHEMA",
     "RunFolder",
     "check_reportable",
+    "commit",
+    "fingerprints",
     "machine",
+    "now",
     "open_run",
     "read_json",
     "read_table",
+    "versions",
     "write_json",
 ]
 
@@ -73,13 +81,21 @@ SHAPES: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
 """File of a run -> what a report needs in it."""
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Writes JSON whole or not at all."""
+def write_json(path: Path, values: Any, *, allow_nan: bool = False) -> None:
+    """Writes JSON whole or not at all.
+
+    Raises:
+        OSError: it cannot be written (the disk is full); what was there before still is.
+    """
+    text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=allow_nan) + "\n"
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(
-        json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
-    os.replace(partial, path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 @dataclass(slots=True)
@@ -88,6 +104,8 @@ class RunFolder:
 
     path: Path
     manifest: dict[str, Any] = field(default_factory=dict)
+    _lock: int = -1
+    """Descriptor of the folder, locked as long as this process works in it."""
 
     @classmethod
     def create(
@@ -113,7 +131,7 @@ class RunFolder:
             except OSError as error:
                 raise BadInput(f"--out {root}: cannot be written: {error.strerror or error}") from None
             break
-        run = cls(path)
+        run = cls(path, _lock=_locked(path))
         run.update(
             schema=MANIFEST_SCHEMA,
             study=study,
@@ -124,27 +142,93 @@ class RunFolder:
             ended=None,
             validity="running",
             invalid_reasons=[],
-            scenario={
-                role: {"file": relative(file), "sha256": _sha256(file)} for role, file in files.items()
-            },
-            versions=_versions(),
-            commit=_commit(),
+            scenario=fingerprints(files),
+            versions=versions(),
+            commit=commit(),
             machine=machine(),
         )
         return run
+
+    @classmethod
+    def resume(cls, path: Path, command: list[str]) -> RunFolder:
+        """A run that was broken off, to go on in; its manifest is not changed before `begun`.
+
+        Raises:
+            BadInput: there is none, it has come to its end, or a process is at work in it.
+        """
+        run = open_run(path)
+        run._lock = _locked(path)
+        try:
+            run.manifest = read_json(path / "manifest.json")  # as whoever had it locked left it
+            if run.manifest.get("validity") == "valid":
+                raise BadInput(
+                    f"{relative(path)}: this run has come to its end; `kairos report` makes its page again, "
+                    "`kairos rerun` runs it anew and compares"
+                )
+        except BaseException:
+            run.release()
+            raise
+        went = {"at": now(), "command": command}
+        run.manifest["resumed"] = [*run.manifest.get("resumed", []), went]
+        return run
+
+    def begun(self) -> None:
+        """Says on disk that it is running."""
+        self.update(ended=None, validity="running", invalid_reasons=[])
+
+    def release(self) -> None:
+        """Lets others work in the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def update(self, **values: Any) -> None:
         """Changes the manifest, on disk at once."""
         self.manifest.update(values)
         write_json(self.path / "manifest.json", self.manifest)
 
-    def finish(self, reasons: list[str]) -> None:
-        """Closes the manifest: valid, or invalid with its reasons."""
+    def finish(self, reasons: list[str], *, whole: bool = True) -> None:
+        """Closes the manifest: valid, or invalid with its reasons; and lets others work in the folder.
+
+        Args:
+            reasons: Why it is not valid.
+            whole: Whether the study came to its end: then the hashes of its results are kept, which must
+                have been written (`experiments.running.hashes`).
+        """
+        from experiments.running.hashes import results_of
+
         self.update(
-            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            ended=now(),
             validity="invalid" if reasons else "valid",
             invalid_reasons=reasons,
+            results=results_of(self.path, self.manifest, valid=not reasons) if whole else {},
         )
+        self.release()
+
+
+def now() -> str:
+    """The time, as manifests and summaries say it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _locked(path: Path) -> int:
+    """A descriptor of a folder that only this process works in, until it is closed or the process ends."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        raise BadInput(
+            f"{relative(path)}: another process is at work in this run; wait for its end"
+        ) from None
+    return descriptor
+
+
+def fingerprints(files: Mapping[str, Path]) -> dict[str, dict[str, str]]:
+    """Role of a file -> where it is and the SHA-256 of its octets."""
+    return {role: {"file": relative(file), "sha256": _sha256(file)} for role, file in files.items()}
 
 
 def open_run(path: Path) -> RunFolder:
@@ -234,7 +318,8 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results may depend on."""
     found = {"python": platform.python_version()}
     for name in ("kairos-testbed", *PACKAGES):
         try:
@@ -244,7 +329,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the sources, where they are a clone; with `+` where they were changed since."""
     here = Path(__file__).resolve().parent.parent
     try:

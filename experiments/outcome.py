@@ -68,10 +68,10 @@ class Outcome:
         from reports.answer import screen
         from reports.page import NotReportable, write_report
 
-        self._recover()
+        self.recover()
         details = self._details()
         write_json(self.run_dir / "details.json", details)
-        folder.finish(self.reasons)
+        folder.finish(self.reasons, whole=all(self.has(arm) for arm in self.study.arms))
         made = self._summary(folder.manifest, budget())
         write_json(self.run_dir / "summary.json", made)
         try:
@@ -82,7 +82,11 @@ class Outcome:
         made["time"]["budget"] = budget()
         return screen(made, details, path)
 
-    def _recover(self) -> None:
+    def has(self, name: str) -> bool:
+        """Whether the result of a part is there."""
+        return name in self._arms
+
+    def recover(self) -> None:
         """Takes in the arms that came to their end before the run was broken off, from their own results."""
         ticks = self.study.days * 86_400 // self.study.tick_s
         for name in self.study.arms:

@@ -1,6 +1,7 @@
 """Studies of kind realism: three populations on one map, every measure with its band.
 
-One process and one core are enough: a world of some thousand people lives two weeks in seconds.
+One core is enough: a world of some thousand people lives two weeks in seconds. The worlds of other seeds are
+jobs of their own.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from experiments.folder import RunFolder, write_json
+from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
 from experiments.progress import Display
 from experiments.realism_bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
 from experiments.realism_statistics import Estimate
 from experiments.realism_study import Keys
+from experiments.running.begin import begin
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
     from experiments.realism_tables import Lived
+    from experiments.running.executor import Executor
     from sim.network.library import TemplateLibrary
 
 __all__ = ["HYSTERESIS_DB", "judge", "lives_of", "rows_of", "run_study"]
@@ -55,23 +58,22 @@ class _Studied:
 def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[str]) -> int:
     """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
     started = time.monotonic()
-    files = {"study": loaded.path, "world": keys.world}
-    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], files)
-    folder.update(kind=keys.kind)
+    run = begin(loaded, out, arguments, {"world": keys.world, "event world": keys.event_world})
+    folder = run.folder
     try:
         with Display() as display:
             display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.days} days")
-            studied = _studied(keys, display)
+            studied = _studied(keys, display, run.kept)
     except KeyboardInterrupt:
-        folder.finish(["stopped by Ctrl-C"])
+        folder.finish(["stopped by Ctrl-C"], whole=False)
         raise
     except BaseException as error:
-        folder.finish([f"{type(error).__name__}: {error}"])
+        folder.finish([f"{type(error).__name__}: {error}"], whole=False)
         raise
     rows = rows_of(studied.found)
     reasons = judge(rows)
-    folder.finish(reasons)
     _write(folder, loaded, keys, studied, rows, reasons, time.monotonic() - started)
+    folder.finish(reasons)
     from reports.realism import screen, write_report
 
     page = write_report(folder.path)
@@ -108,7 +110,7 @@ def _write(
         "measures": rows,
         "time": {
             "started": folder.manifest["started"],
-            "ended": folder.manifest["ended"],
+            "ended": now(),
             "wall_s": round(wall_s, 1),
         },
         "rerun": shlex.join(words),
@@ -117,7 +119,7 @@ def _write(
     write_json(folder.path / "summary.json", summary)
 
 
-def _studied(keys: Keys, display: Display) -> _Studied:
+def _studied(keys: Keys, display: Display, executor: Executor) -> _Studied:
     """Lives through all worlds and measures them."""
     from experiments import realism_measure as measure
     from experiments import realism_mobility as mobility
@@ -193,9 +195,9 @@ def _studied(keys: Keys, display: Display) -> _Studied:
         studied.found[name] |= measure.using(lives[name], ties[name])
         studied.found[name] |= measure.at_events(crowds[name])
     each: list[Mapping[str, float]] = [measure.offered(lives[OURS])]
-    for seed in range(keys.seed + 1, keys.seed + keys.seeds):
-        other = build(scenario, seed)
-        each.append(measure.offered(lived(f"seed {seed}", other, Inhabitants(other))))
+    for found in _other_seeds(keys, display, executor):
+        studied.messages += found["messages"]
+        each.append(found["offered"])
     studied.found[OURS] |= measure.over_seeds(each)
     studied.pictures = pictures.pictures_of(lives, moves, limits, ties, crowds[OURS])
     shares = [ping_pong_share(life) for life in margins]
@@ -205,6 +207,48 @@ def _studied(keys: Keys, display: Display) -> _Studied:
     ]
     studied.pictures["seeds"] = {name: [found[name] for found in each] for name in each[0]}
     return studied
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSeed:
+    """A world of another seed, of which only what it was offered is asked."""
+
+    world: Path
+    settings: Mapping[str, str | bool | int | float]
+    seed: int
+    days: int
+
+
+def live_other_seed(job: OtherSeed) -> dict[str, Any]:
+    """What a world was offered, and how many messages it made of it."""
+    from experiments.realism_measure import offered
+    from experiments.realism_tables import live_through
+    from sim.network.build import template_library
+    from sim.run import Inhabitants, build, settings_of
+    from sim.scenario import load_world
+
+    scenario = load_world(job.world, job.settings)
+    world = build(scenario, job.seed)
+    lived = live_through(world, Inhabitants(world), job.days, template_library(settings_of(scenario)))
+    found = {name: float(value) for name, value in offered(lived).items()}
+    return {"offered": found, "messages": int(lived.messages)}
+
+
+def _other_seeds(keys: Keys, display: Display, executor: Executor) -> list[dict[str, Any]]:
+    """What worlds of the seeds that follow found, in their order."""
+    jobs = [
+        OtherSeed(keys.world, keys.world_settings, seed, keys.days)
+        for seed in range(keys.seed + 1, keys.seed + keys.seeds)
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    for name, result in executor.map(live_other_seed, jobs, key=_seed_key):
+        found[name] = result
+        display.note(f"other seeds: {len(found)} of {len(jobs)} worlds")
+    return [found[_seed_key(job)] for job in jobs]
+
+
+def _seed_key(job: OtherSeed) -> str:
+    return f"seed/{job.seed}"
 
 
 def _crowds(keys: Keys, live: Callable[..., Lived]) -> dict[str, Lived]:

@@ -14,7 +14,9 @@ from experiments.study import LoadedStudy
 from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 
-__all__ = ["Keys", "check", "plan", "report", "run"]
+__all__ = ["AT_SCALE", "Keys", "check", "plan", "report", "results", "run"]
+
+AT_SCALE = True
 
 
 class Keys(Strict):
@@ -61,6 +63,11 @@ def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     from experiments.realism import run_study
 
     return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """All that it finds out is drawn from the seed."""
+    return [run_dir / "summary.json", run_dir / "details.json"]
 
 
 def report(run_dir: Path, out: Path | None) -> Path:

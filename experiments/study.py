@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar
@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from experiments.problems import BadInput, relative
+from experiments.running.how import Running
 from experiments.study_kinds import kind_of_values
 from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model
 from marketing.config_files import problems_in
@@ -165,6 +166,8 @@ class LoadedStudy:
     """Its keys, of the model of its kind."""
     overrides: tuple[str, ...]
     """`path=value` settings from the command line, applied."""
+    running: Running = field(default_factory=Running)
+    """How it is to be run, of which no result depends."""
 
     @property
     def keys(self) -> Study:

@@ -3,27 +3,41 @@
 Such a module has `Keys` (the pydantic model of its files, whose `kind` is a literal), `check(loaded)`,
 `run(loaded, out, arguments)` and `report(run_dir, out)`; with `plan(loaded)` it also tells what its studies
 will come to (`kairos dry-run`), with `foretell(loaded)` how often it tries what, where it lives through no
-world. The kind end-to-end has its keys in `experiments.study` and is run by
-`experiments.endtoend`.
+world. With `results(run_dir)` it names those files of a run that the clock has no part in, which
+`kairos rerun` compares; with `AT_SCALE = True` it says that its runs begin by `experiments.running.begin`, so
+that they take `--processes`, `--cluster` and `--resume`. The kind end-to-end has its keys in
+`experiments.study` and is run by `experiments.endtoend`.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from experiments.problems import BadInput, relative
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from experiments.study import LoadedStudy
 
-__all__ = ["Kind", "Plan", "kind_of_study", "kind_of_values", "kinds"]
+__all__ = [
+    "END_TO_END",
+    "Kind",
+    "Plan",
+    "kind_of_study",
+    "kind_of_values",
+    "kinds",
+    "results_function",
+    "start",
+]
 
+END_TO_END = "end-to-end"
 _SUFFIX = "_study"
 
 
@@ -93,3 +107,39 @@ def kind_of_values(values: Any) -> Kind | None:
 def kind_of_study(study: BaseModel) -> Kind | None:
     """The kind whose keys these are; None: end-to-end."""
     return next((kind for kind in kinds().values() if isinstance(study, kind.Keys)), None)
+
+
+def results_function(values: Mapping[str, Any]) -> Callable[[Path], Sequence[Path]] | None:
+    """What names the files of a run of this kind that the clock has no part in; None: nothing does."""
+    if values.get("kind") == END_TO_END:
+        from experiments.endtoend import results
+
+        return results
+    return getattr(kind_of_values(values), "results", None)
+
+
+def start(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
+    """Runs a study of any kind; the exit code.
+
+    Raises:
+        BadInput: it is told to run in a way that studies of its kind know nothing of.
+    """
+    kind = kind_of_study(loaded.study)
+    running = loaded.running
+    resumes, spreads = (kind is None or getattr(kind, "AT_SCALE", False)), getattr(kind, "AT_SCALE", False)
+    options = {
+        "--resume": running.resume is not None and not resumes,
+        "--processes": running.processes is not None and not spreads,
+        "--cluster": running.cluster is not None and not spreads,
+    }
+    wrong = [option for option, is_wrong in options.items() if is_wrong]
+    if wrong:
+        name = getattr(loaded.study, "kind", "")
+        raise BadInput(
+            f"{', '.join(wrong)}: {relative(loaded.path)} is of kind {name}, which has no jobs to spread"
+        )
+    if kind is not None:
+        return kind.run(loaded, out, arguments)
+    from experiments.endtoend import run_study
+
+    return run_study(loaded, out, arguments)

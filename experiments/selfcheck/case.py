@@ -1,18 +1,23 @@
-"""One promise that was put to the test, and what runs many of them at once."""
+"""One promise that was put to the test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-__all__ = ["Case", "InThisProcess", "Mapper", "Scale"]
+from experiments.running.executor import Executor, InProcess
 
-T = TypeVar("T")
-R = TypeVar("R")
+__all__ = ["Band", "Case", "InThisProcess", "Mapper", "Scale", "judged", "within"]
+
+Mapper = Executor
+InThisProcess = InProcess
 
 Scale = Literal["small", "full"]
 """small: seconds, for CI; full: minutes, for the published report."""
+Band = tuple[float | None, float | None]
+"""From the least to the most that a figure may be, both included; None: no bound on that side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +34,34 @@ class Case:
     found: Mapping[str, float]
     """Figures by name; shares of one, not per cent."""
     passed: bool
+    bands: Mapping[str, Band] = field(default_factory=dict)
+    """Figures that decide, by name, with where they must lie; the others say more about it."""
+
+    def __post_init__(self) -> None:
+        lost = self.bands.keys() - self.found.keys()
+        if lost:
+            raise ValueError(f"{self.group}: {self.name}: bands of what was not found: {sorted(lost)}")
+        outside = [name for name, band in self.bands.items() if not within(self.found[name], band)]
+        if self.passed and outside:
+            raise ValueError(f"{self.group}: {self.name}: passed, though {sorted(outside)} lie outside")
 
 
-class Mapper(Protocol):
-    """The part of an executor that is needed here: runs jobs, gives results in any order with their keys."""
-
-    def map(
-        self, function: Callable[[T], R], jobs: Sequence[T], *, key: Callable[[T], str]
-    ) -> Iterator[tuple[str, R]]: ...
+def within(value: float, band: Band) -> bool:
+    """Whether a figure lies in a band; what is no number lies in none."""
+    low, high = band
+    return math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
 
 
-class InThisProcess:
-    """Runs one job after the other."""
+def judged(
+    group: str, name: str, tried: str, tries: int, bands: Mapping[str, Band], found: Mapping[str, float]
+) -> Case:
+    """A case that is passed where something was tried and every figure with a band lies in it."""
+    passed = tries > 0 and bool(bands) and all(within(found[what], band) for what, band in bands.items())
+    expected = "; ".join(f"{what} {_said(*band)}" for what, band in bands.items())
+    return Case(group, name, tried, tries, expected, found, passed, bands)
 
-    def map(
-        self, function: Callable[[T], R], jobs: Sequence[T], *, key: Callable[[T], str]
-    ) -> Iterator[tuple[str, R]]:
-        """Results in the order of the jobs."""
-        for job in jobs:
-            yield key(job), function(job)
+
+def _said(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "at most" + f" {high:g}" if low is None and high is not None else f"at least {low:g}"
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

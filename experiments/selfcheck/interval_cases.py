@@ -20,7 +20,7 @@ from experiments.inference.resampling import bootstrap
 from experiments.inference.sequential import always_valid, paired_always_valid
 from experiments.inference.targeting import uplift_at
 from experiments.selfcheck.binomial_worlds import WORLDS, Population, World, population
-from experiments.selfcheck.case import Case, Mapper, Scale
+from experiments.selfcheck.case import Band, Case, Mapper, Scale
 
 __all__ = ["METHODS", "Method", "Replicates", "exact_cases", "simulated_cases", "try_replicates"]
 
@@ -186,7 +186,8 @@ def _judged(world: World, name: str, method: Method, counts: list[int]) -> Case:
     expected = f"truth covered in {bounds}, and {BAND_LEVEL:.0%} binomial error: {low:.1%}"
     expected += "" if method.conservative else f" to {high:.1%}"
     found = {"covered": share, "below": below / n, "above": above / n, "refused": refused / (n + refused)}
-    return Case(GROUP, f"{name}, {world.name}", tried, n + refused, expected, found, passed)
+    bands: dict[str, Band] = {"covered": (low, None if method.conservative else high)}
+    return Case(GROUP, f"{name}, {world.name}", tried, n + refused, expected, found, passed, bands)
 
 
 # ---------------------------------------------------------------------------------- summed, without chance
@@ -240,6 +241,7 @@ def exact_cases(scale: Scale, executor: Mapper) -> Iterator[Case]:
             f"at no rate below {bound:.0%}, on average at least 95%",
             {"lowest": lowest, "mean": mean},
             passed,
+            {"lowest": (bound, None), "mean": (0.95 - 1e-3, None)},
         )
 
 

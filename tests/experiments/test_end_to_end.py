@@ -77,6 +77,52 @@ def hashes(folder):
     }
 
 
+def results(folder):
+    return json.loads((folder / "manifest.json").read_text())["results"]
+
+
+def test_the_manifest_keeps_hashes_of_all_that_the_clock_has_no_part_in(whole):
+    *_, folder = whole
+    names = (*DETERMINISTIC, "outcomes")
+    tables = {f"arms/{arm}/{name}.parquet" for arm in ("control", "precise", "blanket") for name in names}
+    assert set(results(folder)) == {*tables, "capture.pcapng"}
+
+
+def test_a_run_that_was_stopped_goes_on_and_is_as_if_it_had_not_been(scenarios, whole, tmp_path):
+    process = start(scenarios, tmp_path, "--transport", "memory")
+    wait_for(lambda: list(tmp_path.glob("small/*/arms/*/result.json")), 100)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=200)
+    (folder,) = (tmp_path / "small").iterdir()
+    assert (process.returncode, results(folder)) == (130, {})
+    assert f"Go on with: kairos run --resume {folder}" in errors
+    finished = [path for path in folder.glob("arms/*/result.json") if whole_arm(path)]
+    assert 1 <= len(finished) < 3
+    before = {path: path.stat().st_mtime_ns for path in finished}
+    done = kairos("run", "--resume", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in finished} == before
+    assert results(folder) == results(whole[2])
+    # And a third run, from the manifest of the second.
+    again = kairos("rerun", str(folder / "manifest.json"), "--out", str(tmp_path / "again"))
+    assert again.returncode == 0, again.stderr
+    assert f"{len(results(folder))} of {len(results(folder))} results have the same hash." in again.stdout
+
+
+def whole_arm(path):
+    return json.loads(path.read_text())["spent"]["ticks"] == 86_400 // 30
+
+
+def kairos(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+
+
 def test_a_campaign_rehearsed_beside_the_others_does_what_it_did(whole):
     *_, folder = whole
     arm = folder / "arms" / "precise"
@@ -262,6 +308,7 @@ def test_the_same_over_sctp_byte_for_byte(scenarios, whole, tmp_path):
     code, said, errors, folder = run(scenarios, tmp_path, "--transport", "usrsctp")
     assert code == 0, (said, errors)
     assert hashes(folder) == hashes(whole[2])
+    assert results(folder) == results(whole[2])
     logs = [said, errors, *(path.read_text() for path in folder.rglob("*.log"))]
     people = pq.read_table(
         folder / "arms" / "precise" / "inputs" / "extract.parquet", columns=["imsi", "msisdn"]

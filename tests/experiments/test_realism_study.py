@@ -37,7 +37,7 @@ def run_dir(tmp_path_factory):
     said = CliRunner().invoke(
         cli,
         [
-            "run", STUDY, "--out", str(out),
+            "run", STUDY, "--out", str(out), "--processes", "1",
             *[part for setting in settings for part in ("--set", setting)],
         ],
     )  # fmt: skip
@@ -61,6 +61,21 @@ def test_every_measure_is_in_the_summary_with_band_source_and_verdict(run_dir) -
     manifest = json.loads((run_dir / "manifest.json").read_text())
     assert (manifest["validity"], manifest["kind"]) == ("invalid", "realism")
     assert manifest["invalid_reasons"] == summary["invalid_reasons"]
+
+
+def test_it_is_run_again_over_two_processes_with_the_same_hashes(run_dir, tmp_path) -> None:
+    said = CliRunner().invoke(
+        cli, ["rerun", str(run_dir / "manifest.json"), "--out", str(tmp_path), "--processes", "2"]
+    )
+    assert said.exit_code == 0, said.output
+    assert "2 of 2 results have the same hash." in said.output
+    (again,) = (tmp_path / "realism").iterdir()
+    for name in ("summary.json", "details.json"):
+        first, second = (json.loads((folder / name).read_text()) for folder in (run_dir, again))
+        for found in (first, second):
+            found.pop("time", None)
+        assert first == second
+    assert (again / "kept" / "seed" / "8.json").exists()
 
 
 def test_nulls_are_told_apart_even_in_a_small_town(run_dir) -> None:

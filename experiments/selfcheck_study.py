@@ -1,0 +1,90 @@
+"""Studies of kind selfcheck: does the harness measure what it says?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.folder import open_run, read_json
+from experiments.problems import BadInput, relative
+from experiments.study import LoadedStudy
+from marketing.config import Strict
+
+__all__ = ["AT_SCALE", "Keys", "check", "foretell", "report", "results", "run"]
+
+AT_SCALE = True
+
+
+class Keys(Strict):
+    """A study of the harness itself: what it measures where the answer is known beforehand."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    """Name; results go to `experiments/runs/<name>/`."""
+    kind: Literal["selfcheck"]
+    """selfcheck: cases whose answer is known, each found value beside the band in which it must lie."""
+    title: str = ""
+    """What is asked, in one line, for the report."""
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    """Part of the run's name; what is drawn in a case is drawn from seeds of its own."""
+    scale: Literal["small", "full"] = "full"
+    """small: sizes for every day, wide bands. full: the sizes that the claims are made of."""
+    groups: list[str] | None = Field(default=None, min_length=1)
+    """What is checked, in this order; null: everything that there is."""
+
+    @property
+    def chosen(self) -> list[str]:
+        """Names of the groups that are run."""
+        from experiments.selfcheck.groups import GROUPS
+
+        return list(GROUPS) if self.groups is None else self.groups
+
+
+def check(loaded: LoadedStudy) -> None:
+    """Whether there are such groups, each named once."""
+    from experiments.selfcheck.groups import GROUPS
+
+    keys = loaded.keys_of(Keys)
+    where = relative(loaded.path)
+    problems = [
+        f"{where}: groups = {group!r}: expected one of {', '.join(GROUPS)}"
+        for group in keys.chosen
+        if group not in GROUPS
+    ]
+    twice = sorted({group for group in keys.chosen if keys.chosen.count(group) > 1})
+    if twice:
+        problems.append(f"{where}: groups = {', '.join(twice)}: expected each group once")
+    if problems:
+        raise BadInput(problems)
+
+
+def foretell(loaded: LoadedStudy) -> dict[str, int | float]:
+    """What it will try. It lives through worlds of its cases only."""
+    keys = loaded.keys_of(Keys)
+    return {f"groups of checks at scale {keys.scale}: {', '.join(keys.chosen)}": len(keys.chosen)}
+
+
+def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
+    """Runs it; 3 where a value lies outside its band."""
+    from experiments.selfcheck.study import run_study
+
+    return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """The cases of groups in which the clock has no part."""
+    return [run_dir / "drawn.json"]
+
+
+def report(run_dir: Path, out: Path | None) -> Path:
+    """Writes the page again."""
+    from reports.selfcheck import NotReportable, write_report
+
+    open_run(run_dir)
+    read_json(run_dir / "summary.json")
+    try:
+        return write_report(run_dir, out)
+    except NotReportable as error:
+        raise BadInput(f"{relative(run_dir)}: {error}") from None
