@@ -67,6 +67,7 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     files = {"world": study.world, "policy": study.policy}
     files |= {f"campaign {path.stem}": path for path in study.campaigns}
     files |= {"live world": study.live.world} if study.live else {}
+    files |= {"segments": study.segments} if study.segments else {}
     folder = begin(loaded, out, arguments, files).folder
     job = {"study": str(loaded.path.resolve()), "overrides": list(loaded.overrides), "transport": choice.kind}
     write_json(folder.path / "job.json", job)

@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -98,6 +98,14 @@ def write_json(path: Path, values: Any, *, allow_nan: bool = False) -> None:
         raise
 
 
+ResultsOf = Callable[[Path, Mapping[str, Any], bool], dict[str, str]]
+"""From a run's folder, its manifest and whether it is valid to the hashes of its results."""
+
+
+def _no_results(path: Path, manifest: Mapping[str, Any], valid: bool) -> dict[str, str]:
+    return {}
+
+
 @dataclass(slots=True)
 class RunFolder:
     """The folder of one run. Its manifest says `running` from the first moment on."""
@@ -106,6 +114,8 @@ class RunFolder:
     manifest: dict[str, Any] = field(default_factory=dict)
     _lock: int = -1
     """Descriptor of the folder, locked as long as this process works in it."""
+    results_of: ResultsOf = _no_results
+    """What gives the hashes of its results when it is finished; `experiments.running.begin` says it."""
 
     @classmethod
     def create(
@@ -195,13 +205,11 @@ class RunFolder:
             whole: Whether the study came to its end: then the hashes of its results are kept, which must
                 have been written (`experiments.running.hashes`).
         """
-        from experiments.running.hashes import results_of
-
         self.update(
             ended=now(),
             validity="invalid" if reasons else "valid",
             invalid_reasons=reasons,
-            results=results_of(self.path, self.manifest, valid=not reasons) if whole else {},
+            results=self.results_of(self.path, self.manifest, not reasons) if whole else {},
         )
         self.release()
 

@@ -11,6 +11,7 @@ from experiments.folder import RunFolder, fingerprints, open_run, versions
 from experiments.problems import BadInput, relative
 from experiments.running.describing import apart
 from experiments.running.executor import Executor, executor_of
+from experiments.running.hashes import results_of
 from experiments.running.identity import sources
 from experiments.running.kept import Kept
 
@@ -66,6 +67,7 @@ def begin(loaded: LoadedStudy, out: Path, arguments: Sequence[str], files: Mappi
     else:
         folder = RunFolder.create(out, said.study, said.seed, command, named)
         folder.update(kind=said.kind, overrides=list(loaded.overrides), sources=sources())
+    folder.results_of = results_of
     running.on_begin(folder)
     return Begun(folder, executor)
 

@@ -24,7 +24,7 @@ CLOCKED: Final = ("time", "rerun")
 """Keys at the top of a JSON file that hashes leave out: when it ran, for how long, by which command."""
 
 
-def results_of(run_dir: Path, manifest: Mapping[str, Any], *, valid: bool) -> dict[str, str]:
+def results_of(run_dir: Path, manifest: Mapping[str, Any], valid: bool) -> dict[str, str]:
     """File of a run -> hash of its contents, of those that its kind says the clock has no part in.
 
     Empty where the kind names none; or where the run is not valid and one of them is not there.
