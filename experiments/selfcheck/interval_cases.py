@@ -27,8 +27,8 @@ __all__ = ["METHODS", "Method", "Replicates", "exact_cases", "simulated_cases", 
 Found = Estimate | Refused
 
 GROUP: Final = "coverage of intervals"
-REPLICATES: Final[Mapping[Scale, int]] = {"small": 200, "full": 4000}
-SLOW_REPLICATES: Final[Mapping[Scale, int]] = {"small": 40, "full": 1000}
+REPLICATES: Final[Mapping[Scale, int]] = {"small": 100, "full": 2000}
+SLOW_REPLICATES: Final[Mapping[Scale, int]] = {"small": 20, "full": 400}
 _A_JOB: Final = 100  # replicates
 _SMALL_WORLDS: Final = ("sparse", "few treated")
 _LOOK_BACK: Final = 14.0
@@ -245,10 +245,10 @@ def exact_cases(scale: Scale, executor: Mapper) -> Iterator[Case]:
         )
 
 
-def lowest_coverage(job: _Exact) -> tuple[float, float, float]:
+def lowest_coverage(job: _Exact) -> list[float]:
     """Lowest and mean coverage over rates, and how many rates."""
     shares = _coverage_of_one(job) if len(job.sizes) == 1 else _coverage_of_two(job)
-    return float(min(shares)), float(np.mean(shares)), float(len(shares))
+    return [float(min(shares)), float(np.mean(shares)), float(len(shares))]
 
 
 def _coverage_of_one(job: _Exact) -> list[float]:

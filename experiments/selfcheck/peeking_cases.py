@@ -15,7 +15,7 @@ GROUP: Final = "peeking"
 REPLICATES: Final[Mapping[Scale, int]] = {"small": 400, "full": 4000}
 NAIVE_AT_LEAST: Final = 0.15
 OURS_AT_MOST: Final = 0.05
-_SETTINGS: Final = ((0.5, 40), (0.1, 200), (0.02, 200), (0.005, 400))
+_SETTINGS: Final = ((0.5, 40), (0.1, 200), (0.02, 100), (0.005, 400))
 """Share of people with the outcome, new people an arm between looks."""
 
 
