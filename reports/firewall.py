@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from reports.compared import Figure
 from reports.language import LANGUAGES, Words
 from reports.rendering import Filters, NotReportable, as_written, number, publish, read_json
 
-__all__ = ["NotReportable", "answer", "screen", "write_report"]
+__all__ = ["NotReportable", "answer", "compared", "screen", "write_report"]
 
 PAGE: Final = "firewall"
 GROUPS: Final = ("boundaries", "mutants", "right", "races", "crashes", "faults")
@@ -72,6 +73,25 @@ def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
         else words("answer.missed", n=len(broken), missed=len(broken) - caught)
     )
     return f"{first}{words.gap}{second}"
+
+
+def compared(summary: Mapping[str, Any], words: Words) -> list[Figure]:
+    """What is set side by side of several runs: violations of each case, restarts by the clock."""
+    own = Words(PAGE, words.language)
+    found = []
+    for case in summary["cases"]:
+        if case["outcome"] != "skipped":
+            name = own.told(case["name"], "case") or case["name"]
+            label = own("compared.violations", group=own.name(case["group"], "group"), case=name)
+            key = f"violations.{case['group']}.{case['name']}"
+            found.append(Figure(key, label, sum(case["violated"].values())))
+    kills = _kills(summary)
+    for name in ("p50", "p99", "max"):
+        if kills is None:
+            break
+        label = own("compared.back", name=name)
+        found.append(Figure(f"back.{name}", label, kills["back_s"].get(name), unit="s", clock=True))
+    return found
 
 
 def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from reports import figures
 from reports.answer import PAGE, answer, points, unequal_reach
 from reports.checks import checks, reconciled
+from reports.compared import Figure
+from reports.drawing import wilson
 from reports.language import LANGUAGES, Words
 from reports.records import read
 from reports.rendering import Filters, NotReportable, publish, read_json
 
-__all__ = ["NotReportable", "write_report"]
+__all__ = ["NotReportable", "compared", "write_report"]
 
 _STAGES: Final = ("wire_ns", "decode_ns", "decide_ns", "submit_ns")
 
@@ -60,6 +63,34 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
         rerun=details["rerun"],
         stages=_stages(run_dir),
     )
+
+
+def compared(summary: Mapping[str, Any], words: Words) -> list[Figure]:
+    """What is set side by side of several runs: take-up and its differences, contacts, latency."""
+    own = Words(PAGE, words.language)
+    found = []
+    for key, u in summary["uplift"].items():
+        if u is not None:
+            label = own("mark.said", name=own("uplift.axis"), said=own(f"versus.{key}"))
+            value, low, high = (100 * share for share in (u["estimate"], *u["ci95"]))
+            found.append(Figure(f"uplift.{key}", label, value, low, high))
+    for name, arm in summary["arms"].items():
+        n = arm["subscribers"]
+        low, high = (100 * share for share in wilson(arm["take_up"], n))
+        label = own("compared.take_up", arm=own.name(name, "arm"))
+        found.append(
+            Figure(f"take_up.{name}", label, 100 * arm["take_up"] / n if n else None, low, high, "%")
+        )
+    for name, arm in summary["arms"].items():
+        for what in ("contacts", "complaints", "cost"):
+            label = own(f"compared.{what}", arm=own.name(name, "arm"))
+            found.append(Figure(f"{what}.{name}", label, arm[what]))
+    broken = sum(summary["contacts"]["violations"].values())
+    found.append(Figure("violations", own("compared.violations"), broken))
+    for name in ("p50", "p90", "p99", "max"):
+        label = own("compared.latency", name=name)
+        found.append(Figure(f"latency.{name}", label, summary["latency_ms"][name], unit="ms", clock=True))
+    return found
 
 
 def _pictures(

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from reports.compared import Figure
 from reports.language import LANGUAGES, Words
 from reports.rendering import Filters, NotReportable, as_written, number, publish, read_json
 
-__all__ = ["NotReportable", "answer", "screen", "write_report"]
+__all__ = ["NotReportable", "answer", "compared", "screen", "write_report"]
 
 PAGE: Final = "realism"
 _MARKS: Final = {"inside": "ok", "outside": "bad", "unmeasured": "na"}
@@ -70,6 +71,19 @@ def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
         for row in apart
     )
     return f"{first}{words.gap}{words('answer.both' if clear else 'answer.not_both', parts=parts)}"
+
+
+def compared(summary: Mapping[str, Any], words: Words) -> list[Figure]:
+    """What is set side by side of several runs: the required measures of our people."""
+    own = Words(PAGE, words.language)
+    found = []
+    for row in summary["measures"]:
+        ours = row["populations"].get("ours")
+        if row["required"] and ours is not None and ours["value"] is not None:
+            low, high = (ours["low"], ours["high"]) if ours["low"] != ours["high"] else (None, None)
+            label = own.name(row["name"], "short")
+            found.append(Figure(row["name"], label, ours["value"], low, high, row["unit"]))
+    return found
 
 
 def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:

@@ -127,7 +127,8 @@ def _map(where: Mapping[str, Any], words: Words) -> str:
     for place in where["places"]:
         axes.annotate(
             words.name(place["name"], "place"), (place["x_km"], place["y_km"]), (0, 9),
-            textcoords="offset points", fontsize=9.5, fontweight="bold", ha="right" if place["x_km"] > right else "center", zorder=5,
+            textcoords="offset points", fontsize=9.5, fontweight="bold",
+            ha="right" if place["x_km"] > right else "center", zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )  # fmt: skip
     _town(axes, where)
@@ -187,7 +188,8 @@ def _day(day: Mapping[str, Any], words: Words) -> str:
         if stay["place"] and stay["to_h"] - stay["from_h"] > 0.5:
             axes.annotate(
                 words.name(stay["place"], "place"),
-                ((stay["from_h"] + stay["to_h"]) / 2, stay["from_home_km"]), (0, 6), textcoords="offset points", ha="center", fontsize=9.5,
+                ((stay["from_h"] + stay["to_h"]) / 2, stay["from_home_km"]), (0, 6),
+                textcoords="offset points", ha="center", fontsize=9.5,
             )  # fmt: skip
     for one, other in pairwise(stays):
         axes.plot([one["to_h"], other["from_h"]], [one["from_home_km"], other["from_home_km"]],

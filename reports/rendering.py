@@ -29,6 +29,7 @@ __all__ = [
     "render",
     "seconds",
     "write_page",
+    "write_text",
 ]
 
 
@@ -124,7 +125,7 @@ def publish(
     """
     files = [name for name in _FILES if name == "summary.csv" or (run_dir / name).exists()]
     text = render(template, filters, t=words, **{"files": files} | values)
-    _write(run_dir / "summary.csv", csv_of(values["summary"]))
+    write_text(run_dir / "summary.csv", csv_of(values["summary"]))
     return write_page(text, run_dir, out, words.language)
 
 
@@ -136,11 +137,12 @@ def page_name(language: str = LANGUAGES[0]) -> str:
 def write_page(text: str, run_dir: Path, out: Path | None, language: str = LANGUAGES[0]) -> Path:
     """Writes it whole, by default into the run's folder; where."""
     path = out or run_dir / page_name(language)
-    _write(path, text)
+    write_text(path, text)
     return path
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
