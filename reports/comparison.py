@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -173,7 +174,10 @@ def _parts(columns: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     parts = {
         "study": [str(s["study"]) for s in summaries],
         "seed": [str(s["seed"]) for s in summaries],
-        "asked": [str(s.get("rerun", m.get("command"))) for s, m in zip(summaries, manifests, strict=True)],
+        "asked": [
+            s.get("rerun") or shlex.join(m.get("command", []))
+            for s, m in zip(summaries, manifests, strict=True)
+        ],
         "commit": [str(m.get("commit") or "–") for m in manifests],
         "machine": [_machine(m.get("machine", {})) for m in manifests],
         "versions": _versions([m.get("versions", {}) for m in manifests]),
@@ -215,7 +219,7 @@ def _figure(value: float | None) -> str:
         return "–"
     if value == 0 or float(value).is_integer() or abs(value) >= 1000:
         return number(value)
-    return f"{value:.3g}".replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")
 
 
 def _interval(figure: Figure, words: Words) -> str:

@@ -21,6 +21,7 @@ mpl.use("svg")
 from matplotlib.axes import Axes
 from matplotlib.backends import backend_svg
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator, FixedLocator, MaxNLocator
 
 __all__ = [
     "ACCENT",
@@ -63,6 +64,8 @@ _LETTERS: Final = (
     "'DejaVu Sans', Verdana, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', "
     "'Noto Sans SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'WenQuanYi Zen Hei', sans-serif"
 )
+_MOST: Final = 1.5
+"""How many times its size a picture grows to on a wide screen."""
 _LEAST: Final = 0.92
 """Part of its size to which a picture may shrink on a phone; below, it is moved with the finger."""
 STYLE: Any = {
@@ -117,6 +120,7 @@ def svg(figure: Figure, name: str, said: str, title: str = "") -> str:
     buffer = io.StringIO()
     # The salt keeps ids apart between figures of one page and equal between two renderings.
     with mpl.rc_context({**STYLE, "svg.hashsalt": f"kairos-{name}"}):
+        _settle(figure)
         figure.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
@@ -125,7 +129,9 @@ def svg(figure: Figure, name: str, said: str, title: str = "") -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'id="(figure_1|axes_\d+|patch_\d+|text_\d+|line2d_\d+|matplotlib\.axis_\d+)"', "", text)
+    # Ids that nothing refers to would stand twice on a page.
+    referred = set(re.findall(r'(?:url\(|href=")#([^")]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referred else "", text)
     # Matplotlib before 3.10 writes `font: 700 11px 'family'`, later ones each part by itself.
     text = re.sub(rf"font: (\d+ )?([\d.]+px) '{_MEASURED}'", _parted, text)
     text = re.sub(rf"font-family: '{_MEASURED}';? ?", "", text)
@@ -134,13 +140,29 @@ def svg(figure: Figure, name: str, said: str, title: str = "") -> str:
     labels = f"{name}-title {name}-said" if told else f"{name}-title"
     opening = (
         f'<svg role="img" aria-labelledby="{labels}" font-family="{_LETTERS}" '
-        f'style="--least: {_LEAST * width:.0f}px"'
+        f'style="--least: {_LEAST * width:.0f}px; --most: {_MOST * width:.0f}px"'
     )
     head = f'<title id="{name}-title">{escape(called)}</title>'
     head += f'<desc id="{name}-said">{escape(told)}</desc>' if told else ""
     text = text.replace("<svg", opening, 1)
     end = text.index(">") + 1
     return text[:end] + head + text[end:]
+
+
+def _settle(figure: Figure) -> None:
+    """Lays the figure out and keeps its ticks, then lets the drawing lay it out again.
+
+    Otherwise the size of the axes decides how many ticks there are, and the width of their labels that size:
+    the two may never agree, and a label is cut off.
+    """
+    if (engine := figure.get_layout_engine()) is None:
+        return
+    backend_svg.FigureCanvasSVG(figure)
+    engine.execute(figure)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_locator()) in (AutoLocator, MaxNLocator):
+                axis.set_major_locator(FixedLocator(axis.get_majorticklocs().tolist()))
 
 
 def _parted(found: re.Match[str]) -> str:

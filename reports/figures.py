@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
-from typing import Any
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -33,11 +33,14 @@ __all__ = [
     "wilson",
 ]
 
+WIDE: Final = 4.9
+"""Width of figures that stand alone, inches: on a phone they are whole."""
+
 
 def take_up(arms: Mapping[str, tuple[int, int, float | None]], words: Words) -> str:
     """Take-up per arm with 95 % intervals; name -> (took up, eligible, mean share of the replays)."""
     with mpl.rc_context(STYLE):
-        figure, axes = figure_of("take-up", 0.75 + 0.55 * len(arms))
+        figure, axes = figure_of("take-up", 0.75 + 0.5 * len(arms), WIDE)
         for y, (name, (k, n, replay)) in enumerate(arms.items()):
             style = ARM_STYLES[name]
             share = 100 * k / n if n else 0.0
@@ -78,7 +81,7 @@ class ForestRow:
 def uplift_forest(rows: Sequence[ForestRow], words: Words) -> str:
     """Differences of take-up in percentage points: what orders show, and what replays know."""
     with mpl.rc_context(STYLE):
-        figure, axes = figure_of("uplift", 1.15 + 0.6 * len(rows))
+        figure, axes = figure_of("uplift", 1.35 + 0.55 * len(rows), WIDE)
         axes.axvline(0, color=INK, linewidth=1)
         for y, row in enumerate(rows):
             axes.plot([100 * row.low, 100 * row.high], [y, y], color=INK, linewidth=1.8)
@@ -100,7 +103,7 @@ def uplift_forest(rows: Sequence[ForestRow], words: Words) -> str:
         axes.plot(
             [], [], "D", markerfacecolor="white", markeredgecolor=INK, color=INK, label=words("uplift.truth")
         )
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=10)
         axes.set_yticks(range(len(rows)), [row.label for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
@@ -135,7 +138,7 @@ def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | N
             if value is not None:
                 axes.axvline(value, color=INK, linewidth=1, linestyle="--")
                 said = words("fast.mark", name=name, value=f"{value:.1f}")
-                axes.text(value, 3, f" {said}", rotation=90, va="bottom", ha="right", fontsize=10)
+                axes.text(value, 3, said, rotation=90, va="bottom", ha="left", fontsize=10)
         axes.set_xscale("log")
         positive = values[values > 0]
         ticks = _ticks(float(positive[0]) if positive.size else 1.0, float(values[-1]))

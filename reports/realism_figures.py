@@ -26,6 +26,7 @@ LINES: Final[dict[str, dict[str, Any]]] = {
 }
 MARKERS: Final = {"ours": "o", "waypoint": "s", "uniform": "^"}
 _AREAS = ("#f3d9b1", "#cfe0f1", "#d8ead0", "#ead6ea", "#f6efc4", "#d5d9de", "#f1cfcf", "#cfeae6")
+_SHAPES = "hs^Dovp8"
 _HATCHES = ("", "///", "...", "\\\\\\", "xx", "---", "oo", "++")
 
 
@@ -120,8 +121,9 @@ def _map(where: Mapping[str, Any], words: Words) -> str:
     for index, area in enumerate(areas):
         mine = lac == area
         axes.scatter(
-            x[mine], y[mine], s=70, marker="h", color=_AREAS[index % len(_AREAS)], edgecolor=INK,
-            linewidth=0.5, hatch=_HATCHES[index % len(_HATCHES)], label=words("map.area", n=area), zorder=2,
+            x[mine], y[mine], s=60, marker=_SHAPES[index % len(_SHAPES)],
+            color=_AREAS[index % len(_AREAS)], edgecolor=INK, linewidth=0.5,
+            hatch=_HATCHES[index % len(_HATCHES)], label=words("map.area", n=area), zorder=2,
         )  # fmt: skip
     right = x.min() + 0.75 * (x.max() - x.min())
     for place in where["places"]:

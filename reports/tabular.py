@@ -50,4 +50,5 @@ def unit_of(name: str) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # The lines of a text end as those of the file do, so that what ends a row is known.
+    return str(value).lower() if isinstance(value, bool) else "\n".join(str(value).splitlines())
