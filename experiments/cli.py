@@ -202,37 +202,38 @@ def schema(kind: str) -> None:
 
 
 @cli.command()
-@click.argument("run_dir", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; RUN_DIR/report.html."
+@click.argument(
+    "runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False), metavar="RUN_DIR..."
 )
-def report(run_dir: Path, out: Path | None) -> None:
-    """Rebuild report.html from a run folder alone."""
-    import jinja2
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write; RUN_DIR/report.html, of several runs comparison.html beside the first of them.",
+)
+@click.option(
+    "--language",
+    type=click.Choice(["en", "zh"]),
+    default="en",
+    show_default=True,
+    help="Of the page; in Chinese it is called report.zh.html.",
+)
+def report(runs: tuple[Path, ...], out: Path | None, language: str) -> None:
+    """Rebuild report.html from a run folder alone, or compare several runs of one kind.
 
-    from experiments.folder import check_reportable, open_run
-    from experiments.problems import relative
-    from experiments.study_kinds import kind_of_values
-    from reports.page import NotReportable, write_report
+    \b
+    Examples:
+      kairos report experiments/runs/demo/20261123-100000-seed7
+      kairos report experiments/runs/demo/20261123-100000-seed7 --language zh
+      kairos report experiments/runs/demo/*              # all of them, side by side
 
-    kind = kind_of_values(open_run(run_dir).manifest)
-    if kind is not None:
-        click.echo(kind.report(run_dir, out))
-        return
-    check_reportable(run_dir)
-    try:
-        written = write_report(run_dir, out)
-    except NotReportable as error:
-        raise BadInput(str(error)) from None
-    except OSError as error:
-        where = out or run_dir / "report.html"
-        raise BadInput(f"--out {where}: cannot be written: {error.strerror or error}") from None
-    except (LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError) as error:
-        raise BadInput(
-            f"{relative(run_dir)}: summary.json, details.json or manifest.json is not as a run writes it "
-            f"({type(error).__name__}: {error})"
-        ) from None
-    click.echo(written)
+    Beside the page it writes the figures as CSV: summary.csv in the run's folder, of a comparison
+    comparison.csv. A comparison says what differs between the runs (study, files, seed, software, machine),
+    warns where they cannot be compared, and sets their figures side by side with their intervals. To compare
+    the speed of two commits, see `kairos bench compare`.
+    """
+    from experiments.reporting import compare_runs, report_run
+
+    click.echo(report_run(runs[0], out, language) if len(runs) == 1 else compare_runs(runs, out, language))
 
 
 @cli.command(epilog=BENCH_EXAMPLES)

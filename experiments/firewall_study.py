@@ -108,14 +108,14 @@ def results(run_dir: Path) -> list[Path]:
     return [run_dir / "judged.json"]
 
 
-def report(run_dir: Path, out: Path | None) -> Path:
+def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
     """Writes the page again."""
     from reports.firewall import NotReportable, write_report
 
     open_run(run_dir)
     read_json(run_dir / "summary.json")
     try:
-        written: Path = write_report(run_dir, out)
+        written: Path = write_report(run_dir, out, language)
         return written
     except NotReportable as error:
         raise BadInput(f"{relative(run_dir)}: {error}") from None

@@ -1,9 +1,9 @@
 """Kinds of studies, found by themselves: every module `experiments.<kind>_study` is one.
 
 Such a module has `Keys` (the pydantic model of its files, whose `kind` is a literal), `check(loaded)`,
-`run(loaded, out, arguments)` and `report(run_dir, out)`; with `plan(loaded)` it also tells what its studies
-will come to (`kairos dry-run`), with `foretell(loaded)` how often it tries what, where it lives through no
-world. With `results(run_dir)` it names those files of a run that the clock has no part in, which
+`run(loaded, out, arguments)` and `report(run_dir, out, language)`; with `plan(loaded)` it also tells what its
+studies will come to (`kairos dry-run`), with `foretell(loaded)` how often it tries what, where it lives
+through no world. With `results(run_dir)` it names those files of a run that the clock has no part in, which
 `kairos rerun` compares; with `AT_SCALE = True` it says that its runs begin by `experiments.running.begin`, so
 that they take `--processes`, `--cluster` and `--resume`. The kind end-to-end has its keys in
 `experiments.study` and is run by `experiments.endtoend`.
@@ -79,7 +79,7 @@ class Kind(Protocol):
     def run(self, loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
         """Runs a study; the exit code."""
 
-    def report(self, run_dir: Path, out: Path | None) -> Path:
+    def report(self, run_dir: Path, out: Path | None, language: str = "en") -> Path:
         """Writes the page of a run again, from its folder alone; where. Raises BadInput."""
 
 

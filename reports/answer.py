@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["answer", "points", "screen", "unequal_reach"]
+from reports.language import Words
 
+__all__ = ["PAGE", "answer", "points", "screen", "unequal_reach"]
+
+PAGE = "end-to-end"
+"""Its catalogue."""
 _MINUS = "−"
 _AS_MANY = 0.05
 """Arms whose contacts and people reached differ by no more than this share reached as many people."""
@@ -19,7 +23,7 @@ def points(share: float | None, sign: bool = True) -> str:
     return text.replace("-", _MINUS)
 
 
-def unequal_reach(summary: dict[str, Any], details: dict[str, Any]) -> str:
+def unequal_reach(summary: dict[str, Any], details: dict[str, Any], words: Words) -> str:
     """By how much precise and blanket arm differ in contacts or people reached; empty if hardly or not."""
     arms = summary["arms"]
     if not {"precise", "blanket"} <= set(arms):
@@ -35,53 +39,47 @@ def unequal_reach(summary: dict[str, Any], details: dict[str, Any]) -> str:
     if all(abs(share) <= _AS_MANY for share in apart.values()):
         return ""
     said = {
-        name: " to ".join(f"{found[what]} {what}" for what in ("contacts", "people") if what in found)
+        name: words("unequal.both" if "people" in found else "unequal.contacts", **found)
         for name, found in counts.items()
     }
-    by = ", ".join(
-        f"{100 * apart[what]:+.0f} % {what}".replace("-", _MINUS)
+    by = words.list(
+        words(f"unequal.by_{what}", share=f"{100 * apart[what]:+.0f}".replace("-", _MINUS))
         for what in ("people", "contacts")
         if what in apart
     )
-    return f"precise {said['precise']}, blanket {said['blanket']} ({by})"
+    return words("unequal.said", by=by, **said)
 
 
-def answer(summary: dict[str, Any], details: dict[str, Any]) -> str:
+def answer(summary: dict[str, Any], details: dict[str, Any], words: Words) -> str:
     """One sentence with its interval; no winner where the arms compared did not reach as many people."""
     uplift = summary["uplift"].get("precise_vs_blanket")
-    unequal = unequal_reach(summary, details)
+    unequal = unequal_reach(summary, details, words)
     if uplift is not None and unequal:
-        return f"The two arms did not reach as many people: {unequal}; so this run names no winner."
-    at = details.get("blanket_at")
-    against = f"group-sending the same offers to as many people at {at or 'a fixed hour'}"
+        return words("answer.unequal", unequal=unequal)
+    against = words("answer.blanket", at=details.get("blanket_at") or words("answer.at_hour"))
     if uplift is None:
         uplift = summary["uplift"].get("precise_vs_control")
-        against = "contacting nobody"
+        against = words("answer.nobody")
     if uplift is None:
-        return "No two arms were run, so there is nothing to compare."
+        return words("answer.nothing")
     low, high = uplift["ci95"]
-    interval = f"(95 % interval {points(low)} to {points(high)})"
-    moment = "Contacting the right person at the right moment"
-    size = points(abs(uplift["estimate"]), sign=False)
-    if low > 0:
-        said = f"{moment} raised take-up by {size} percentage points over {against} {interval}"
-    elif high < 0:
-        said = f"{moment} lowered take-up by {size} percentage points against {against} {interval}"
-    else:
-        said = (
-            f"This run does not tell contacting the right person at the right moment from {against}: "
-            f"the difference of take-up is {points(uplift['estimate'])} percentage points {interval}"
-        )
-    if uplift["truth"] is not None:
-        said += f"; the truth, under the assumed response model, is {points(uplift['truth'])}"
-    return said + "."
+    way = "raised" if low > 0 else "lowered" if high < 0 else "undecided"
+    size = points(uplift["estimate"]) if way == "undecided" else points(abs(uplift["estimate"]), sign=False)
+    truth = uplift["truth"]
+    return words(
+        f"answer.{way}",
+        size=size,
+        against=against,
+        interval=words("answer.interval", low=points(low), high=points(high)),
+        truth="" if truth is None else words("answer.truth", truth=points(truth)),
+    )
 
 
 def screen(summary: dict[str, Any], details: dict[str, Any], report: str) -> str:
     """What the terminal shows when a run has ended."""
     signalling, triggers, contacts = summary["signalling"], summary["triggers"], summary["contacts"]
     latency = summary["latency_ms"]
-    lines = [answer(summary, details), ""]
+    lines = [answer(summary, details, Words(PAGE)), ""]
     cost = f"cost, {details['currency']}" if details.get("currency") else "cost"
     wide = max(9, len(cost) + 2)
     lines.append(

@@ -1,23 +1,20 @@
-"""The pictures of a report, as inline SVG. Shapes and hatching tell apart too, for grey printers."""
+"""The pictures of an end-to-end report, as inline SVG. Shapes and hatching tell apart in grey too."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10, sqrt
+from math import ceil, floor, log10
 from typing import Any, Final
 
 import matplotlib as mpl
-
-mpl.use("svg")
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
+
+from reports.drawing import ACCENT, ARM_STYLES, INK, SMALL, STYLE, figure_of, svg, wilson
+from reports.language import Words
 
 __all__ = [
     "ARM_STYLES",
@@ -36,84 +33,14 @@ __all__ = [
     "wilson",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class ArmStyle:
-    """How one arm is drawn everywhere."""
-
-    colour: str
-    hatch: str
-    marker: str
+WIDE: Final = 4.9
+"""Width of figures that stand alone, inches: on a phone they are whole."""
 
 
-ARM_STYLES: Final = {
-    "precise": ArmStyle("#14467a", "", "o"),
-    "blanket": ArmStyle("#e8a33d", "////", "s"),
-    "control": ArmStyle("#d9dde2", "....", "D"),
-}
-
-INK: Final = "#1d242c"
-SMALL: Final = 4.6
-"""Width of figures that stand side by side, inches: their letters are as large as those of the wide ones."""
-STYLE: Any = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#5b6670",
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": "#3c464f",
-    "ytick.color": "#3c464f",
-    "axes.grid": True,
-    "grid.color": "#e6e9ec",
-    "axes.axisbelow": True,
-    "hatch.linewidth": 0.7,
-    "legend.frameon": False,
-}
-
-
-def figure_of(name: str, height: float, width: float = 6.4) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes, inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    figure.set_gid(name)
-    return figure, axes
-
-
-def svg(figure: Figure, name: str, said: str) -> str:
-    """The figure as an `<svg>` element that scales; `said` is its text for those who cannot see it."""
-    buffer = io.StringIO()
-    # The salt keeps ids apart between figures of one page and equal between two renderings.
-    with mpl.rc_context({**STYLE, "svg.hashsalt": f"kairos-{name}"}):
-        figure.savefig(
-            buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'id="(figure_1|axes_\d+|patch_\d+|text_\d+|line2d_\d+|matplotlib\.axis_\d+)"', "", text)
-    label = said.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-
-
-def wilson(k: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's score interval of a proportion."""
-    if n <= 0:
-        return 0.0, 1.0
-    p = k / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def take_up(arms: Mapping[str, tuple[int, int, float | None]]) -> str:
+def take_up(arms: Mapping[str, tuple[int, int, float | None]], words: Words) -> str:
     """Take-up per arm with 95 % intervals; name -> (took up, eligible, mean share of the replays)."""
     with mpl.rc_context(STYLE):
-        figure, axes = figure_of("take-up", 0.75 + 0.55 * len(arms))
+        figure, axes = figure_of("take-up", 0.75 + 0.5 * len(arms), WIDE)
         for y, (name, (k, n, replay)) in enumerate(arms.items()):
             style = ARM_STYLES[name]
             share = 100 * k / n if n else 0.0
@@ -126,14 +53,17 @@ def take_up(arms: Mapping[str, tuple[int, int, float | None]]) -> str:
                 axes.plot(
                     100 * replay, y - 0.42, "D", markersize=6, markerfacecolor="white", markeredgecolor=INK
                 )
-        axes.set_yticks(range(len(arms)), list(arms))
+        axes.set_yticks(range(len(arms)), [words.name(name, "arm") for name in arms])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_xlim(left=0)
         axes.margins(x=0.14)
-        axes.set_xlabel("eligible subscribers who took up an offer by the end, %")
-    said = "Take-up: " + ", ".join(f"{name} {100 * k / max(n, 1):.1f} %" for name, (k, n, _) in arms.items())
-    return svg(figure, "take-up", said)
+        axes.set_xlabel(words("take_up.axis"))
+    said = words.list(
+        words("take_up.arm_said", arm=words.name(name, "arm"), share=f"{100 * k / max(n, 1):.1f}")
+        for name, (k, n, _) in arms.items()
+    )
+    return svg(figure, "take-up", said, words("take_up.title"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +78,15 @@ class ForestRow:
     truth_se: float | None
 
 
-def uplift_forest(rows: Sequence[ForestRow]) -> str:
+def uplift_forest(rows: Sequence[ForestRow], words: Words) -> str:
     """Differences of take-up in percentage points: what orders show, and what replays know."""
     with mpl.rc_context(STYLE):
-        figure, axes = figure_of("uplift", 1.15 + 0.6 * len(rows))
+        figure, axes = figure_of("uplift", 1.35 + 0.55 * len(rows), WIDE)
         axes.axvline(0, color=INK, linewidth=1)
         for y, row in enumerate(rows):
             axes.plot([100 * row.low, 100 * row.high], [y, y], color=INK, linewidth=1.8)
             axes.plot([100 * row.low, 100 * row.high], [y, y], "|", color=INK, markersize=10)
-            axes.plot(100 * row.estimate, y, "o", color="#14467a", markersize=8)
+            axes.plot(100 * row.estimate, y, "o", color=ACCENT, markersize=8)
             if row.truth is not None:
                 axes.plot(
                     100 * row.truth, y + 0.24, "D", markersize=7, markerfacecolor="white", markeredgecolor=INK
@@ -169,22 +99,30 @@ def uplift_forest(rows: Sequence[ForestRow]) -> str:
                         color=INK,
                         linewidth=1,
                     )
-        axes.plot([], [], "o-", color="#14467a", label="estimate from orders, 95 % interval")
-        axes.plot([], [], "D", markerfacecolor="white", markeredgecolor=INK, label="truth from replays")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10)
+        axes.plot([], [], "o-", color=ACCENT, label=words("uplift.estimate"))
+        axes.plot(
+            [], [], "D", markerfacecolor="white", markeredgecolor=INK, color=INK, label=words("uplift.truth")
+        )
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=10)
         axes.set_yticks(range(len(rows)), [row.label for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.1)
-        axes.set_xlabel("difference of take-up, percentage points")
-    said = "Uplift: " + "; ".join(
-        f"{r.label} {100 * r.estimate:+.1f} points, interval {100 * r.low:.1f} to {100 * r.high:.1f}"
+        axes.set_xlabel(words("uplift.axis"))
+    said = words("mark.semicolon").join(
+        words(
+            "uplift.row_said",
+            label=r.label,
+            estimate=f"{100 * r.estimate:+.1f}",
+            low=f"{100 * r.low:.1f}",
+            high=f"{100 * r.high:.1f}",
+        )
         for r in rows
     )
-    return svg(figure, "uplift", said)
+    return svg(figure, "uplift", said, words("uplift.title"))
 
 
-def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | None]) -> str:
+def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | None], words: Words) -> str:
     """Share of triggers that were at the SMSC within a time (empirical distribution)."""
     values = np.sort(latency_ms)
     with mpl.rc_context(STYLE):
@@ -193,15 +131,14 @@ def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | N
             values,
             100 * np.arange(1, len(values) + 1) / len(values),
             where="post",
-            color="#14467a",
+            color=ACCENT,
             linewidth=1.8,
         )
         for name, value in marks.items():
             if value is not None:
                 axes.axvline(value, color=INK, linewidth=1, linestyle="--")
-                axes.text(
-                    value, 3, f" {name} {value:.1f} ms", rotation=90, va="bottom", ha="right", fontsize=10
-                )
+                said = words("fast.mark", name=name, value=f"{value:.1f}")
+                axes.text(value, 3, said, rotation=90, va="bottom", ha="left", fontsize=10)
         axes.set_xscale("log")
         positive = values[values > 0]
         ticks = _ticks(float(positive[0]) if positive.size else 1.0, float(values[-1]))
@@ -209,9 +146,9 @@ def latency_share(latency_ms: NDArray[np.float64], marks: Mapping[str, float | N
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_ylim(0, 101)
-        axes.set_ylabel("% of triggers")
-        axes.set_xlabel("milliseconds from planned send to the SMSC")
-    return svg(figure, "latency", f"Distribution of {len(values)} trigger latencies")
+        axes.set_ylabel(words("fast.share_axis"))
+        axes.set_xlabel(words("fast.share_x"))
+    return svg(figure, "latency", words("fast.share_said", n=len(values)), words("fast.share_title"))
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -224,19 +161,21 @@ def _ticks(low: float, high: float) -> list[float]:
     return series[start : end + 1]
 
 
-def latency_over_time(at_s: NDArray[np.float64], latency_ms: NDArray[np.float64]) -> str:
+def latency_over_time(at_s: NDArray[np.float64], latency_ms: NDArray[np.float64], words: Words) -> str:
     """Every trigger's latency over the live phase."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of("latency-time", 3.0, SMALL)
-        axes.plot(at_s, latency_ms, "o", color="#14467a", markersize=3.5, alpha=0.7, markeredgewidth=0)
+        axes.plot(at_s, latency_ms, "o", color=ACCENT, markersize=3.5, alpha=0.7, markeredgewidth=0)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        axes.set_xlabel("seconds into the live phase")
-        axes.set_ylabel("milliseconds")
-    return svg(figure, "latency-time", "Latency of each trigger over the live phase")
+        axes.set_xlabel(words("fast.time_x"))
+        axes.set_ylabel(words("fast.time_y"))
+    return svg(figure, "latency-time", words("fast.time_title"))
 
 
-def contact_hours(arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, float] | None) -> str:
+def contact_hours(
+    arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, float] | None, words: Words
+) -> str:
     """Contacts received by hour of the local day; quiet hours shaded. name -> 24 counts."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of("hours", 3.1, SMALL)
@@ -244,9 +183,8 @@ def contact_hours(arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, flo
             start, end = quiet
             for a, b in [(start, end)] if start <= end else [(start, 24.0), (0.0, end)]:
                 axes.axvspan(a, b, color="#eceff2", zorder=0)
-                axes.text(
-                    (a + b) / 2, 0.97, "quiet", transform=axes.get_xaxis_transform(), ha="center", va="top"
-                )
+                if b - a > 2:  # there is room for a word
+                    _top(axes, (a + b) / 2, words("pressed.quiet_band"), ha="center")
         width = 0.86 / max(len(arms), 1)
         for i, (name, counts) in enumerate(arms.items()):
             style = ARM_STYLES[name]
@@ -259,17 +197,17 @@ def contact_hours(arms: Mapping[str, NDArray[np.int64]], quiet: tuple[float, flo
                 hatch=style.hatch,
                 edgecolor=INK,
                 linewidth=0.6,
-                label=name,
+                label=words.name(name, "arm"),
             )
         axes.set_xlim(0, 24)
         axes.set_xticks(range(0, 25, 3), [f"{h:02d}" for h in range(0, 25, 3)])
-        axes.set_xlabel("local hour of receipt")
-        axes.set_ylabel("contacts")
+        axes.set_xlabel(words("pressed.hours_x"))
+        axes.set_ylabel(words("pressed.hours_y"))
         axes.legend(loc="upper left", bbox_to_anchor=(0.4, 1.02))
-    return svg(figure, "hours", "Contacts received by hour of the day")
+    return svg(figure, "hours", words("pressed.hours_title"))
 
 
-def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None) -> str:
+def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None, words: Words) -> str:
     """How many eligible subscribers received 0, 1, 2, ... contacts. name -> contacts of each subscriber."""
     most = max((int(counts.max(initial=0)) for counts in arms.values()), default=0)
     most = max(most, cap or 0)
@@ -288,7 +226,7 @@ def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None) -> 
                 hatch=style.hatch,
                 edgecolor=INK,
                 linewidth=0.6,
-                label=name,
+                label=words.name(name, "arm"),
             )
             for at, share in zip(x, shares, strict=True):
                 axes.text(
@@ -301,11 +239,16 @@ def contact_pressure(arms: Mapping[str, NDArray[np.int64]], cap: int | None) -> 
                 )
         if cap is not None:
             axes.axvline(cap + 0.5, color=INK, linestyle="--", linewidth=1.2)
-            axes.text(cap + 0.47, 0.97, "cap", transform=axes.get_xaxis_transform(), ha="right", va="top")
+            _top(axes, cap + 0.47, words("pressed.cap_line"), ha="right")
         axes.set_xticks(range(most + 1))
         axes.set_xlim(-0.6, most + 0.7)
         axes.grid(axis="x", visible=False)
-        axes.set_xlabel("contacts received by a subscriber")
-        axes.set_ylabel("% of eligible")
+        axes.set_xlabel(words("pressed.pressure_x"))
+        axes.set_ylabel(words("pressed.pressure_y"))
         axes.legend()
-    return svg(figure, "pressure", "Contacts per subscriber")
+    return svg(figure, "pressure", words("pressed.pressure_title"))
+
+
+def _top(axes: Axes, x: float, said: str, **how: Any) -> None:
+    """A word at the upper end of the axes."""
+    axes.text(x, 0.97, said, transform=axes.get_xaxis_transform(), va="top", **how)

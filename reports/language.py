@@ -1,13 +1,13 @@
 """What pages say, in the languages that they are read in: every sentence by a key, from catalogues.
 
 A catalogue is `reports/catalogues/<page>.yaml`: keys, nested as deep as one likes, each leaf with one text
-for each language. Texts name values in braces, as `str.format` has it. Keys of `common.yaml` are there for
-every page.
+for each language. Texts name values in braces, as `str.format` has it. `common.yaml` is there for every page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from string import Formatter
@@ -20,6 +20,16 @@ __all__ = ["LANGUAGES", "CatalogueError", "Words", "catalogue", "catalogues"]
 LANGUAGES: Final = ("en", "zh")
 """Languages that every text is there in; the first is the one that pages have by default."""
 COMMON: Final = "common"
+_TAGS: Final = {"en": "en", "zh": "zh-CN"}
+"""What a page says of its language, BCP 47."""
+_BETWEEN: Final = {"en": ", ", "zh": "、"}
+"""What stands between the parts of a list."""
+_GAPS: Final = {"en": " ", "zh": ""}
+"""What stands between two sentences."""
+_VOCABULARIES: Final = ("rule", "arm", "short")
+"""Words of the records that stand in sentences of programs."""
+_NUMBER: Final = r"[-−+]?\d[\d.,\u2009 ]*"
+"""What a value named `n`, or `n_` and more, is in a sentence that a program wrote."""
 
 
 class CatalogueError(ValueError):
@@ -61,6 +71,11 @@ class Words:
         if language not in LANGUAGES:
             raise CatalogueError(f"no language {language!r}; expected one of {', '.join(LANGUAGES)}")
         self.language = language
+        self.tag = _TAGS[language]
+        """For `<html lang>`."""
+        self.gap = _GAPS[language]
+        """Stands between two sentences."""
+        self._page = page
         self._texts = {**catalogue(COMMON), **catalogue(page)}
 
     def __call__(self, key: str, **values: Any) -> str:
@@ -73,6 +88,51 @@ class Words:
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts
+
+    def name(self, code: str, under: str) -> str:
+        """What a word of the records (a rule, a state, a kind) is called; itself where nothing says so."""
+        key = f"{under}.{code}"
+        return self(key) if key in self._texts else code.replace("_", " ")
+
+    def told(self, text: str, under: str) -> str | None:
+        """A sentence that a program wrote in English into a record, in this language.
+
+        The catalogue's keys below `under` are searched for the one whose English text it is; values are what
+        stands in place of its braces, told in turn; those named `n` or `n_...` are numbers. None: no
+        catalogue knows it.
+        """
+        if self.language == LANGUAGES[0]:
+            return text
+        for words in _VOCABULARIES:
+            if f"{words}.{text}" in self._texts:
+                return self(f"{words}.{text}")
+        for key, pattern in _patterns(self._page, under):
+            if found := pattern.fullmatch(text):
+                values = {name: self.told(said, under) or said for name, said in found.groupdict().items()}
+                return self(key, **values)
+        return None
+
+    def list(self, parts: Iterable[str]) -> str:
+        """Parts one after another, as this language separates them."""
+        return _BETWEEN[self.language].join(parts)
+
+
+@cache
+def _patterns(page: str, under: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Keys below one with what their English texts match, those with more words of their own first."""
+    found = []
+    for key, texts in {**catalogue(COMMON), **catalogue(page)}.items():
+        if key.startswith(f"{under}."):
+            parts = [(said, name) for said, name, _, _ in Formatter().parse(texts[LANGUAGES[0]])]
+            known, built = set[str](), ""
+            for said, name in parts:
+                built += re.escape(said)
+                if name is not None:
+                    what = _NUMBER if name == "n" or name.startswith("n_") else ".+?"
+                    built += f"(?P={name})" if name in known else f"(?P<{name}>{what})"
+                    known.add(name)
+            found.append((sum(len(said) for said, _ in parts), key, re.compile(built, re.DOTALL)))
+    return [(key, pattern) for _, key, pattern in sorted(found, key=lambda row: (-row[0], row[1]))]
 
 
 def _leaves(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -14,50 +14,51 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
-from reports.figures import INK, SMALL, STYLE, figure_of, svg
+from reports.drawing import ACCENT, BAND, INK, OTHER, SMALL, STYLE, figure_of, svg
+from reports.language import Words
 
 __all__ = ["pictures"]
 
 LINES: Final[dict[str, dict[str, Any]]] = {
-    "ours": {"color": "#14467a", "linestyle": "-", "linewidth": 2.2},
-    "waypoint": {"color": "#c0612b", "linestyle": "--", "linewidth": 1.6},
+    "ours": {"color": ACCENT, "linestyle": "-", "linewidth": 2.2},
+    "waypoint": {"color": OTHER, "linestyle": "--", "linewidth": 1.6},
     "uniform": {"color": "#6f7b86", "linestyle": ":", "linewidth": 2.0},
 }
 MARKERS: Final = {"ours": "o", "waypoint": "s", "uniform": "^"}
-_BAND = "#dfe6ee"
 _AREAS = ("#f3d9b1", "#cfe0f1", "#d8ead0", "#ead6ea", "#f6efc4", "#d5d9de", "#f1cfcf", "#cfeae6")
+_SHAPES = "hs^Dovp8"
 _HATCHES = ("", "///", "...", "\\\\\\", "xx", "---", "oo", "++")
 
 
-def pictures(summary: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, str]:
+def pictures(summary: Mapping[str, Any], details: Mapping[str, Any], words: Words) -> dict[str, str]:
     """Every picture by name."""
-    called = summary["populations"]
+    called = {name: words.name(name, "population") for name in summary["populations"]}
     with mpl.rc_context(STYLE):
         return {
-            "overview": _overview(summary),
-            "map": _map(details["map"]),
-            "handovers": _handovers(details["map"], details["handovers"]),
-            "density": _density(details["map"], details["density"]),
-            "day": _day(details["day"]),
-            "curves": _curves(details["curves"], details["profiles"], called),
-            "segments": _segments(details["segments"]),
-            "week": _week(details["week"], called),
-            "jumps": _law(details["laws"], "jumps", "kilometres", "density", called, _jump_law),
-            "waits": _law(details["laws"], "waits", "hours", "density", called, _waiting_law),
-            "zipf": _zipf(details["laws"], called),
-            "distinct": _distinct(details["laws"], called),
-            "returns": _returns(details["laws"], called),
-            "degrees": _degrees(details["laws"], called),
-            "gaps": _gaps(details["laws"], called),
-            "event": _event(details["event"]),
-            "erlang": _erlang(details["erlang"]),
-            "areas": _areas(details["areas"]),
-            "hysteresis": _hysteresis(details["hysteresis"]),
-            "seeds": _seeds(summary, details["seeds"]),
+            "overview": _overview(summary, called, words),
+            "map": _map(details["map"], words),
+            "handovers": _handovers(details["map"], details["handovers"], words),
+            "density": _density(details["map"], details["density"], words),
+            "day": _day(details["day"], words),
+            "curves": _curves(details["curves"], details["profiles"], called, words),
+            "segments": _segments(details["segments"], words),
+            "week": _week(details["week"], called, words),
+            "jumps": _law(details["laws"], "jumps", called, _jump_law, words),
+            "waits": _law(details["laws"], "waits", called, _waiting_law, words),
+            "zipf": _zipf(details["laws"], called, words),
+            "distinct": _distinct(details["laws"], called, words),
+            "returns": _returns(details["laws"], called, words),
+            "degrees": _degrees(details["laws"], called, words),
+            "gaps": _gaps(details["laws"], called, words),
+            "event": _event(details["event"], words),
+            "erlang": _erlang(details["erlang"], words),
+            "areas": _areas(details["areas"], words),
+            "hysteresis": _hysteresis(details["hysteresis"], words),
+            "seeds": _seeds(summary, details["seeds"], words),
         }
 
 
-def _overview(summary: Mapping[str, Any]) -> str:
+def _overview(summary: Mapping[str, Any], called: Mapping[str, str], words: Words) -> str:
     """Every measure on an axis of its own: the band is the grey bar, what lies far out is at the edge."""
     rows = [
         row for row in summary["measures"] if any(p["value"] is not None for p in row["populations"].values())
@@ -70,7 +71,7 @@ def _overview(summary: Mapping[str, Any]) -> str:
         width = max(high - low, 1e-9)
         if width < 1e-6:
             low, width = low - 0.05, 0.1
-        axes.barh(y, 1, 0.72, left=0, color=_BAND, edgecolor="#aab4be", linewidth=0.6)
+        axes.barh(y, 1, 0.72, left=0, color=BAND, edgecolor="#aab4be", linewidth=0.6)
         for name, found in row["populations"].items():
             if found["value"] is None:
                 continue
@@ -82,20 +83,22 @@ def _overview(summary: Mapping[str, Any]) -> str:
                 markeredgecolor=LINES[name]["color"] if name == "ours" else INK, markeredgewidth=1.1,
                 zorder=4 if name == "ours" else 3,
             )  # fmt: skip
-    for name, called in summary["populations"].items():
+    for name, said in called.items():
         axes.plot(
             [], [], MARKERS[name], color=LINES[name]["color"] if name == "ours" else "white",
-            markeredgecolor=INK, label=called,
+            markeredgecolor=INK, label=said,
         )  # fmt: skip
     axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=3, fontsize=10)
-    axes.set_yticks(range(len(rows)), [row["name"].replace("_", " ") for row in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), [words.name(row["name"], "short") for row in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(-1.55, 2.55)
     axes.set_xticks(
-        [-1.42, 0, 1, 2.42], ["far below", "band's\nlower end", "upper end", "far above"], fontsize=9
+        [-1.42, 0, 1, 2.42],
+        [words(f"overview.{end}") for end in ("far_below", "low", "high", "far_above")],
+        fontsize=9,
     )
     axes.grid(axis="y", visible=False)
-    return svg(figure, "overview", "Every measure against its band, for the three populations")
+    return svg(figure, "overview", words("overview.title"))
 
 
 def _town(axes: Axes, where: Mapping[str, Any]) -> None:
@@ -107,7 +110,7 @@ def _town(axes: Axes, where: Mapping[str, Any]) -> None:
         side.set_visible(False)
 
 
-def _map(where: Mapping[str, Any]) -> str:
+def _map(where: Mapping[str, Any], words: Words) -> str:
     """Cells by location area: colour and hatching; places by name."""
     x, y = np.array(where["x_km"]), np.array(where["y_km"])
     areas = sorted(set(where["lac"]))
@@ -118,25 +121,27 @@ def _map(where: Mapping[str, Any]) -> str:
     for index, area in enumerate(areas):
         mine = lac == area
         axes.scatter(
-            x[mine], y[mine], s=70, marker="h", color=_AREAS[index % len(_AREAS)], edgecolor=INK,
-            linewidth=0.5, hatch=_HATCHES[index % len(_HATCHES)], label=f"area {area}", zorder=2,
+            x[mine], y[mine], s=60, marker=_SHAPES[index % len(_SHAPES)],
+            color=_AREAS[index % len(_AREAS)], edgecolor=INK, linewidth=0.5,
+            hatch=_HATCHES[index % len(_HATCHES)], label=words("map.area", n=area), zorder=2,
         )  # fmt: skip
     right = x.min() + 0.75 * (x.max() - x.min())
     for place in where["places"]:
         axes.annotate(
-            place["name"], (place["x_km"], place["y_km"]), (0, 9), textcoords="offset points", fontsize=9.5,
-            fontweight="bold", ha="right" if place["x_km"] > right else "center", zorder=5,
+            words.name(place["name"], "place"), (place["x_km"], place["y_km"]), (0, 9),
+            textcoords="offset points", fontsize=9.5, fontweight="bold",
+            ha="right" if place["x_km"] > right else "center", zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )  # fmt: skip
     _town(axes, where)
     corner = x.min()
     axes.plot([corner, corner + 2], [y.min() - 0.7] * 2, color=INK, linewidth=2)
-    axes.text(corner + 1, y.min() - 0.9, "2 km", ha="center", va="top", fontsize=9)
+    axes.text(corner + 1, y.min() - 0.9, words("map.scale"), ha="center", va="top", fontsize=9)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, fontsize=9.5, handletextpad=0.2)
-    return svg(figure, "map", f"Map of {len(x)} cells in {len(areas)} location areas")
+    return svg(figure, "map", words("map.title", cells=len(x), areas=len(areas)))
 
 
-def _handovers(where: Mapping[str, Any], links: Sequence[Sequence[int]]) -> str:
+def _handovers(where: Mapping[str, Any], links: Sequence[Sequence[int]], words: Words) -> str:
     """The graph of handovers: the wider a link, the more calls went over."""
     graph: nx.Graph[int] = nx.Graph()
     graph.add_weighted_edges_from([(a, b, n) for a, b, n in links])
@@ -148,18 +153,18 @@ def _handovers(where: Mapping[str, Any], links: Sequence[Sequence[int]]) -> str:
         weight = graph.edges[a, b]["weight"]
         inter = where["bsc"][a] != where["bsc"][b]
         axes.plot(
-            [at[a][0], at[b][0]], [at[a][1], at[b][1]], color="#c0612b" if inter else "#14467a",
+            [at[a][0], at[b][0]], [at[a][1], at[b][1]], color=OTHER if inter else ACCENT,
             linewidth=0.5 + 5 * math.sqrt(weight / most), linestyle=(0, (2, 1)) if inter else "-",
             solid_capstyle="round", zorder=2,
         )  # fmt: skip
-    axes.plot([], [], color="#14467a", linewidth=3, label="within a BSC")
-    axes.plot([], [], color="#c0612b", linewidth=3, linestyle=(0, (2, 1)), label="between BSCs")
+    axes.plot([], [], color=ACCENT, linewidth=3, label=words("handovers.within"))
+    axes.plot([], [], color=OTHER, linewidth=3, linestyle=(0, (2, 1)), label=words("handovers.between"))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2, fontsize=10)
     _town(axes, where)
-    return svg(figure, "handovers", f"Graph of handovers over {len(links)} pairs of cells")
+    return svg(figure, "handovers", words("handovers.title", n=len(links)))
 
 
-def _density(where: Mapping[str, Any], density: Sequence[Sequence[float]]) -> str:
+def _density(where: Mapping[str, Any], density: Sequence[Sequence[float]], words: Words) -> str:
     """Eight small maps of a working day: the area of a dot is the number of people."""
     figure = Figure(figsize=(7.4, 4.3), layout="constrained")
     values = np.array(density)
@@ -167,45 +172,46 @@ def _density(where: Mapping[str, Any], density: Sequence[Sequence[float]]) -> st
     for position, hour in enumerate(range(0, 24, 3)):
         axes = figure.add_subplot(2, 4, position + 1)
         axes.scatter(
-            where["x_km"], where["y_km"], s=np.minimum(150 * values[hour] / most, 220), color="#14467a",
+            where["x_km"], where["y_km"], s=np.minimum(150 * values[hour] / most, 220), color=ACCENT,
             alpha=0.75, linewidth=0,
         )  # fmt: skip
         axes.set_title(f"{hour:02d}:30", fontsize=11)
         _town(axes, where)
-    return svg(figure, "density", "Where people are every three hours of a working day")
+    return svg(figure, "density", words("density.title"))
 
 
-def _day(day: Mapping[str, Any]) -> str:
+def _day(day: Mapping[str, Any], words: Words) -> str:
     """Distance from home over a day, with what was done by phone."""
     figure, axes = figure_of("day", 2.7, 7.0)
     stays = day["stays"]
     for stay in stays:
-        axes.plot([stay["from_h"], stay["to_h"]], [stay["from_home_km"]] * 2, color="#14467a", linewidth=4,
+        axes.plot([stay["from_h"], stay["to_h"]], [stay["from_home_km"]] * 2, color=ACCENT, linewidth=4,
                   solid_capstyle="butt")  # fmt: skip
         if stay["place"] and stay["to_h"] - stay["from_h"] > 0.5:
             axes.annotate(
-                stay["place"], ((stay["from_h"] + stay["to_h"]) / 2, stay["from_home_km"]), (0, 6),
+                words.name(stay["place"], "place"),
+                ((stay["from_h"] + stay["to_h"]) / 2, stay["from_home_km"]), (0, 6),
                 textcoords="offset points", ha="center", fontsize=9.5,
             )  # fmt: skip
     for one, other in pairwise(stays):
         axes.plot([one["to_h"], other["from_h"]], [one["from_home_km"], other["from_home_km"]],
-                  color="#14467a", linewidth=1.2, linestyle="--")  # fmt: skip
+                  color=ACCENT, linewidth=1.2, linestyle="--")  # fmt: skip
     shown = {
-        "call_made": ("^", "calls"), "call_received": ("v", "is called"), "text_sent": ("s", "texts"),
-        "location_update": ("|", "location update"),
+        "call_made": ("^", "calls"), "call_received": ("v", "called"), "text_sent": ("s", "texts"),
+        "location_update": ("|", "update"),
     }  # fmt: skip
     top = max((stay["from_home_km"] for stay in stays), default=1.0) or 1.0
     for kind, (marker, said) in shown.items():
         hours = [act["h"] for act in day["acts"] if act["kind"] == kind]
         axes.plot(hours, [-0.22 * top] * len(hours), marker, color=INK, markersize=8, linestyle="none",
-                  markerfacecolor="white", label=said, clip_on=False)  # fmt: skip
+                  markerfacecolor="white", label=words(f"day.{said}"), clip_on=False)  # fmt: skip
     axes.set_ylim(-0.35 * top, 1.25 * top)
     axes.set_xlim(0, 24)
     axes.set_xticks(range(0, 25, 3), [f"{h:02d}" for h in range(0, 25, 3)])
-    axes.set_xlabel("hour of the day")
-    axes.set_ylabel("km from home")
+    axes.set_xlabel(words("day.x"))
+    axes.set_ylabel(words("day.y"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=9.5)
-    return svg(figure, "day", "A day of one subscriber: distance from home, calls and texts")
+    return svg(figure, "day", words("day.title"))
 
 
 def _hours_axis(axes: Axes, every: int = 6) -> None:
@@ -218,36 +224,35 @@ def _steps(axes: Axes, values: Sequence[float], **style: Any) -> None:
     axes.plot(np.arange(24) + 0.5, 100 * np.array(values), **style)
 
 
-def _curves(curves: Mapping[str, Any], profiles: Mapping[str, Any], called: Mapping[str, str]) -> str:
+def _curves(
+    curves: Mapping[str, Any], profiles: Mapping[str, Any], called: Mapping[str, str], words: Words
+) -> str:
     """Calls, texts and location updates over a working day; the configured profile as the grey ground."""
     figure = Figure(figsize=(7.4, 3.0), layout="constrained")
-    for position, (kind, title) in enumerate(
-        (("calls", "calls"), ("texts", "SMS"), ("updates", "location updates"))
-    ):
+    for position, kind in enumerate(("calls", "texts", "updates")):
         axes = figure.add_subplot(1, 3, position + 1)
         if kind in profiles:
-            axes.fill_between(np.arange(24) + 0.5, 100 * np.array(profiles[kind]), color=_BAND, step="mid",
-                              label="configured")  # fmt: skip
+            axes.fill_between(np.arange(24) + 0.5, 100 * np.array(profiles[kind]), color=BAND, step="mid",
+                              label=words("curves.configured"))  # fmt: skip
         for name, each in curves.items():
             _steps(axes, each[kind], **LINES[name], label=called[name])
-        axes.set_title(title, fontsize=11)
+        axes.set_title(words(f"kind.{kind}"), fontsize=11)
         _hours_axis(axes)
         if not position:
-            axes.set_ylabel("% of the day")
+            axes.set_ylabel(words("curves.y"))
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=10)
-    return svg(figure, "curves", "Calls, SMS and location updates by hour of working days")
+    return svg(figure, "curves", words("curves.title"))
 
 
-def _segments(segments: Mapping[str, Any]) -> str:
+def _segments(segments: Mapping[str, Any], words: Words) -> str:
     """Nine small charts: events a head by hour of a working day."""
     figure = Figure(figsize=(7.4, 5.6), layout="constrained")
     styles: dict[str, dict[str, Any]] = {
-        "calls": {"color": "#14467a", "linestyle": "-", "linewidth": 2},
-        "texts": {"color": "#c0612b", "linestyle": "--", "linewidth": 1.6},
+        "calls": {"color": ACCENT, "linestyle": "-", "linewidth": 2},
+        "texts": {"color": OTHER, "linestyle": "--", "linewidth": 1.6},
         "updates": {"color": "#5b6670", "linestyle": ":", "linewidth": 1.8},
     }
-    said = {"calls": "calls", "texts": "SMS", "updates": "location updates"}
     first: Axes | None = None
     most = 0.0
     for position, (name, kinds) in enumerate(segments.items()):
@@ -255,29 +260,29 @@ def _segments(segments: Mapping[str, Any]) -> str:
         first = first or axes
         most = max(most, *(max(values) for values in kinds.values()))
         for kind, values in kinds.items():
-            axes.plot(np.arange(24) + 0.5, values, **styles[kind], label=said[kind])
-        axes.set_title(name.replace("_", " "), fontsize=10.5)
+            axes.plot(np.arange(24) + 0.5, values, **styles[kind], label=words(f"kind.{kind}"))
+        axes.set_title(words.name(name, "segment"), fontsize=10.5)
         _hours_axis(axes, 6)
         axes.tick_params(labelsize=9)
         if position % 3:
             axes.tick_params(labelleft=False)
-    figure.supylabel("a head and hour", fontsize=11)
+    figure.supylabel(words("segments.y"), fontsize=11)
     if first is not None:
         first.set_ylim(0, 1.03 * most)
         figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10)
-    return svg(figure, "segments", "Calls, SMS and location updates by segment and hour")
+    return svg(figure, "segments", words("segments.title"))
 
 
-def _week(week: Mapping[str, Sequence[float]], called: Mapping[str, str]) -> str:
+def _week(week: Mapping[str, Sequence[float]], called: Mapping[str, str], words: Words) -> str:
     figure, axes = figure_of("week", 2.9, SMALL)
     for name, values in week.items():
         if name != "waypoint":  # makes the calls of our people
             axes.plot(range(7), values, marker=MARKERS[name], **LINES[name], label=called[name])
-    axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+    axes.set_xticks(range(7), words("week.days").split())
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("calls a head and day")
+    axes.set_ylabel(words("week.y"))
     axes.legend(loc="lower left", fontsize=10)
-    return svg(figure, "week", "Calls a head by day of the week")
+    return svg(figure, "week", words("week.title"))
 
 
 def _jump_law(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -305,9 +310,7 @@ def _log_axis(axes: Axes, which: str, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _law(
-    laws: Mapping[str, Any], kind: str, unit: str, said: str, called: Mapping[str, str], law: Any
-) -> str:
+def _law(laws: Mapping[str, Any], kind: str, called: Mapping[str, str], law: Any, words: Words) -> str:
     """A distribution on logarithmic axes beside the published law."""
     figure, axes = figure_of(kind, 3.2, SMALL)
     everything = [laws[name][kind] for name in laws if laws[name][kind][0]]
@@ -320,7 +323,7 @@ def _law(
         xs, ys = (np.array(v) for v in everything[0])
         inside = np.interp(x, xs, ys)
         scale = float((inside[1:] * np.diff(x)).sum() / (y[1:] * np.diff(x)).sum())
-        axes.fill_between(x, y * scale / 1.6, y * scale * 1.6, color=_BAND, label="published law")
+        axes.fill_between(x, y * scale / 1.6, y * scale * 1.6, color=BAND, label=words("law.published"))
         floor = min(min(v) for _, v in everything)
         axes.set_ylim(floor / 2, None)
         _log_axis(axes, "x", low, high)
@@ -331,17 +334,17 @@ def _law(
             )
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel(unit)
-    axes.set_ylabel(said)
+    axes.set_xlabel(words(f"{kind}.x"))
+    axes.set_ylabel(words("law.density"))
     axes.legend(loc="lower left", fontsize=10)
-    return svg(figure, kind, f"Distribution of {kind}")
+    return svg(figure, kind, words(f"{kind}.title"))
 
 
-def _zipf(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
+def _zipf(laws: Mapping[str, Any], called: Mapping[str, str], words: Words) -> str:
     figure, axes = figure_of("zipf", 3.2, SMALL)
     rank = np.arange(1, 13)
     top = laws["ours"]["zipf"][0]
-    axes.fill_between(rank, top * rank**-1.0, top * rank**-1.3, color=_BAND, label="band: 1.0 to 1.3")
+    axes.fill_between(rank, top * rank**-1.0, top * rank**-1.3, color=BAND, label=words("zipf.band"))
     for name in ("ours", "waypoint"):
         values = np.array(laws[name]["zipf"])
         kept = values > 0
@@ -350,18 +353,18 @@ def _zipf(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
     _log_axis(axes, "x", 1, 12)
     _log_axis(axes, "y", 0.001, 1)
     axes.set_ylim(0.0008, 1)
-    axes.set_xlabel("rank of a person's place")
-    axes.set_ylabel("share of visits")
+    axes.set_xlabel(words("zipf.x"))
+    axes.set_ylabel(words("zipf.y"))
     axes.legend(loc="lower left", fontsize=10)
-    return svg(figure, "zipf", "Share of visits by rank of place")
+    return svg(figure, "zipf", words("zipf.title"))
 
 
-def _distinct(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
+def _distinct(laws: Mapping[str, Any], called: Mapping[str, str], words: Words) -> str:
     figure, axes = figure_of("distinct", 3.2, SMALL)
     days = np.arange(1, len(laws["ours"]["distinct"]) + 1)
     first = laws["ours"]["distinct"][0]
     axes.fill_between(
-        days, first * days**0.58, first * days**0.62, color="#b7c4d2", label="band: 0.58 to 0.62"
+        days, first * days**0.58, first * days**0.62, color="#b7c4d2", label=words("distinct.band")
     )
     for name in ("ours", "waypoint"):
         axes.plot(days, laws[name]["distinct"], marker=MARKERS[name], markersize=4, **LINES[name],
@@ -369,13 +372,13 @@ def _distinct(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
     most = max(max(laws[name]["distinct"]) for name in ("ours", "waypoint"))
     _log_axis(axes, "x", 1, len(days))
     _log_axis(axes, "y", first, most)
-    axes.set_xlabel("days")
-    axes.set_ylabel("distinct places")
+    axes.set_xlabel(words("distinct.x"))
+    axes.set_ylabel(words("distinct.y"))
     axes.legend(loc="upper left", fontsize=10)
-    return svg(figure, "distinct", "Distinct places seen over days")
+    return svg(figure, "distinct", words("distinct.title"))
 
 
-def _returns(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
+def _returns(laws: Mapping[str, Any], called: Mapping[str, str], words: Words) -> str:
     figure, axes = figure_of("returns", 2.9, 7.0)
     for lag in (24, 48, 72):
         axes.axvline(lag, color="#aab4be", linewidth=1)
@@ -385,18 +388,18 @@ def _returns(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
     axes.set_xlim(0, 73)
     axes.set_ylim(0, 1)
     axes.set_xticks(range(0, 73, 12))
-    axes.set_xlabel("hours later")
-    axes.set_ylabel("probability of the same cell")
+    axes.set_xlabel(words("returns.x"))
+    axes.set_ylabel(words("returns.y"))
     axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.4), fontsize=10)
-    return svg(figure, "returns", "Probability of being in the same cell some hours later")
+    return svg(figure, "returns", words("returns.title"))
 
 
-def _degrees(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
+def _degrees(laws: Mapping[str, Any], called: Mapping[str, str], words: Words) -> str:
     figure, axes = figure_of("degrees", 2.9, 7.0)
     k = np.arange(1, 100)
     onnela = (np.arange(1, 1000) + 10.9) ** -8.4
     beyond = onnela[::-1].cumsum()[::-1][: len(k)] / onnela.sum()
-    axes.fill_between(k, 100 * beyond, 1e-3, color=_BAND, label="Onnela et al. 2007")
+    axes.fill_between(k, 100 * beyond, 1e-3, color=BAND, label="Onnela et al. 2007")
     for name in ("ours", "uniform"):
         counts = np.array(laws[name]["degrees"], float)
         share = 100 * counts[::-1].cumsum()[::-1][1:] / max(counts[1:].sum(), 1)
@@ -405,43 +408,45 @@ def _degrees(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
     axes.set_xlim(1, 100)
     axes.set_yscale("log")
     axes.set_ylim(0.03, 110)
-    axes.set_xlabel("people, calls both ways in 18 weeks")
-    axes.set_ylabel("% with so many or more")
+    axes.set_xlabel(words("degrees.x"))
+    axes.set_ylabel(words("degrees.y"))
     axes.legend(loc="upper right", fontsize=10)
-    return svg(figure, "degrees", "Number of people that somebody has calls with both ways")
+    return svg(figure, "degrees", words("degrees.title"))
 
 
-def _gaps(laws: Mapping[str, Any], called: Mapping[str, str]) -> str:
+def _gaps(laws: Mapping[str, Any], called: Mapping[str, str], words: Words) -> str:
     figure, axes = figure_of("gaps", 2.9, SMALL)
     for name in ("ours", "uniform"):
         axes.plot(*laws[name]["gaps"], **LINES[name], label=called[name])
     _log_axis(axes, "x", 1 / 120, 200)
     axes.set_yscale("log")
-    axes.set_xlabel("hours from one call or SMS to the next")
-    axes.set_ylabel("density, 1/h")
+    axes.set_xlabel(words("gaps.x"))
+    axes.set_ylabel(words("gaps.y"))
     axes.legend(loc="lower left", fontsize=10)
-    return svg(figure, "gaps", "Gaps between one's calls and short messages")
+    return svg(figure, "gaps", words("gaps.title"))
 
 
-def _event(event: Mapping[str, Any]) -> str:
+def _event(event: Mapping[str, Any], words: Words) -> str:
     """People, and calls made, at the cells of an event by hour; the day of it and the day a week later."""
     figure = Figure(figsize=(7.0, 2.8), layout="constrained")
-    for position, (suffix, title) in enumerate((("", "people there"), ("_calls", "calls made there"))):
+    for position, (suffix, title) in enumerate((("", "there"), ("_calls", "calls"))):
         axes = figure.add_subplot(1, 2, position + 1)
         if event:
-            axes.axvspan(event["opens_h"], event["closes_h"], color=_BAND, label=event["name"])
-            for name, said in (("day", "the day of it"), ("usual", "a week later")):
+            axes.axvspan(
+                event["opens_h"], event["closes_h"], color=BAND, label=words.name(event["name"], "place")
+            )
+            for name in ("day", "usual"):
                 axes.plot(np.arange(24) + 0.5, event[f"{name}{suffix}"], **LINES["ours" if name == "day" else
-                          "uniform"], label=said)  # fmt: skip
-        axes.set_title(title, fontsize=11)
+                          "uniform"], label=words(f"event.{name}"))  # fmt: skip
+        axes.set_title(words(f"event.{title}"), fontsize=11)
         _hours_axis(axes)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
-    return svg(figure, "event", "The crowd at an event by hour of the day")
+    return svg(figure, "event", words("event.title"))
 
 
-def _erlang(erlang: Mapping[str, Any]) -> str:
+def _erlang(erlang: Mapping[str, Any], words: Words) -> str:
     """Cells against the curves of Erlang B for their numbers of channels."""
     figure, axes = figure_of("erlang", 3.3, 7.0)
     cells = erlang["cells"]
@@ -456,7 +461,7 @@ def _erlang(erlang: Mapping[str, Any]) -> str:
         marker = "osD^vP"[index]
         axes.plot(traffic, 100 * blocked, color=shade, linewidth=1.3)
         mine = [(a, 100 * b, asked) for m, a, b, asked in cells if m == n]
-        label = f"{n} channel{'s' if n > 1 else ''}"
+        label = words("erlang.channels", n=n) if n > 1 else words("erlang.one")
         axes.scatter(
             [a for a, _, _ in mine], [b for _, b, _ in mine], marker=marker, s=22, facecolor="white",
             edgecolor=shade, linewidth=1.1, label=label, zorder=3,
@@ -464,61 +469,61 @@ def _erlang(erlang: Mapping[str, Any]) -> str:
     top = max((100 * b for _, _, b, _ in cells), default=1.0)
     axes.set_ylim(-0.3, min(max(1.25 * top, 4.0), 60.0))
     axes.set_xlim(0, 1.1 * most)
-    axes.set_xlabel("traffic offered to a cell in the busy hour, Erlang")
-    axes.set_ylabel("calls blocked, %")
+    axes.set_xlabel(words("erlang.x"))
+    axes.set_ylabel(words("erlang.y"))
     axes.legend(fontsize=10, ncols=2)
-    return svg(figure, "erlang", "Blocking of cells against Erlang B")
+    return svg(figure, "erlang", words("erlang.title"))
 
 
-def _areas(areas: Sequence[Sequence[float]]) -> str:
+def _areas(areas: Sequence[Sequence[float]], words: Words) -> str:
     figure, axes = figure_of("areas", 2.9, SMALL)
     border = np.array([b for _, b, _ in areas], float)
     rate = np.array([r for _, _, r in areas])
-    axes.plot(border, rate * 24, "o", color="#14467a", markersize=8)
+    axes.plot(border, rate * 24, "o", color=ACCENT, markersize=8)
     x = np.linspace(0, 1.08 * border.max(), 20)
     axes.plot(x, 24 * float((rate * border).sum() / (border * border).sum()) * x, color=INK, linestyle="--",
-              linewidth=1.2, label="in proportion")  # fmt: skip
+              linewidth=1.2, label=words("areas.proportion"))  # fmt: skip
     for cells, b, r in areas:
         left = b < border.max() / 2  # where there is room
         axes.annotate(
-            f"{cells:g} cells an area", (b, 24 * r), (9, -5) if left else (-8, 6), textcoords="offset points",
-            ha="left" if left else "right", fontsize=9,
+            words("areas.cells", n=f"{cells:g}"), (b, 24 * r), (9, -5) if left else (-8, 6),
+            textcoords="offset points", ha="left" if left else "right", fontsize=9,
         )  # fmt: skip
     axes.set_xlim(0, 1.08 * border.max())
     axes.set_ylim(0, 1.2 * 24 * rate.max())
-    axes.set_xlabel("length of border, pairs of cells")
-    axes.set_ylabel("area changes a head and day")
+    axes.set_xlabel(words("areas.x"))
+    axes.set_ylabel(words("areas.y"))
     axes.legend(loc="lower right", fontsize=10)
-    return svg(figure, "areas", "Changes of area against length of border")
+    return svg(figure, "areas", words("areas.title"))
 
 
-def _hysteresis(margins: Sequence[Sequence[float]]) -> str:
+def _hysteresis(margins: Sequence[Sequence[float]], words: Words) -> str:
     figure, axes = figure_of("hysteresis", 2.9, SMALL)
     margin, share, low, high = (np.array(column) for column in zip(*margins, strict=True))
     axes.errorbar(
-        margin, 100 * share, 100 * np.array([share - low, high - share]), fmt="o-", color="#14467a", capsize=4
+        margin, 100 * share, 100 * np.array([share - low, high - share]), fmt="o-", color=ACCENT, capsize=4
     )
     axes.set_ylim(bottom=0)
     axes.set_xticks(margin)
-    axes.set_xlabel("hysteresis, dB")
-    axes.set_ylabel("handovers that go back, %")
-    return svg(figure, "hysteresis", "Share of handovers that go back, by hysteresis")
+    axes.set_xlabel(words("hysteresis.x"))
+    axes.set_ylabel(words("hysteresis.y"))
+    return svg(figure, "hysteresis", words("hysteresis.title"))
 
 
-def _seeds(summary: Mapping[str, Any], seeds: Mapping[str, Sequence[float]]) -> str:
+def _seeds(summary: Mapping[str, Any], seeds: Mapping[str, Sequence[float]], words: Words) -> str:
     """Offered over configured: every world a dot, the mean with its interval."""
     rows = {row["name"]: row for row in summary["measures"]}
     figure, axes = figure_of("seeds", 0.9 + 0.42 * len(seeds), 7.0)
-    axes.axvspan(0.98, 1.02, color=_BAND)
+    axes.axvspan(0.98, 1.02, color=BAND)
     axes.axvline(1, color=INK, linewidth=0.9)
     for y, (name, values) in enumerate(seeds.items()):
         axes.plot(values, [y + 0.2] * len(values), "o", markersize=4, color="#8a96a1")
         found = rows[name]["populations"]["ours"]
         if found["low"] is not None:
-            axes.plot([found["low"], found["high"]], [y - 0.1] * 2, color="#14467a", linewidth=2)
-        axes.plot(found["value"], y - 0.1, "D", color="#14467a", markersize=7)
-    axes.set_yticks(range(len(seeds)), [name.removeprefix("offered_").replace("_", " ") for name in seeds])
+            axes.plot([found["low"], found["high"]], [y - 0.1] * 2, color=ACCENT, linewidth=2)
+        axes.plot(found["value"], y - 0.1, "D", color=ACCENT, markersize=7)
+    axes.set_yticks(range(len(seeds)), [words.name(name, "short") for name in seeds])
     axes.set_ylim(len(seeds) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("offered / configured")
-    return svg(figure, "seeds", "Offered over configured in every world")
+    axes.set_xlabel(words("seeds.x"))
+    return svg(figure, "seeds", words("seeds.title"))
