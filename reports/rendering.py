@@ -68,7 +68,7 @@ def as_written(files: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, jinja2.UndefinedError) as error:
-        said = f"{files}: not as a run writes it ({type(error).__name__}: {error})"
+        said = f"{files} is not as a run writes it ({type(error).__name__}: {error})"
         raise NotReportable(said) from None
 
 
