@@ -79,7 +79,7 @@ def number(value: float | None) -> str:
     if abs(value) >= 1000:
         value = round(value)
     text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-    return text.replace(",", " ").replace("-", "−")
+    return text.replace(",", "\N{NO-BREAK SPACE}").replace("-", "−")
 
 
 def percent(value: float | None) -> str:
