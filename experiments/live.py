@@ -16,12 +16,9 @@ from numpy.typing import NDArray
 
 from experiments.latency.joining import Joined
 from experiments.latency.pacing import Schedule
-from experiments.latency.worldtime import WorldTime
-from experiments.problems import RunInvalid
+from experiments.latency.shapes import even, spread
 from experiments.study import LiveKeys
-from experiments.weave import streams_of
 from reports.records import write
-from sigtran import MessageBatch
 
 __all__ = ["schedule", "write_tables"]
 
@@ -38,17 +35,8 @@ def schedule(batch: Any, start_us: int, keys: LiveKeys, streams: int) -> Schedul
     Raises:
         RunInvalid: the world has too little signalling for the rate at the largest factor.
     """
-    wanted = round(keys.seconds * keys.rate_per_s)
-    t_us = batch.t_us
-    if len(t_us) < wanted:
-        raise RunInvalid(
-            f"the live world is too small: {len(t_us)} messages in {keys.max_factor * keys.seconds:g} "
-            f"simulated seconds, {wanted} needed for {keys.rate_per_s:g}/s at factor {keys.max_factor:g}"
-        )
-    messages = MessageBatch(batch.data, batch.offsets, streams_of(batch.sls, streams))
-    factor = float(t_us[-1] - start_us) / 1e6 / keys.seconds
-    intended_ns = ((t_us - start_us) * 1000 / factor).astype(np.int64)
-    return Schedule(messages, intended_ns, batch.corr.astype(np.int64), WorldTime.even(start_us, factor))
+    at_s, upto = even(keys.seconds, keys.rate_per_s)
+    return spread(batch, start_us, at_s, upto, streams, most_factor=keys.max_factor)
 
 
 def write_tables(

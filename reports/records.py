@@ -321,8 +321,8 @@ TABLES: Final[dict[str, TableSpec]] = {
                 Column(
                     "hold_ns",
                     pa.int64(),
-                    "so long the policy held it, up to the release, which t_intended_ns and t_sent_ns are then; "
-                    "0 = not held",
+                    "so long the policy held it, up to the release, which t_intended_ns and t_sent_ns are "
+                    "then; 0 = not held",
                 ),
                 Column("t_intended_ns", pa.int64(), "planned send of that message"),
                 Column("t_sent_ns", pa.int64(), "its actual send"),

@@ -320,7 +320,7 @@ def run_phase(site: Site, network: Reacts, plan: Schedule, folder: Path, hosting
 
 
 def _usage(pid: int) -> tuple[Usage | None, Usage | None]:
-    return Usage.of(os.getpid()), Usage.of(pid) if pid else None
+    return Usage.of(os.getpid(), without=pid), Usage.of(pid) if pid else None
 
 
 def _nothing() -> NDArray[np.int64]:

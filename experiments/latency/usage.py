@@ -24,12 +24,12 @@ class Usage:
     """How often the main threads had to leave a processor although they wanted to go on."""
 
     @classmethod
-    def of(cls, pid: int) -> Usage:
-        """Now; nothing where the machine has no /proc."""
+    def of(cls, pid: int, without: int = 0) -> Usage:
+        """Now, without the process `without` and its own; nothing where the machine has no /proc."""
         tick = os.sysconf("SC_CLK_TCK")
         threads: dict[str, float] = {}
         preempted = 0
-        for process in _tree(pid):
+        for process in _tree(pid, without):
             try:
                 for task in Path(f"/proc/{process}/task").iterdir():
                     name, rest = _stat(task / "stat")
@@ -54,7 +54,7 @@ class Usage:
         }
 
 
-def _tree(pid: int) -> Iterator[int]:
+def _tree(pid: int, without: int) -> Iterator[int]:
     children = defaultdict(list)
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -65,7 +65,7 @@ def _tree(pid: int) -> Iterator[int]:
     while waiting:
         process = waiting.pop()
         yield process
-        waiting += children[process]
+        waiting += [child for child in children[process] if child != without]
 
 
 def _stat(path: Path) -> tuple[str, list[str]]:
@@ -96,7 +96,7 @@ class Cores:
 
 
 def cores_of(available: frozenset[int] | None = None) -> Cores:
-    """Divides the processors we may use: the generator has one, of four or more two; the platform the rest."""
+    """Divides the processors we may use: the generator has one, of four two; the platform the rest."""
     if sys.platform != "linux":
         return Cores(frozenset(), frozenset(), "only Linux lets a process choose its processors")
     cpus = sorted(os.sched_getaffinity(0) if available is None else available)
