@@ -127,7 +127,7 @@ def _close(
     merged: Sequence[str] = (),
 ) -> int:
     """Writes summary and page, tells them; the exit code."""
-    from reports.latency import screen, write_csv, write_report
+    from reports.latency import screen, write_report
 
     if not phases_in(folder.path):
         said = said or ["no phase came to its end"]
@@ -153,7 +153,6 @@ def _close(
         "rerun": rerun,
     }
     write_json(folder.path / "summary.json", summary)
-    write_csv(folder.path)
     page = write_report(folder.path)
     sys.stdout.write(screen(folder.path) + f"\nReport: {relative(page)}\n")
     return 3 if said else 0

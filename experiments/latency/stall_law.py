@@ -48,8 +48,8 @@ class StallSeen:
     p99_even_s: float | None
     """The law for triggers that come evenly. None: the stall's share of all is below 1 %."""
     p99_law_s: float | None
-    """The law for the moments at which they really fell due: 0.01 T is the time from the stop until one hundredth
-    of all had."""
+    """The law for the moments at which they really fell due: in place of 0.01 T stands the time from the stop
+    until one hundredth of all had."""
 
     @property
     def problems(self) -> list[str]:
@@ -76,14 +76,14 @@ class StallSeen:
 
 
 def law(x: float, stall_s: float, first_s: float, drained_s: float) -> float | None:
-    """The 99th percentile where a hundredth of all fell due within `x` after the stop; None: no more than usual."""
+    """The 99th percentile where a hundredth of all fell due within `x` s of the stop; None: as without it."""
     if x >= stall_s:
         return None
     return stall_s - x + first_s + (drained_s - first_s) * x / (stall_s + drained_s)
 
 
 def _hundredth(due: NDArray[np.int64], stop: int) -> float:
-    """Seconds from the stop until one hundredth of all has fallen due since; the whole run where it has not."""
+    """Seconds from the stop until one hundredth of all has fallen due; the whole run where it has not."""
     first = int(np.searchsorted(due, stop))
     last = first + len(due) - int(np.ceil((1 - SHARE) * len(due)))
     return float(due[last] - stop) / 1e9 if last < len(due) else float(due[-1]) / 1e9
