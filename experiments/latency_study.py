@@ -72,6 +72,8 @@ class Keys(Strict):
     """Seed of the first phase; the others follow."""
     repeats: int = Field(default=1, ge=1, le=1000)
     """Phases, each with a world and a platform of its own; their histograms are added up."""
+    again: int = Field(default=0, ge=0, le=100)
+    """Phases in which the generator lagged are set aside and run again, so many in all; the page tells."""
     workers: int = Field(default=1, ge=1, le=64)
     """Engines of the platform that share out the subscribers."""
     pin: bool = True

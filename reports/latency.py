@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +82,9 @@ def load_said(summary: Mapping[str, Any], words: Words) -> str:
     load = summary["load"]
     rates = [one["schedule"]["rate_per_s"] for one in summary["results"]["phases"]]
     values = {name: number(value) for name, value in load.items() if isinstance(value, int | float)}
-    values |= {"mean": number(round(float(np.mean(rates)))), "file": load.get("file", "")}
+    values["mean"] = number(round(float(np.mean(rates))))
+    values = {name: value.replace(" ", "\u00a0") for name, value in values.items()}  # not torn apart
+    values["file"] = load.get("file", "")
     return words(f"load.{load['shape']}", **values)
 
 
@@ -124,11 +126,14 @@ def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
         late=number(verdict["late"]),
         after=f"{bounds['trigger_late_ms']:g}",
     )
+    aside = summary["aside"]
+    if aside or summary["again"]:
+        row("aside", True, n=len(aside), phases=len(results["phases"]), most=summary["again"])
     n, least = results["triggers_measured"], bounds["min_triggers"]
     row("enough", n >= least, n=number(n), least=number(least))
     cores = summary["cores"]
     found = (
-        words("trust.cores_found", generator=cores["generator"], platform=cores["platform"])
+        words("trust.cores_found", **{name: _cores(cores[name]) for name in ("generator", "platform")})
         if cores["apart"]
         else words("trust.cores_why", why=cores["why_not"])
     )
@@ -147,6 +152,10 @@ def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
             drained=f"{one['drained_s']:.3f}",
         )
     return rows
+
+
+def _cores(numbers: Sequence[int]) -> str:
+    return ", ".join(str(one) for one in numbers)
 
 
 def compared(summary: Mapping[str, Any], words: Words) -> list[Figure]:

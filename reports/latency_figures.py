@@ -68,7 +68,7 @@ def _spectrum(results: Mapping[str, Any], words: Words) -> str:
     _log_ms(axes, lowest, highest)
     axes.set_xlabel(words("spectrum.x"))
     axes.set_ylabel(words("unit.ms"))
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10)
     return svg(figure, "spectrum", words("mark.semicolon").join(said), words("spectrum.title"))
 
 
@@ -147,7 +147,7 @@ def _time(summary: Mapping[str, Any], wakes: Wakes | None, words: Words) -> str:
             )
     track.set_ylabel(words("unit.ms"))
     track.set_xlabel(words("time.x"))
-    track.set_xlim(left=0)
+    track.set_xlim(0, results["windows"][-1]["at_s"] + results["window_s"])
     said = words("time.said", n=len(windows), upper=upper, gaps=gaps)
     return svg(figure, "time", said, words("time.title"))
 

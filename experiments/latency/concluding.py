@@ -14,7 +14,7 @@ from experiments.latency.worker import STAGES
 from experiments.problems import BadInput, relative
 from experiments.summary import add_signalling, add_triggers
 
-__all__ = ["SUMMARY_SCHEMA", "phases_in", "reasons", "results"]
+__all__ = ["SUMMARY_SCHEMA", "lagged", "phases_in", "reasons", "results"]
 
 SUMMARY_SCHEMA: Final = "kairos.latency/1"
 LEAST_IN_WINDOW: Final = {"p50": 2, "p90": 10, "p99": 100}
@@ -25,6 +25,11 @@ def phases_in(run_dir: Path) -> list[Path]:
     """Folders of the phases that came to their end, in order."""
     found = (run_dir / "phases").glob("*/facts.json")
     return sorted((path.parent for path in found), key=lambda path: int(path.name))
+
+
+def lagged(lag: Mapping[str, Any], bounds: Mapping[str, Any]) -> bool:
+    """Whether the generator did not keep its schedule, as far as it must."""
+    return bool(lag["late_share"] > bounds["late_share"] or lag["lag_ms"]["p99"] > bounds["lag_p99_ms"])
 
 
 def reasons(facts: Sequence[Mapping[str, Any]], bounds: Mapping[str, Any], measured: int) -> list[str]:

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, Final
 
 from experiments.folder import RunFolder, open_run, read_json, write_json
-from experiments.latency.concluding import SUMMARY_SCHEMA, phases_in, results
+from experiments.latency.concluding import SUMMARY_SCHEMA, lagged, phases_in, results
 from experiments.latency.usage import cores_of
 from experiments.latency.worker import phase_folder
 from experiments.latency_study import Keys
@@ -86,14 +86,26 @@ def _phases(keys: Keys, run_dir: Path, display: Display) -> None:
         display.event(name, said)
 
     with Crew(on_event) as crew:
-        for number in range(keys.repeats):
-            name = f"phase {number}"
+        aside, number = 0, 0
+        while number < keys.repeats:
+            name = f"phase {number}" + (f" again ({aside})" if aside else "")
             log = run_dir / "logs" / f"phase-{number}.log"
             worker = crew.start(Worker(name, ["experiments.latency.worker", str(run_dir), str(number)], log))
             crew.until(partial(_ready, worker))
             worker.tell("go")
-            crew.finish(worker)
+            (facts,) = crew.finish(worker)
             display.close(name)
+            lag = facts["lag"]
+            if aside < keys.again and lagged(lag, keys.bounds.model_dump()):
+                aside += 1
+                display.note(
+                    f"{name}: the generator lagged (p99 {lag['lag_ms']['p99']:.1f} ms, "
+                    f"{100 * lag['late_share']:.2f} % late): set aside, and again"
+                )
+                (run_dir / "aside").mkdir(exist_ok=True)
+                phase_folder(run_dir, number).rename(run_dir / "aside" / f"{aside}-phase-{number}")
+            else:
+                number += 1
 
 
 def _frame(keys: Keys, transport: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +122,7 @@ def _frame(keys: Keys, transport: Mapping[str, Any]) -> dict[str, Any]:
         "workers": keys.workers,
         "campaigns": [path.stem for path in keys.campaigns],
         "world": keys.world.stem,
+        "again": keys.again,
         "transport": dict(transport),
     }
 
@@ -144,6 +157,7 @@ def _close(
         "invalid_reasons": said,
         "cores": folder.manifest["cores"],
         "merged": list(merged),
+        "aside": _aside(folder.path),
         "results": found,
         "time": {
             "started": folder.manifest["started"],
@@ -156,6 +170,12 @@ def _close(
     page = write_report(folder.path)
     sys.stdout.write(screen(folder.path) + f"\nReport: {relative(page)}\n")
     return 3 if said else 0
+
+
+def _aside(run_dir: Path) -> list[dict[str, Any]]:
+    """How the generator lagged in phases that were run again."""
+    found = sorted((run_dir / "aside").glob("*/facts.json"), key=lambda path: path.parent.name)
+    return [{"name": path.parent.name, **read_json(path)["lag"]} for path in found]
 
 
 def merge_runs(run_dirs: Sequence[Path], out: Path, arguments: Sequence[str]) -> int:
@@ -177,7 +197,8 @@ def merge_runs(run_dirs: Sequence[Path], out: Path, arguments: Sequence[str]) ->
     phases = [phase for path in run_dirs for phase in phases_in(path)]
     if not phases:
         raise BadInput("no phase came to its end in any of these runs")
-    frame = frames[0] | {"study": f"{frames[0]['study']}-merged"}
+    again = sum(frame["again"] for frame in frames)
+    frame = frames[0] | {"study": f"{frames[0]['study']}-merged", "again": again}
     folder = RunFolder.create(out, frame["study"], frame["seed"], ["kairos", *arguments], {})
     names = [run.manifest["run_id"] for run in opened]
     folder.update(kind=frame["kind"], cores=opened[0].manifest["cores"], runs=names)
@@ -187,13 +208,18 @@ def merge_runs(run_dirs: Sequence[Path], out: Path, arguments: Sequence[str]) ->
         for name in _KEPT:
             shutil.copyfile(phase / name, into / name)
         write_json(into / "facts.json", read_json(phase / "facts.json") | {"phase": number})
+    for place, path in enumerate(run_dirs):
+        for file in sorted((path / "aside").glob("*/facts.json")):
+            into = folder.path / "aside" / f"run-{place}-{file.parent.name}"
+            into.mkdir(parents=True)
+            shutil.copyfile(file, into / file.name)
     wall_s = sum(read_json(path / "summary.json")["time"]["wall_s"] for path in run_dirs)
     return _close(
         folder, frame, [], wall_s, shlex.join(["kairos", *arguments]), [relative(p) for p in run_dirs]
     )
 
 
-_FREE: Final = ("seed", "title", "transport")
+_FREE: Final = ("seed", "title", "transport", "again")
 """What may differ between runs that are added up."""
 
 
@@ -208,5 +234,6 @@ def _frame_in(run_dir: Path) -> dict[str, Any]:
 
 
 _FRAME: Final = (
-    "study", "kind", "title", "seed", "load", "bounds", "plant", "workers", "campaigns", "world", "transport",
+    "study", "kind", "title", "seed", "load", "bounds", "plant", "workers", "campaigns", "world", "again",
+    "transport",
 )  # fmt: skip
