@@ -140,7 +140,12 @@ def _time(summary: Mapping[str, Any], wakes: Wakes | None, words: Words) -> str:
         if phase["stall"]:
             start = phase["stall"]["at_s"]
             axes.axvspan(
-                start, start + phase["stall"]["stall_s"], color="none", hatch="xx", edgecolor="#8a949d"
+                start,
+                start + phase["stall"]["stall_s"],
+                facecolor="none",
+                hatch="xx",
+                edgecolor="#8a949d",
+                linewidth=0,
             )
             axes.annotate(
                 words("time.stall"), (start, 0.97), xycoords=("data", "axes fraction"), va="top", fontsize=9

@@ -6,7 +6,7 @@ that the tap could see is one trigger, whatever the policy then makes of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -99,6 +99,7 @@ def judge(
     joined: Joined,
     destinations: Mapping[str, str],
     late_after_ms: float,
+    woven: Collection[int] = (),
 ) -> Verdict:
     """Counts lost, late and wrong triggers.
 
@@ -109,13 +110,17 @@ def judge(
         joined: Those that arrived.
         destinations: Contact -> number to which its text came.
         late_after_ms: From when on an arrival is late.
+        woven: Correlation ids of messages woven in.
     """
     rows = triggers.select(["campaign", "corr", "state", "contact_id", "msisdn", "timer"]).to_pylist()
-    arrived = set(joined.columns["contact_id"])
+    arrived = set(joined.columns["contact_id"]) | set(joined.unmatched)
+    unknown = set(joined.unmatched)
     lost = wrong = found = 0
     seen: dict[str, set[int]] = {name: set() for name in expected.by_campaign}
     for row in rows:
         name, corr = row["campaign"], row["corr"]
+        if corr in woven:
+            unknown.discard(row["contact_id"])
         if row["state"] == "failed" or (row["state"] == "sent" and row["contact_id"] not in arrived):
             lost += 1
         if row["contact_id"] in arrived and destinations.get(row["contact_id"]) != row["msisdn"]:
@@ -127,7 +132,7 @@ def judge(
                 wrong += 1  # by the wrong message, or twice by one
             seen[name].add(corr)
     lost += sum(len(wanted - seen[name]) for name, wanted in expected.by_campaign.items())
-    wrong += len(joined.unmatched)
+    wrong += len(unknown)
     late = int(np.count_nonzero(joined.latency_ns > late_after_ms * 1e6))
     total = sum(map(len, expected.by_campaign.values())) if expected.by_campaign else None
     return Verdict(total, found, lost, wrong, late)
