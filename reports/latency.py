@@ -121,6 +121,7 @@ def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
         None if expected is None else not verdict["lost"] and not verdict["wrong"],
         expected="–" if expected is None else number(expected),
         found=number(verdict["found"]),
+        merged=number(verdict["merged"]),
         lost=number(verdict["lost"]),
         wrong=number(verdict["wrong"]),
         late=number(verdict["late"]),

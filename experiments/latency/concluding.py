@@ -84,7 +84,7 @@ def results(run_dir: Path, bounds: Mapping[str, Any]) -> tuple[dict[str, Any], l
     whole = log.whole
     measured = whole["corrected"].get_total_count()
     verdicts = [one["verdict"] for one in facts]
-    counts = {name: sum(v[name] for v in verdicts) for name in ("found", "lost", "late", "wrong")}
+    counts = {name: sum(v[name] for v in verdicts) for name in ("found", "merged", "lost", "late", "wrong")}
     known = [v["expected"] for v in verdicts if v["expected"] is not None]
     judged = {"expected": sum(known) if len(known) == len(verdicts) else None, **counts}
     base = max(judged["expected"] if judged["expected"] is not None else measured, 1)

@@ -45,6 +45,8 @@ class Verdict:
     """None: nobody knows (a capture, or scenes that are more than one act)."""
     found: int
     """Of those that can be judged, triggered by the right message."""
+    merged: int
+    """Expected, and one with another act of the same person at the same instant of the platform's clock."""
     lost: int
     """Expected and not triggered; or triggered and sent, and never arrived; or failed."""
     wrong: int
@@ -55,7 +57,9 @@ class Verdict:
     def as_json(self) -> dict[str, Any]:
         """Counts, and the share of bad ones of all."""
         base = max(self.expected if self.expected is not None else self.found, 1)
-        counts = {name: getattr(self, name) for name in ("expected", "found", "lost", "late", "wrong")}
+        counts = {
+            name: getattr(self, name) for name in ("expected", "found", "merged", "lost", "late", "wrong")
+        }
         return counts | {"bad_share": (self.lost + self.late + self.wrong) / base}
 
 
@@ -100,6 +104,7 @@ def judge(
     destinations: Mapping[str, str],
     late_after_ms: float,
     woven: Collection[int] = (),
+    behaviours: pa.Table | None = None,
 ) -> Verdict:
     """Counts lost, late and wrong triggers.
 
@@ -111,8 +116,9 @@ def judge(
         destinations: Contact -> number to which its text came.
         late_after_ms: From when on an arrival is late.
         woven: Correlation ids of messages woven in.
+        behaviours: The platform's, for acts that are one trigger with another: see `_as_one`.
     """
-    rows = triggers.select(["campaign", "corr", "state", "contact_id", "msisdn", "timer"]).to_pylist()
+    rows = triggers.to_pylist()
     arrived = set(joined.columns["contact_id"]) | set(joined.unmatched)
     unknown = set(joined.unmatched)
     lost = wrong = found = 0
@@ -131,8 +137,27 @@ def judge(
             else:
                 wrong += 1  # by the wrong message, or twice by one
             seen[name].add(corr)
-    lost += sum(len(wanted - seen[name]) for name, wanted in expected.by_campaign.items())
+    missing = {name: wanted - seen[name] for name, wanted in expected.by_campaign.items()}
+    merged = _as_one(missing, rows, behaviours)
+    lost += sum(map(len, missing.values())) - merged
     wrong += len(unknown)
     late = int(np.count_nonzero(joined.latency_ns > late_after_ms * 1e6))
     total = sum(map(len, expected.by_campaign.values())) if expected.by_campaign else None
-    return Verdict(total, found, lost, wrong, late)
+    return Verdict(total, found, merged, lost, wrong, late)
+
+
+def _as_one(
+    missing: Mapping[str, Collection[int]], triggers: Sequence[Mapping[str, Any]], behaviours: pa.Table | None
+) -> int:
+    """How many of the missing acts are one trigger with another act of the same person.
+
+    Acts that a stall lets the platform read at one instant are of one instant to it, and a trigger is a
+    campaign, a person and an instant.
+    """
+    wanted = {corr for ids in missing.values() for corr in ids}
+    if behaviours is None or not wanted:
+        return 0
+    known = {(row["campaign"], int(row["imsi"]), row["t_us"]) for row in triggers}
+    columns = (behaviours[name].to_pylist() for name in ("corr", "imsi", "t_us"))
+    when = {corr: (imsi, t_us) for corr, imsi, t_us in zip(*columns, strict=True) if corr in wanted}
+    return sum((name, *when[corr]) in known for name, ids in missing.items() for corr in ids if corr in when)

@@ -113,7 +113,8 @@ def seen(
     before = waiting[arrivals < stop]
     usual = int(np.quantile(before, 0.99, method="inverted_cdf")) if before.size else 0
     later = arrivals >= go
-    first = arrivals[later][0] - go if later.any() else 0
+    backlog = arrived_ns[intended_ns >= stop]  # texts of before may have been on their way
+    first = max(0, int(backlog.min()) - go) if backlog.size else 0
     drained = arrivals[later & (waiting <= usual)]
     last = drained[0] - go if drained.size else arrivals[-1] - go
     stall_s, first_s, drained_s = ((value / 1e9) for value in (go - stop, first, max(last, first)))

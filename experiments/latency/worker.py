@@ -108,7 +108,16 @@ def conclude(
     last = int(plan.corr[-1])
     expected = expected_of(keys.campaigns, source.visible, imsis, last)
     destinations = {submit.contact_id: submit.destination for submit in phase.weaver.submits}
-    verdict = judge(expected, plan, phase.records.triggers, joined, destinations, keys.bounds.trigger_late_ms)
+    verdict = judge(
+        expected,
+        plan,
+        phase.records.triggers,
+        joined,
+        destinations,
+        keys.bounds.trigger_late_ms,
+        set(phase.woven[:, 0].tolist()),
+        phase.records.behaviours,
+    )
     stall = None
     if phase.stopped_ns is not None and columns["corrected"].size:
         stall = seen(intended, intended + columns["corrected"], phase.stopped_ns, plan.seconds).as_json()

@@ -37,12 +37,14 @@ def trigger(name, corr, state="sent", *, contact=True, timer=False, msisdn="861"
     }
 
 
-def judged(rows, arrivals, expected=frozenset({1, 2, 3}), destinations=None, late_ms=1000.0):
+def judged(rows, arrivals, expected=frozenset({1, 2, 3}), destinations=None, late_ms=1000.0, behaviours=None):
     table, schedule = pa.Table.from_pylist(rows), plan()
     absolute = {name: BEGIN + at * MS for name, at in arrivals.items()}
     joined = join(absolute, table, schedule, schedule.intended_ns, BEGIN, lambda t_us: t_us * 1000)
     numbers = dict.fromkeys(arrivals, "861") | (destinations or {})
-    verdict = judge(Expected({"c": expected}, ()), schedule, table, joined, numbers, late_ms, {4_100_000_000})
+    verdict = judge(
+        Expected({"c": expected}, ()), schedule, table, joined, numbers, late_ms, {4_100_000_000}, behaviours
+    )
     return verdict, joined
 
 
@@ -68,6 +70,15 @@ def test_each_fault_is_counted_once(rows, arrivals, found, lost, wrong, late):
     verdict, _ = judged(rows, arrivals)
     assert (verdict.found, verdict.lost, verdict.wrong, verdict.late) == (found, lost, wrong, late)
     assert verdict.as_json()["bad_share"] == pytest.approx((lost + wrong + late) / 3)
+
+
+def test_acts_of_one_person_at_one_instant_are_one_trigger():
+    rows = [{"imsi": "1011"} | row for row in RIGHT[:2]]
+    seen = pa.table({"corr": [1, 2, 3], "imsi": [1011] * 3, "t_us": [0, 0, 0]})
+    verdict, _ = judged(rows, {"a": 6, "b": 7}, behaviours=seen)
+    assert (verdict.found, verdict.merged, verdict.lost) == (2, 1, 0)
+    verdict, _ = judged(rows, {"a": 6, "b": 7}, behaviours=seen.set_column(2, "t_us", pa.array([0, 0, 1])))
+    assert (verdict.found, verdict.merged, verdict.lost) == (2, 0, 1)
 
 
 def test_a_text_to_another_number_is_wrong():

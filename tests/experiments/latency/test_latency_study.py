@@ -71,7 +71,8 @@ def test_a_stall_of_the_platform_shows_as_the_law_says(stalled):
     assert stall["p99_s"] == pytest.approx(stall["p99_law_s"], rel=0.05)
     assert stall["problems"] == []
     # Nothing of it is lost: what was expected came, if late.
-    assert phase["verdict"]["expected"] == phase["verdict"]["found"] > 100
+    verdict = phase["verdict"]
+    assert verdict["expected"] == verdict["found"] + verdict["merged"] > 100
     assert (phase["verdict"]["lost"], phase["verdict"]["wrong"]) == (0, 0)
     assert phase["backlog"]["most"] > 30
 
@@ -154,7 +155,8 @@ def test_a_stall_of_the_generator_makes_the_run_invalid(tmp_path):
     assert json.loads((folder / "manifest.json").read_text())["validity"] == "invalid"
     # Raw latencies forgive what corrected ones do not.
     latency = summary["results"]["latency_ms"]
-    assert latency["corrected"]["max"] > latency["raw"]["max"] + 500
+    assert latency["corrected"]["max"] > latency["raw"]["max"]
+    assert summary["results"]["stages_ms"]["lag"]["max"] > 900
 
 
 @needs_sctp
