@@ -15,7 +15,7 @@ from experiments.problems import BadInput, relative
 from experiments.study import TIME_OF_DAY, Lists, LoadedStudy
 from marketing.config import ExistingFile, Strict
 
-__all__ = ["Bounds", "Keys", "Plant", "check", "foretell", "report", "run"]
+__all__ = ["Bounds", "Keys", "Plant", "check", "foretell", "report", "results", "run"]
 
 
 class Bounds(Strict):
@@ -143,6 +143,11 @@ def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     from experiments.latency.running import run_study
 
     return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """What was drawn: all else a clock has measured."""
+    return [run_dir / "schedule.json"]
 
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
