@@ -86,9 +86,9 @@ def _phases(keys: Keys, run_dir: Path, display: Display) -> None:
         display.event(name, said)
 
     with Crew(on_event) as crew:
-        aside, number = 0, 0
+        aside = number = tries = 0
         while number < keys.repeats:
-            name = f"phase {number}" + (f" again ({aside})" if aside else "")
+            name = f"phase {number}" + (f", try {tries + 1}" if tries else "")
             log = run_dir / "logs" / f"phase-{number}.log"
             worker = crew.start(Worker(name, ["experiments.latency.worker", str(run_dir), str(number)], log))
             crew.until(partial(_ready, worker))
@@ -97,7 +97,7 @@ def _phases(keys: Keys, run_dir: Path, display: Display) -> None:
             display.close(name)
             lag = facts["lag"]
             if aside < keys.again and lagged(lag, keys.bounds.model_dump()):
-                aside += 1
+                aside, tries = aside + 1, tries + 1
                 display.note(
                     f"{name}: the generator lagged (p99 {lag['lag_ms']['p99']:.1f} ms, "
                     f"{100 * lag['late_share']:.2f} % late): set aside, and again"
@@ -105,7 +105,7 @@ def _phases(keys: Keys, run_dir: Path, display: Display) -> None:
                 (run_dir / "aside").mkdir(exist_ok=True)
                 phase_folder(run_dir, number).rename(run_dir / "aside" / f"{aside}-phase-{number}")
             else:
-                number += 1
+                number, tries = number + 1, 0
 
 
 def _frame(keys: Keys, transport: Mapping[str, Any]) -> dict[str, Any]:
