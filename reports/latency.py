@@ -249,6 +249,8 @@ def _used(summary: Mapping[str, Any], words: Words) -> list[list[str]]:
                 number(one["signalling"]["generated"]),
                 f"{100 * one['generator']['busy']:.0f} %",
                 f"{100 * one['platform']['busy']:.0f} %" if one["platform"] else "–",
+                f"{100 * one['generator']['waited']:.0f} %",
+                f"{100 * one['platform']['waited']:.0f} %" if one["platform"] else "–",
                 ms(one["lag"]["lag_ms"]["p99"]),
                 number(one["backlog"]["most"]),
                 ms(None if drained is None else 1000 * drained),

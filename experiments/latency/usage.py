@@ -20,6 +20,8 @@ class Usage:
     processor_s: float
     threads: dict[str, float]
     """Name, process and number of a thread -> seconds."""
+    waited_s: float
+    """So long they were ready to run and had no processor: other programs, or their own, were on it."""
     preempted: int
     """How often the main threads had to leave a processor although they wanted to go on."""
 
@@ -28,17 +30,21 @@ class Usage:
         """Now, without the process `without` and its own; nothing where the machine has no /proc."""
         tick = os.sysconf("SC_CLK_TCK")
         threads: dict[str, float] = {}
-        preempted = 0
+        preempted, waited_s = 0, 0.0
         for process in _tree(pid, without):
             try:
                 for task in Path(f"/proc/{process}/task").iterdir():
                     name, rest = _stat(task / "stat")
                     spent = (int(rest[11]) + int(rest[12])) / tick  # proc(5): utime, stime
+                    if (
+                        len(kept := _words(task / "schedstat")) == 3
+                    ):  # nanoseconds on a processor, and waiting
+                        spent, waited_s = int(kept[0]) / 1e9, waited_s + int(kept[1]) / 1e9
                     threads[f"{name}/{process}/{task.name}"] = spent
                 preempted += _preempted(process)
             except (OSError, IndexError):
                 continue  # it has ended meanwhile
-        return cls(sum(threads.values()), threads, preempted)
+        return cls(sum(threads.values()), threads, waited_s, preempted)
 
     def since(self, before: Usage, seconds: float) -> dict[str, Any]:
         """What was used between both, `seconds` apart: in all, as shares of one processor, by thread."""
@@ -50,6 +56,7 @@ class Usage:
             "busy": round(used / seconds, 4) if seconds else 0.0,
             "busiest_thread": round(max(by_thread.values(), default=0.0) / seconds, 4) if seconds else 0.0,
             "threads": {name: round(spent / seconds, 4) for name, spent in busiest if spent and seconds},
+            "waited": round(max(0.0, self.waited_s - before.waited_s) / seconds, 4) if seconds else 0.0,
             "preempted": self.preempted - before.preempted,
         }
 
@@ -72,6 +79,11 @@ def _stat(path: Path) -> tuple[str, list[str]]:
     """Name of a process or thread, which may hold anything, and the fields after it."""
     head, _, rest = path.read_text(encoding="utf-8", errors="replace").rpartition(")")
     return head.partition("(")[2], rest.split()
+
+
+def _words(path: Path) -> list[str]:
+    """What a file of /proc says, in words; nothing where this kernel has none."""
+    return path.read_text(encoding="ascii").split() if path.exists() else []
 
 
 def _preempted(pid: int) -> int:

@@ -103,6 +103,7 @@ def test_processor_time_of_a_process_is_counted_and_divided():
     used = Usage.of(os.getpid()).since(before, 1.0)
     assert used["processor_s"] > 0.02
     assert used["busiest_thread"] <= used["busy"]
+    assert used["waited"] >= 0
     assert Usage.of(os.getpid(), without=os.getppid()).processor_s >= before.processor_s
 
 
