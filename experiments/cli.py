@@ -62,7 +62,8 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             "run", "rerun", "dry-run", "report", "merge", "audit", "validate", "explain", "schema", "map",
-            "see", "serve", "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz", "token",
+            "see", "serve", "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz",
+            "token",
         ]  # fmt: skip
 
     def resolve_command(

@@ -20,6 +20,7 @@ from experiments.latency.worker import phase_folder
 from experiments.latency_study import Keys
 from experiments.problems import BadInput, RunInvalid, relative
 from experiments.progress import Display
+from experiments.running.begin import begin
 from experiments.study import LoadedStudy
 from experiments.worker import Crew, Worker
 
@@ -39,12 +40,12 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     except sigtran.TransportUnavailable as error:
         print(f"No transport for the signalling: {error}", file=sys.stderr)  # noqa: T201 - the command line
         return 1
-    files = {"study": loaded.path, "world": keys.world, "policy": keys.policy}
+    files = {"world": keys.world, "policy": keys.policy}
     files |= {f"campaign {path.stem}": path for path in keys.campaigns}
     files |= {"capture": keys.load.file} if keys.load.file else {}
-    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], files)
+    folder = begin(loaded, out, arguments, files).folder
     cores = cores_of().as_json() if keys.pin else {"apart": False, "why_not": "pin: false"}
-    folder.update(kind=keys.kind, cores=cores)
+    folder.update(cores=cores)
     job = {"study": str(loaded.path.resolve()), "overrides": list(loaded.overrides), "transport": choice.kind}
     write_json(folder.path / "job.json", job)
     said: list[str] = []
@@ -62,7 +63,7 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
             said.append(f"stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}")
             code = 130
         except BaseException as error:
-            folder.finish([f"{type(error).__name__}: {error}"])
+            folder.finish([f"{type(error).__name__}: {error}"], whole=False)
             raise
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was measured is written now, in a moment
     frame = _frame(keys, {"kind": choice.kind, "why": choice.why})
@@ -86,7 +87,10 @@ def _phases(keys: Keys, run_dir: Path, display: Display) -> None:
         display.event(name, said)
 
     with Crew(on_event) as crew:
-        aside = number = tries = 0
+        aside, number, tries = len(list((run_dir / "aside").glob("*"))), len(phases_in(run_dir)), 0
+        for left in (run_dir / "phases").glob("*"):
+            if not (left / "facts.json").exists():
+                shutil.rmtree(left)  # was under way when the run was broken off
         while number < keys.repeats:
             name = f"phase {number}" + (f", try {tries + 1}" if tries else "")
             log = run_dir / "logs" / f"phase-{number}.log"
@@ -144,12 +148,13 @@ def _close(
 
     if not phases_in(folder.path):
         said = said or ["no phase came to its end"]
-        folder.finish(said)
+        folder.finish(said, whole=False)
         print("\n".join(["The run is not valid:", *(f"  {reason}" for reason in said)]))  # noqa: T201
         return 3
     found, why = results(folder.path, frame["bounds"])
+    broken_off = bool(said)
     said = [*said, *why]
-    folder.finish(said)
+    folder.finish(said, whole=not broken_off)
     summary = {
         "schema": SUMMARY_SCHEMA,
         **frame,
