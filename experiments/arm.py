@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import sigtran
@@ -41,7 +41,7 @@ from experiments.link import SignallingLink
 from experiments.lockstep import Lockstep
 from experiments.platform_records import take_over
 from experiments.problems import RunInvalid
-from experiments.study import Study, load_study
+from experiments.study import Limits, Study, load_study
 from experiments.worker import Stopped, say, wait_for_word, work
 from marketing.campaigns import load as load_campaign
 from reports.records import read
@@ -116,11 +116,20 @@ def connect(ready: dict[str, Any], streams: int) -> Association:
         raise RunInvalid(f"no association to the platform: {error}") from None
 
 
+class Reached(Protocol):
+    """What of a study says how its platform is reached."""
+
+    @property
+    def streams(self) -> int: ...
+    @property
+    def limits(self) -> Limits: ...
+
+
 @contextmanager
 def linked(
     platform: Host,
     centre: SmscDoor,
-    study: Study,
+    study: Reached,
     tick_us: int = 0,
     on_ready: Callable[[dict[str, Any]], None] = lambda ready: None,
 ) -> Iterator[SignallingLink]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import yaml
 from numpy.typing import NDArray
 
-from experiments.study import Eligible, Lists, Study
+from experiments.study import Eligible, Lists
 from experiments.target_lists import LISTS, write_lists, write_origins
 from marketing.api.tokens import ROLES, make_token
 from marketing.config import read_yaml
@@ -35,6 +35,7 @@ __all__ = [
     "ArmFiles",
     "BlanketTarget",
     "ListDraw",
+    "Told",
     "arm_files",
     "blanket_targets",
     "draw_lists",
@@ -162,10 +163,21 @@ class BlanketTarget:
     """Day of the world, from 1."""
 
 
+class Told(Protocol):
+    """What of a study reaches the platform's files."""
+
+    @property
+    def policy(self) -> Path: ...
+    @property
+    def segments(self) -> Path | None: ...
+    @property
+    def blanket_at(self) -> str: ...
+
+
 def arm_files(
     folder: Path,
     inputs: Path,
-    study: Study,
+    study: Told,
     scenario: WorldScenario,
     drawn: ListDraw,
     extract: Mapping[str, Sequence[Any]],
@@ -177,10 +189,12 @@ def arm_files(
     boss_url: str,
     group: Sequence[BlanketTarget] | None = None,
     channels: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> ArmFiles:
     """Writes policy copy, lists, campaigns and platform configuration of one arm.
 
-    With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only.
+    With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only. `more`:
+    other keys of the configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
@@ -218,6 +232,7 @@ def arm_files(
         "policy": "policy.yaml",
         "ledger": {"url": "sqlite:///ledger.db"},
         "records": {"dir": records.name},
+        **(more or {}),
     }
     if study.segments is not None:
         config["segments"] = os.path.relpath(study.segments, folder)

@@ -305,6 +305,49 @@ TABLES: Final[dict[str, TableSpec]] = {
             ),
             ("t_intended_ns", "contact_id"),
         ),
+        TableSpec(
+            "stages",
+            "Open-loop phase: one trigger that was sent, when it passed each stage; since the phase began, "
+            "-1 = no stamp",
+            (
+                Column("contact_id", pa.string(), "identity of the contact"),
+                Column("campaign", pa.string(), "name of the campaign"),
+                Column("corr", pa.uint32(), "message that completed it; 0 = none"),
+                Column(
+                    "timer",
+                    pa.bool_(),
+                    "fired by a timer, which is what t_intended_ns and t_sent_ns are then",
+                ),
+                Column(
+                    "hold_ns",
+                    pa.int64(),
+                    "so long the policy held it, up to the release, which t_intended_ns and t_sent_ns are "
+                    "then; 0 = not held",
+                ),
+                Column("t_intended_ns", pa.int64(), "planned send of that message"),
+                Column("t_sent_ns", pa.int64(), "its actual send"),
+                Column("t_received_ns", pa.int64(), "the platform read the socket"),
+                Column("t_decoded_ns", pa.int64(), "the platform knew the behaviour"),
+                Column("t_matched_ns", pa.int64(), "the rule fired"),
+                Column("t_decided_ns", pa.int64(), "the policy passed it"),
+                Column("t_submitted_ns", pa.int64(), "the channel had accepted it"),
+                Column("t_arrived_ns", pa.int64(), "first submit_sm at the SMSC, on the generator's clock"),
+                Column("t_delivered_ns", pa.int64(), "the handset had it, by the simulated network"),
+            ),
+            ("t_intended_ns", "contact_id"),
+        ),
+        TableSpec(
+            "wakes",
+            "Open-loop phase: the generator's loop in a tenth of a second; the worst of each",
+            (
+                Column("at_ns", pa.int64(), "beginning of the slot, since the phase began"),
+                Column("woken", pa.int32(), "how often it was woken from sleep"),
+                Column("late_ns", pa.int64(), "so much later than asked for it was woken"),
+                Column("turn_ns", pa.int64(), "so long one turn of its own took"),
+                Column("kept_ns", pa.int64(), "so long of a turn it stood in a send to the association"),
+            ),
+            ("at_ns",),
+        ),
     )
 }
 """Name of the table -> its description."""
