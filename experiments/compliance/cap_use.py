@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.audit_policy import Cap
-from experiments.audit_rules import Judged
-from experiments.audit_time import month_of, week_of
+from experiments.audit.local_time import month_of, week_of
+from experiments.audit.policy import Cap
+from experiments.audit.rules import Judged
 
 __all__ = ["CapUse", "cap_use", "counted", "period_of"]
 
@@ -19,6 +19,8 @@ __all__ = ["CapUse", "cap_use", "counted", "period_of"]
 class CapUse:
     """One cap."""
 
+    text: str
+    """As the audit says it: what tables name it by."""
     most: int
     per: str
     """day, week or month; empty: a rolling window."""
@@ -62,7 +64,7 @@ def cap_use(judged: Judged, people: Sequence[str], days: tuple[int, int]) -> Ite
         counts = np.bincount(np.minimum(used, cap.most + 1), minlength=cap.most + 2)
         counts[0] = len(people) * periods - int(counts[1:].sum())
         yield CapUse(
-            cap.most, cap.per, cap.within_us / 1e6, tuple(sorted(cap.channels)), cap.classes,
+            cap.text, cap.most, cap.per, cap.within_us / 1e6, tuple(sorted(cap.channels)), cap.classes,
             len(people), periods, tuple(counts.tolist()),
         )  # fmt: skip
 

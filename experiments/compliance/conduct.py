@@ -1,10 +1,11 @@
-"""Runs a study of kind compliance: the life, then races, kills and faults with the same policy and campaigns."""
+"""Runs a study of kind compliance: the life, then races, kills and faults of the same policy."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -204,6 +205,7 @@ class _Conduct:
         for setting in self.loaded.overrides:
             words += ["--set", setting]
         contacts = 0 if self.life is None else self.life["audit"]["contacts"]
+        ended = Counter(case.outcome for case in self.cases)
         summary = {
             "schema": SUMMARY_SCHEMA,
             "study": keys.study,
@@ -223,10 +225,7 @@ class _Conduct:
             "left_out": [asdict(one) for one in self.cast.left_out if self._asked(one.group)],
             "totals": {
                 "cases": len(self.cases),
-                **{
-                    word: sum(c.outcome == word for c in self.cases)
-                    for word in ("passed", "failed", "skipped")
-                },
+                **{word: ended[word] for word in ("passed", "failed", "skipped")},
                 "contacts": sum(c.contacts for c in self.cases),
             },
             "time": {
@@ -247,7 +246,7 @@ WHY: Final = {
     "no_contact": "nobody was contacted",
     "never_open": "the policy leaves no hours open long enough within a year",
     "one_campaign": "only one campaign could race",
-    "no_overshoot": "all campaigns at once break no cap, gap or order of this policy: there is nothing to race for",
+    "no_overshoot": "all campaigns at once break no cap, gap or order of this policy: nothing to race for",
     "no_campaign": "no campaign has a scene that the acts of this place complete",
 }
 """Why a case is skipped: a key of `why` in the page's catalogue, and in words for the terminal."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.audit_policy import Cap, Policy
+from experiments.audit.policy import Cap, Policy
 
 __all__ = ["DISPLACING", "Displaced", "Holder", "Lost", "displaced", "matrix", "unplaced"]
 

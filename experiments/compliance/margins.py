@@ -15,9 +15,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.audit_policy import Cap, NotAfter, Stretch
-from experiments.audit_rules import Judged
-from experiments.audit_time import DAY_US
+from experiments.audit.local_time import DAY_US
+from experiments.audit.policy import Cap, NotAfter, Stretch
+from experiments.audit.rules import Judged
 from experiments.compliance.cap_use import counted, period_of
 
 __all__ = ["BINS", "EDGES", "Edge", "edges", "histogram"]

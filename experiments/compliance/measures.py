@@ -1,4 +1,4 @@
-"""What a life came to: the pure measures over its records, as tables of the run and as figures of its summary."""
+"""What a life came to: the pure measures over its records, as tables and as figures of the summary."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from experiments.audit import audit, read_parts, read_policy
-from experiments.audit_parts import reassemble
-from experiments.audit_policy import Policy as Judge
-from experiments.audit_rules import Judged
-from experiments.audit_time import EPOCH
+from experiments.audit.local_time import EPOCH
+from experiments.audit.parts import reassemble
+from experiments.audit.policy import Policy as Judge
+from experiments.audit.rules import Judged
 from experiments.compliance.cap_use import cap_use
 from experiments.compliance.displacement import (
     DISPLACING,
@@ -40,7 +40,7 @@ __all__ = ["measured"]
 
 DAY_US: Final = 86_400_000_000
 NEVER_EARLY: Final = ("since", "left")
-"""Edges near which nothing is missed: a message is not received before it is sent, and caps are to be used."""
+"""Edges near which nothing is missed: nothing is received before it is sent, and caps are to be used."""
 SHOWN: Final = 20
 """Findings of the audit in the summary."""
 
@@ -68,6 +68,7 @@ def measured(
     who = eligible["msisdn"].to_pylist()
     pressed = _pressure(run_dir, judged, who, eligible["sub"].to_pylist())
     report = found.as_json()
+    sent = Counter(one["campaign"] for one in triggers if one["state"] == "sent")
     values = {
         "audit": {
             **{key: report[key] for key in ("contacts", "violations", "in_flight", "unjudged", "incomplete")},
@@ -75,9 +76,7 @@ def measured(
         },
         "campaigns": names,
         "suppressed": _by_reason(triggers, names),
-        "sent": {
-            name: sum(t["campaign"] == name and t["state"] == "sent" for t in triggers) for name in names
-        },
+        "sent": {name: sent[name] for name in names},
         "near": _near(run_dir, judged, near_s),
         "caps": [asdict(one) for one in cap_use(judged, who, _days(policy, epoch_us, days))],
         "pressure": pressed,
@@ -90,11 +89,10 @@ def measured(
 
 def _days(policy: Judge, epoch_us: int, days: int) -> tuple[int, int]:
     """First and last local day, since 1970-01-01."""
-    zone = ZoneInfo(policy.zone)
-    ends = (epoch_us, epoch_us + days * DAY_US - 1)
-    found = [(EPOCH + timedelta(microseconds=t)).astimezone(zone).date().toordinal() for t in ends]
     first = date(1970, 1, 1).toordinal()
-    return found[0] - first, found[1] - first
+    ends = (epoch_us, epoch_us + days * DAY_US - 1)
+    low, high = (_local(t_us, policy.zone).toordinal() - first for t_us in ends)
+    return low, high
 
 
 def _by_reason(triggers: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -178,7 +176,7 @@ def _displaced(
         for one in triggers
         if one["state"] == "suppressed" and one["reason"] in DISPLACING
     ]
-    found = list(displaced(lost, _ledger(arm), judge))
+    found = list(displaced(lost, _ledger(arm, policy.guard_us, judge), judge))
     _write_rows(run_dir, "displaced", [_row(one) for one in found])
     names = list(known)
     return {
@@ -195,7 +193,7 @@ def _lost(campaign: Campaign, trigger: dict[str, Any], policy: Policy, judge: Ju
     number = policy.zones.names.index(zone) + 1 if zone in policy.zones.names else 0
     window = policy.window(at_us, number)
     when_us = at_us if window.open else window.release_us
-    local = (EPOCH + timedelta(microseconds=when_us)).astimezone(ZoneInfo(zone)).date()
+    local = _local(when_us, zone)
     return Lost(
         campaign.campaign,
         campaign.originator,
@@ -210,24 +208,29 @@ def _lost(campaign: Campaign, trigger: dict[str, Any], policy: Policy, judge: Ju
     )
 
 
-def _ledger(arm: Path) -> list[Holder]:
+def _ledger(arm: Path, guard_us: int, judge: Judge) -> list[Holder]:
     """Contacts of the platform's ledger that count."""
     path = arm / "platform" / "ledger.parquet"
     if not path.exists():
         return []
-    names = [
-        "campaign",
-        "originator",
-        "channel",
-        "imsi",
-        "decided_us",
-        "latest_us",
-        "period",
-        "day",
-        "counted",
-    ]
-    rows = pq.read_table(path, columns=names).to_pylist()
-    return [Holder(**{k: v for k, v in row.items() if k != "counted"}) for row in rows if row["counted"]]
+    names = ["campaign", "originator", "channel", "imsi", "msisdn", "decided_us", "valid_until_us", "period"]
+    found = []
+    for row in pq.read_table(path, columns=[*names, "counted"]).to_pylist():
+        if row["counted"]:
+            latest_us = row["valid_until_us"] + guard_us
+            # Its day is that of its latest possible receipt, as the policy counts days and weeks.
+            day = _local(latest_us - 1, judge.zones.get(row["msisdn"], judge.zone)).toordinal()
+            found.append(
+                Holder(
+                    row["campaign"], row["originator"], row["channel"], int(row["imsi"]),
+                    row["decided_us"], latest_us, row["period"], day,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _local(t_us: int, zone: str) -> date:
+    return (EPOCH + timedelta(microseconds=t_us)).astimezone(ZoneInfo(zone)).date()
 
 
 def _row(one: Displaced) -> dict[str, Any]:

@@ -1,0 +1,233 @@
+"""The page of a compliance study, and its one screen of text, rendered from its folder alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from reports.language import Words
+from reports.rendering import Filters, NotReportable, read_json, render, write_page
+
+__all__ = ["NotReportable", "answer", "screen", "write_report"]
+
+FILES: Final = (
+    "summary.json", "pressure.parquet", "pressure_distribution.csv", "cap_use.csv", "near_misses.parquet",
+    "near_misses.csv", "suppressed.csv", "displaced.parquet", "displacement.csv", "holds.parquet",
+    "releases.csv", "arms/precise/parts.parquet", "arms/precise/policy.yaml",
+)  # fmt: skip
+"""That a run leaves; those that are there are named."""
+_MARKS: Final = {"passed": "ok", "failed": "bad", "skipped": "na"}
+
+
+def write_report(run_dir: Path, out: Path | None = None, language: str = "en") -> Path:
+    """Writes the page; where.
+
+    Raises:
+        NotReportable: a file is missing, damaged, or lacks a key.
+    """
+    from reports import compliance_figures as figures
+
+    manifest, summary = (read_json(run_dir / name) for name in ("manifest.json", "summary.json"))
+    words = Words("compliance", language)
+    cap_words = _cap_words(summary, words)
+    filters: Filters = {
+        "number": _number,
+        "share": _share,
+        "cap": cap_words,
+        "margin": lambda edge: _margin(edge, words),
+        "edge": lambda edge: _edge(edge, words, cap_words),
+        "violated": lambda case: _violated(case, words),
+        "tried": lambda case: _tried(case, words),
+        "why": lambda case: _why(case, words),
+    }
+    try:
+        text = render(
+            "compliance.html.j2",
+            filters,
+            t=words,
+            manifest=manifest,
+            summary=summary,
+            life=summary["life"],
+            answer=answer(summary, words),
+            near=near_total(summary),
+            marks=_MARKS,
+            groups=_grouped(summary),
+            pictures=figures.pictures(summary, words, cap_words),
+            files=[name for name in FILES if (run_dir / name).exists()],
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, jinja2.UndefinedError) as error:
+        said = f"summary.json is not as a run writes it ({type(error).__name__}: {error})"
+        raise NotReportable(said) from None
+    return write_page(text, run_dir, out)
+
+
+def answer(summary: Mapping[str, Any], words: Words) -> str:
+    """What came out, in one or two sentences, with the interval of the share of contacts that violate."""
+    cases = [case for case in summary["cases"] if case["outcome"] != "skipped" and not case["expected"]]
+    failed = [case for case in cases if case["outcome"] == "failed"]
+    contacts = sum(case["contacts"] for case in cases)
+    if not cases or not contacts:
+        return words("answer.nothing")
+    violated = sum(n for case in failed for n in case["violated"].values())
+    life = summary["life"]
+    first = (
+        words(
+            "answer.violated", cases=len(failed), of=len(cases), violated=violated, contacts=_number(contacts)
+        )
+        if failed
+        else words("answer.held", cases=len(cases), contacts=_number(contacts), share=_at_most(contacts))
+    )
+    if life is None or not life["audit"]["contacts"]:
+        return first
+    second = words(
+        "answer.life",
+        near=near_total(summary),
+        near_s=f"{summary['near_s']:g}",
+        displaced=_number(life["displaced"]["total"]),
+        triggers=_number(life["triggers"]["total"]),
+    )
+    return f"{first} {second}" if words.language == "en" else first + second
+
+
+def near_total(summary: Mapping[str, Any]) -> int:
+    """Near misses over all edges of all rules."""
+    life = summary["life"]
+    return 0 if life is None else sum(edge["near"] for edge in life["near"])
+
+
+def _used_up(cap: Mapping[str, Any]) -> float:
+    """Share of person-periods in which a cap would have let nothing more through."""
+    return float(sum(cap["counts"][cap["most"] :]) / max(sum(cap["counts"]), 1))
+
+
+def _at_most(contacts: int) -> str:
+    """Of no violation among so many: the largest share with which that still has a chance of 5 %."""
+    return _share(1 - 0.05 ** (1 / contacts))
+
+
+def screen(run_dir: Path) -> str:
+    """The results as lines of a terminal."""
+    summary, words = read_json(run_dir / "summary.json"), Words("compliance")
+    lines = [summary["title"] or summary["study"], answer(summary, words), ""]
+    for case in summary["cases"]:
+        name = words(f"case.{_key(case['name'])}")
+        found = _why(case, words) if case["outcome"] == "skipped" else _violated(case, words)
+        lines.append(
+            f"  {case['outcome']:8}{case['group']:9}{name:42}{_number(case['contacts']):>9}  {found}"
+        )
+    life = summary["life"]
+    if life is not None:
+        pressure = life["pressure"]
+        gini = "-" if pressure["gini"] is None else f"{pressure['gini']:.2f}"
+        lines += [
+            "",
+            f"contacts a subscriber: mean {pressure['mean']:.2f}, p99 {pressure['p99']}, "
+            f"most {pressure['most']}, Gini {gini}",
+            *(f"cap: {cap['text']}: used up in {_share(_used_up(cap))}" for cap in life["caps"]),
+            f"held {life['holds']['held']}, displaced {life['displaced']['total']}, near misses "
+            f"{near_total(summary)}",
+        ]
+    for one in summary["left_out"]:
+        lines.append(f"left out of {one['group']}: {one['campaign']}: {words('left_out.' + one['why'])}")
+    if summary["invalid_reasons"]:
+        lines += ["", f"The study is not passed, {len(summary['invalid_reasons'])} reasons:"]
+        lines += [f"  {reason}" for reason in summary["invalid_reasons"]]
+    lines.append(f"{summary['totals']['cases']} cases in {summary['time']['wall_s']:.0f} s.")
+    return "\n".join(lines)
+
+
+# --------------------------------------------------------------------------- in words
+
+
+def _cap_words(summary: Mapping[str, Any], words: Words) -> Callable[[str], str]:
+    """A cap as the audit writes it -> in the page's language."""
+    life = summary["life"]
+    caps = {} if life is None else {cap["text"]: cap for cap in life["caps"]}
+
+    def said(text: str) -> str:
+        cap = caps.get(text)
+        if cap is None:
+            return words(f"rule.{text}") if f"rule.{text}" in words else text
+        if cap["per"]:
+            found = words(f"cap.{cap['per']}", most=cap["most"])
+        else:
+            days, hours = cap["within_s"] / 86400, cap["within_s"] / 3600
+            key, long = ("days", days) if days == int(days) else ("hours", hours)
+            found = words(f"cap.{key}", most=cap["most"], long=f"{long:g}")
+        if cap["channels"]:
+            found += words("cap.channels", channels="/".join(cap["channels"]))
+        return found + (words("cap.classes", classes="/".join(cap["classes"])) if cap["classes"] else "")
+
+    return said
+
+
+def _edge(edge: Mapping[str, Any], words: Words, cap_words: Callable[[str], str]) -> str:
+    of = cap_words(edge["of"]) if edge["rule"] == "cap" else edge["of"]
+    return words(f"edge.{edge['edge']}", rule=words(f"rule.{edge['rule']}"), of=of).strip()
+
+
+def _margin(edge: Mapping[str, Any], words: Words) -> str:
+    """The smallest margin of an edge."""
+    worst = edge["worst"]
+    if worst is None:
+        return "–"
+    if edge["unit"] != "us":
+        return words(f"unit.{edge['unit']}", n=worst)
+    seconds = worst / 1e6
+    for name, long, digits in (("d", 86400, 1), ("h", 3600, 1), ("min", 60, 1), ("s", 1, 2)):
+        if abs(seconds) >= long or name == "s":
+            return words(f"unit.{name}", n=f"{seconds / long:.{digits}f}")
+    raise AssertionError("the last unit takes everything")
+
+
+def _violated(case: Mapping[str, Any], words: Words) -> str:
+    said = [f"{_rule(rule, words)} {n}" for rule, n in case["violated"].items()]
+    found = words("list.comma").join(said) or words("cases.nothing")
+    if case["expected"]:
+        return words("cases.expected", found=found, rule=_rule(case["expected"], words))
+    return found
+
+
+def _rule(name: str, words: Words) -> str:
+    key = f"rule.{_key(name)}"
+    return words(key) if key in words else name
+
+
+def _tried(case: Mapping[str, Any], words: Words) -> str:
+    key, figures = f"tried.{_key(case['name'])}", case["figures"]
+    known = {name: figures.get(name, 0) for name in ("campaigns", "workers", "while_starting", "at_reply")}
+    return words(key, tries=_number(case["tries"]), **known) if key in words else case["tried"]
+
+
+def _why(case: Mapping[str, Any], words: Words) -> str:
+    """Why a case is skipped."""
+    why = case["figures"].get("why", "")
+    return words(f"why.{why}") if why else "; ".join(case["said"])
+
+
+def _key(name: str) -> str:
+    """A case's name as a key of the catalogue."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _grouped(summary: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Mapping[str, Any]]]]]:
+    groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for case in summary["cases"]:
+        groups.setdefault(case["group"], []).append((_key(case["name"]), case))
+    return list(groups.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _share(value: float | None) -> str:
+    """A share in per cent, with as many digits as it takes to be seen."""
+    if value is None:
+        return "–"
+    percent = 100 * value
+    return f"{percent:.1f} %" if percent >= 1 or not percent else f"{percent:.2g} %"
