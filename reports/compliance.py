@@ -20,6 +20,13 @@ FILES: Final = (
     "releases.csv", "arms/precise/parts.parquet", "arms/precise/policy.yaml",
 )  # fmt: skip
 """That a run leaves; those that are there are named."""
+RULES: Final = (
+    "cap", "gap", "not_after", "quiet_hours", "closed_hours", "holiday", "busy_cell", "do_not_disturb",
+    "control_group", "duplicate",
+)  # fmt: skip
+"""What the audit may find broken; whatever else a case has violated is not the policy."""
+_FIGURES: Final = ("campaigns", "workers", "while_starting", "at_reply", "days", "people")
+"""Of cases, that the catalogue may name."""
 _MARKS: Final = {"passed": "ok", "failed": "bad", "skipped": "na"}
 
 
@@ -29,10 +36,19 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = "en") -
     Raises:
         NotReportable: a file is missing, damaged, or lacks a key.
     """
-    from reports import compliance_figures as figures
-
     manifest, summary = (read_json(run_dir / name) for name in ("manifest.json", "summary.json"))
     words = Words("compliance", language)
+    try:
+        text = _page(run_dir, manifest, summary, words)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, jinja2.UndefinedError) as error:
+        said = f"summary.json is not as a run writes it ({type(error).__name__}: {error})"
+        raise NotReportable(said) from None
+    return write_page(text, run_dir, out)
+
+
+def _page(run_dir: Path, manifest: Mapping[str, Any], summary: Mapping[str, Any], words: Words) -> str:
+    from reports import compliance_figures as figures
+
     cap_words = _cap_words(summary, words)
     filters: Filters = {
         "number": _number,
@@ -44,25 +60,20 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = "en") -
         "tried": lambda case: _tried(case, words),
         "why": lambda case: _why(case, words),
     }
-    try:
-        text = render(
-            "compliance.html.j2",
-            filters,
-            t=words,
-            manifest=manifest,
-            summary=summary,
-            life=summary["life"],
-            answer=answer(summary, words),
-            near=near_total(summary),
-            marks=_MARKS,
-            groups=_grouped(summary),
-            pictures=figures.pictures(summary, words, cap_words),
-            files=[name for name in FILES if (run_dir / name).exists()],
-        )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, jinja2.UndefinedError) as error:
-        said = f"summary.json is not as a run writes it ({type(error).__name__}: {error})"
-        raise NotReportable(said) from None
-    return write_page(text, run_dir, out)
+    return render(
+        "compliance.html.j2",
+        filters,
+        t=words,
+        manifest=manifest,
+        summary=summary,
+        life=summary["life"],
+        answer=answer(summary, words),
+        near=near_total(summary),
+        marks=_MARKS,
+        groups=_grouped(summary),
+        pictures=figures.pictures(summary, words, cap_words),
+        files=[name for name in FILES if (run_dir / name).exists()],
+    )
 
 
 def answer(summary: Mapping[str, Any], words: Words) -> str:
@@ -72,15 +83,18 @@ def answer(summary: Mapping[str, Any], words: Words) -> str:
     contacts = sum(case["contacts"] for case in cases)
     if not cases or not contacts:
         return words("answer.nothing")
-    violated = sum(n for case in failed for n in case["violated"].values())
+    overstepped = [case for case in failed if any(rule in RULES for rule in case["violated"])]
+    violated = sum(n for case in overstepped for rule, n in case["violated"].items() if rule in RULES)
     life = summary["life"]
-    first = (
-        words(
-            "answer.violated", cases=len(failed), of=len(cases), violated=violated, contacts=_number(contacts)
+    judged = _number(contacts)
+    if overstepped:
+        first = words(
+            "answer.violated", cases=len(overstepped), of=len(cases), violated=violated, contacts=judged
         )
-        if failed
-        else words("answer.held", cases=len(cases), contacts=_number(contacts), share=_at_most(contacts))
-    )
+    else:
+        first = words("answer.held", cases=len(cases), contacts=judged, share=_at_most(contacts))
+        if failed:
+            first = _joined(words, first, words("answer.otherwise", cases=len(failed), of=len(cases)))
     if life is None or not life["audit"]["contacts"]:
         return first
     second = words(
@@ -90,6 +104,11 @@ def answer(summary: Mapping[str, Any], words: Words) -> str:
         displaced=_number(life["displaced"]["total"]),
         triggers=_number(life["triggers"]["total"]),
     )
+    return _joined(words, first, second)
+
+
+def _joined(words: Words, first: str, second: str) -> str:
+    """Two sentences."""
     return f"{first} {second}" if words.language == "en" else first + second
 
 
@@ -199,7 +218,7 @@ def _rule(name: str, words: Words) -> str:
 
 def _tried(case: Mapping[str, Any], words: Words) -> str:
     key, figures = f"tried.{_key(case['name'])}", case["figures"]
-    known = {name: figures.get(name, 0) for name in ("campaigns", "workers", "while_starting", "at_reply")}
+    known = {name: figures.get(name, 0) for name in _FIGURES}
     return words(key, tries=_number(case["tries"]), **known) if key in words else case["tried"]
 
 

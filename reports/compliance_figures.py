@@ -57,13 +57,13 @@ def _wide(text: str, size: float = 9.0) -> float:
 
 
 def _page(
-    name: str, left: Sequence[str], below: Sequence[str], rows: float, title: float = 0.1
+    name: str, left: Sequence[str], below: Sequence[str], rows: float, foot: float = 0.4
 ) -> tuple[Figure, Axes]:
     """Axes with room for labels at the left and, turned, below; `rows` inches high."""
     margin = max([0.4, *map(_wide, left)]) + 0.2
     margin = min(margin, 0.55 * WIDTH)
-    foot = max([0.3, *(_wide(text) * sin(np.radians(TURN)) + 0.15 for text in below)]) + 0.1
-    height = rows + foot + title
+    foot = max([foot, *(_wide(text) * sin(np.radians(TURN)) + 0.25 for text in below)])
+    height = rows + foot + 0.1
     figure = Figure(figsize=(WIDTH, height))
     figure.set_gid(name)
     axes = figure.add_axes((margin / WIDTH, foot / height, 1 - (margin + 0.35) / WIDTH, rows / height))
@@ -82,7 +82,8 @@ def _heat(
         for y, x in np.ndindex(*values.shape):
             if values[y, x]:
                 dark = values[y, x] / most > 0.36
-                text = f"{values[y, x]:.0f}" if values[y, x] >= 0.5 else "<1"
+                whole = values[y, x] >= 10 or values[y, x] == round(values[y, x])
+                text = f"{values[y, x]:.0f}" if whole else f"{values[y, x]:.1f}"
                 axes.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
         axes.set_yticks(range(len(rows)), rows, fontsize=9)
         axes.set_xticks(range(len(columns)), columns, fontsize=9, rotation=TURN, ha="right")
@@ -100,7 +101,7 @@ def _caps(caps: Sequence[Mapping[str, Any]], words: Words, cap_words: Callable[[
     labels = [cap_words(cap["text"]) for cap in caps]
     short = [label if _wide(label) < 0.45 * WIDTH else label[:40] + "…" for label in labels]
     with mpl.rc_context(STYLE):
-        figure, axes = _page("caps", short, [words("caps.axis")], 0.5 * len(caps) + 0.1)
+        figure, axes = _page("caps", short, [], 0.5 * len(caps) + 0.1, foot=0.55)
         said = []
         for y, cap in enumerate(caps):
             total, left = sum(cap["counts"]) or 1, 0.0

@@ -138,9 +138,10 @@ class _Conduct:
         lost = result["signalling"]["lost"]
         said += [f"{lost} of {result['signalling']['generated']} messages were lost"] if lost else []
         case = Case("life", "life", tried, total, audit["contacts"], violated, said=said)
+        case.figures = {"days": self.keys.days, "people": result["world_subscribers"]}
         if not audit["contacts"] and not said:
             case.outcome, case.said = "skipped", ["nobody was contacted"]
-            case.figures = {"why": "no_contact"}
+            case.figures["why"] = "no_contact"
         return case
 
     def _races(self, folder: Path, _display: Display) -> Iterator[Case]:

@@ -64,9 +64,16 @@ def measured(
     judged = Judged(reassemble(parts.from_sources(policy.is_marketing)), policy)
     names = [campaign.campaign for campaign in campaigns]
     triggers = read(arm / "triggers.parquet").to_pylist()
-    eligible = read(arm / "eligible.parquet")
-    who = eligible["msisdn"].to_pylist()
-    pressed = _pressure(run_dir, judged, who, eligible["sub"].to_pylist())
+    members = read(arm / "eligible.parquet")
+    dated = (*policy.do_not_disturb.items(), *policy.control_group.items())
+    listed = {msisdn for msisdn, since_us in dated if since_us <= epoch_us}
+    eligible = [
+        (sub, msisdn)
+        for sub, msisdn in zip(members["sub"].to_pylist(), members["msisdn"].to_pylist(), strict=True)
+        if msisdn not in listed
+    ]
+    who = [msisdn for _, msisdn in eligible]
+    pressed = _pressure(run_dir, judged, who, [sub for sub, _ in eligible])
     report = found.as_json()
     sent = Counter(one["campaign"] for one in triggers if one["state"] == "sent")
     values = {
