@@ -241,7 +241,7 @@ def _grouped(summary: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Mapp
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}".replace(",", " ")
+    return f"{value:,.0f}".replace(",", "\xa0")
 
 
 def _share(value: float | None) -> str:

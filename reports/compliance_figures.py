@@ -56,12 +56,21 @@ def _wide(text: str, size: float = 9.0) -> float:
     return sum(1.05 if ord(c) > 0x2E80 else 0.58 for c in text) * size / 72
 
 
+def _short(text: str, share: float) -> str:
+    """A text that takes no more than this share of the width."""
+    if _wide(text) <= share * WIDTH:
+        return text
+    while _wide(text) > share * WIDTH - 0.1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
 def _page(
     name: str, left: Sequence[str], below: Sequence[str], rows: float, foot: float = 0.4
 ) -> tuple[Figure, Axes]:
     """Axes with room for labels at the left and, turned, below; `rows` inches high."""
     margin = max([0.4, *map(_wide, left)]) + 0.2
-    margin = min(margin, 0.55 * WIDTH)
+    margin = min(margin, 0.45 * WIDTH)
     foot = max([foot, *(_wide(text) * sin(np.radians(TURN)) + 0.25 for text in below)])
     height = rows + foot + 0.1
     figure = Figure(figsize=(WIDTH, height))
@@ -77,14 +86,15 @@ def _heat(
     with mpl.rc_context(STYLE):
         figure, axes = _page(name, rows, columns, 0.34 * len(rows))
         most = max(float(values.max()), 1.0)
+        size = 8 if most >= 1000 or len(columns) > 9 else 9
         # The square root keeps small numbers apart from none.
         axes.imshow(np.sqrt(values / most), cmap="Greys", vmin=0, vmax=1.15, aspect="auto")
         for y, x in np.ndindex(*values.shape):
             if values[y, x]:
                 dark = values[y, x] / most > 0.36
-                whole = values[y, x] >= 10 or values[y, x] == round(values[y, x])
+                whole = values[y, x] >= 10 or float(values[y, x]).is_integer()
                 text = f"{values[y, x]:.0f}" if whole else f"{values[y, x]:.1f}"
-                axes.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
+                axes.text(x, y, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
         axes.set_yticks(range(len(rows)), rows, fontsize=9)
         axes.set_xticks(range(len(columns)), columns, fontsize=9, rotation=TURN, ha="right")
         axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
@@ -99,7 +109,7 @@ def _heat(
 def _caps(caps: Sequence[Mapping[str, Any]], words: Words, cap_words: Callable[[str], str]) -> str:
     """A bar a cap: person-periods with one contact and more; hatched where the cap is reached."""
     labels = [cap_words(cap["text"]) for cap in caps]
-    short = [label if _wide(label) < 0.45 * WIDTH else label[:40] + "…" for label in labels]
+    short = [_short(label, 0.42) for label in labels]
     with mpl.rc_context(STYLE):
         figure, axes = _page("caps", short, [], 0.5 * len(caps) + 0.1, foot=0.55)
         said = []
@@ -217,7 +227,7 @@ def _near(near: Sequence[Mapping[str, Any]], words: Words, cap_words: Callable[[
     for edge in rows:
         of = cap_words(edge["of"]) if edge["rule"] == "cap" else edge["of"]
         label = words(f"edge.{edge['edge']}", rule=words(f"rule.{edge['rule']}"), of=of).strip()
-        labels.append(label if _wide(label) < 0.5 * WIDTH else label[: 50 if label.isascii() else 28] + "…")
+        labels.append(_short(label, 0.42))
     values = np.array([edge["histogram"] for edge in rows], np.float64)
     columns = [words(f"bin.{name}") for name in TIME_BINS]
     return _heat("near", labels, columns, values, words("near.alt"))

@@ -34,7 +34,7 @@ EDGES: Final = {
     "apart": "beyond the gap, or the days, that the rule asks for since the contact before",
     "until": "until closed hours begin",
     "since": "since closed hours ended",
-    "before_stop": "accepted by the message centre before the reader was on the list",
+    "before_stop": "accepted by the message centre before the reader was on the list, received after",
 }
 """Name of an edge -> what its margin is."""
 
@@ -272,7 +272,8 @@ def _busy(judged: Judged) -> Iterator[Edge]:
 
 
 def _stop(judged: Judged) -> Edge:
+    """Of contacts received after their reader was on the list: those of before are no concern of the rule."""
     contacts = judged.contacts
     since = judged.listed(judged.policy.do_not_disturb)
-    dated = np.flatnonzero((since != FAR) & ((since > 0) | (contacts.smsc_us > since)))
-    return _edge("do_not_disturb", "before_stop", "", "us", dated, since[dated] - contacts.smsc_us[dated])
+    after = np.flatnonzero(contacts.t_us >= since)
+    return _edge("do_not_disturb", "before_stop", "", "us", after, since[after] - contacts.smsc_us[after])

@@ -188,11 +188,11 @@ CASES = [
         [0],
     ),
     (
-        "accepted before the stop",
+        "accepted after the stop; what came before it is no concern of the list",
         {"do_not_disturb": {"861": us("2009-03-02 10:00:05")}},
         ["2009-03-02 10:00:00", "2009-03-02 10:00:07"],
         ("do_not_disturb", "before_stop"),
-        [5_000_000, -2_000_000],
+        [-2_000_000],
     ),
 ]
 
@@ -205,6 +205,14 @@ def test_margins_by_hand(_name, keys, at, edge, margins):
     assert found.edge in EDGES
     assert sum(histogram(found)) == len(margins)
     assert histogram(found)[0] == sum(m < 0 for m in margins)
+
+
+def test_a_message_in_flight_at_a_stop():
+    rules = policy(do_not_disturb={"861": us("2009-03-02 10:00:05")})
+    part = Part(us("2009-03-02 10:00:07"), "861", "1008601", us("2009-03-02 10:00:02"))
+    (found,) = edges(Judged(reassemble(Parts.of([part])), rules))
+    assert found.margin.tolist() == [3_000_000]
+    assert audit([part], rules).in_flight == 1
 
 
 def test_a_message_that_may_not_follow():
