@@ -148,13 +148,15 @@ def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
 def plan(loaded: LoadedStudy) -> Plan:
     """The life; kills and faults take time by the clock beside it."""
     keys = loaded.keys_of(Keys)
+    if "life" not in keys.groups:
+        raise BadInput(f"{relative(loaded.path)}: groups: without the life no world is lived through")
     kills, faults = "crashes" in keys.groups, "faults" in keys.groups
     return Plan(
         world=keys.world,
         world_settings=keys.world_settings,
         seed=keys.seed,
         days=keys.days,
-        lives=int("life" in keys.groups),
+        lives=1,
         trial=("groups=[life]",),
         trial_days=(1, 2),
         trial_lives=1,

@@ -18,10 +18,11 @@ from experiments.compliance import casting, life
 from experiments.compliance.casting import cast, open_instant, overshoots, portable
 from experiments.firewall_crash import CrashKeys, crash
 from experiments.firewall_site import EPOCH_US
+from experiments.problems import BadInput
 from marketing.campaigns import load
 from marketing.contact import Policy, PolicyFile, load_policy
 from reports.compliance import NotReportable, screen, write_report
-from reports.records import TABLES, read
+from reports.records import TABLES, digest, read
 from sigtran import TransportUnavailable, choose
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -51,7 +52,7 @@ def only(out):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     out = tmp_path_factory.mktemp("compliance")
-    code, text = run(out, *SMALL, "days=2", "groups=[life,races]", "race.rounds=6", "race.workers=2")
+    code, text = run(out, *SMALL, "groups=[life,races]", "race.rounds=6", "race.workers=2")
     folder, summary = only(out)
     return code, text, folder, summary
 
@@ -129,12 +130,12 @@ def test_the_page_is_made_again_from_its_folder_in_either_language(done, tmp_pat
     assert all(one["campaign"] in page for one in summary["left_out"])
 
 
-def test_a_life_is_the_same_again(tmp_path):
-    lives = []
-    for name in ("a", "b"):
-        assert run(tmp_path / name, *SMALL, "groups=[life]", "world_settings.subscribers=120")[0] == 0
-        lives.append(only(tmp_path / name)[1]["life"])
-    assert lives[0] == lives[1]
+def test_a_life_is_the_same_again(done, tmp_path):
+    assert run(tmp_path, *SMALL, "groups=[life]")[0] == 0
+    folder, summary = only(tmp_path)
+    assert summary["life"] == done[3]["life"]
+    for name in ("near_misses", "displaced", "holds", "pressure"):
+        assert digest(folder / f"{name}.parquet") == digest(done[2] / f"{name}.parquet")
 
 
 # --------------------------------------------------------------------------- what is broken is seen
@@ -242,6 +243,8 @@ def test_a_dry_run_tells_of_the_life():
     from experiments.compliance_study import plan
     from experiments.study import load_study
 
+    with pytest.raises(BadInput, match="no world is lived through"):
+        plan(load_study(STUDY, ["groups=[races]"]))
     found = plan(load_study(STUDY, ["days=3"]))
     assert (found.days, found.lives) == (3, 1)
     assert found.live_s > 60
