@@ -25,7 +25,7 @@ from reports.compliance import NotReportable, screen, write_report
 from reports.records import TABLES, digest, read
 from sigtran import TransportUnavailable, choose
 
-SCENARIOS = Path(__file__).parents[2] / "scenarios"
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
 STUDY = SCENARIOS / "studies" / "compliance.yaml"
 SMALL = ("world_settings.subscribers=250", "days=1", "transport=memory")
 NOON_US = round(datetime(2009, 3, 10, 12, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1e6)
