@@ -15,7 +15,7 @@ from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 from sim.subscribers.response import Offer
 
-__all__ = ["Keys", "Kills", "Race", "check", "plan", "report", "run"]
+__all__ = ["Keys", "Kills", "Race", "check", "plan", "report", "results", "run"]
 
 Group = Literal["life", "races", "crashes", "faults"]
 
@@ -131,6 +131,16 @@ def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     from experiments.compliance.conduct import run_study
 
     return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """What the life leaves: it runs in lockstep. Races, kills and faults go by the clock."""
+    if "life" not in read_json(run_dir / "summary.json")["groups"]:
+        return []
+    tables = ("near_misses", "displaced", "holds", "pressure")
+    sheets = ("suppressed", "displacement", "cap_use", "near_misses", "releases")
+    found = [run_dir / f"{name}.parquet" for name in tables] + [run_dir / f"{name}.csv" for name in sheets]
+    return [*found, run_dir / "arms" / "precise" / "parts.parquet"]
 
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,12 @@ from experiments.compliance.life import ARM, live
 from experiments.compliance.measures import measured
 from experiments.compliance_study import Keys
 from experiments.firewall_cases import Case, crashes, faults, races, timed, told
-from experiments.folder import RunFolder, write_json
+from experiments.folder import now, write_json
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
+from experiments.running.begin import Begun, begin
+from experiments.running.executor import InProcess
+from experiments.running.kept import Kept
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
@@ -34,22 +38,21 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
     from marketing.campaigns import load
 
-    files = {"study": loaded.path, "world": keys.world, "policy": keys.policy}
+    files = {"world": keys.world, "policy": keys.policy}
     files |= {f"campaign {path.stem}": path for path in keys.campaigns}
-    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], files)
-    folder.update(kind=keys.kind)
-    conduct = _Conduct(loaded, keys, folder, [(path, load(path)) for path in keys.campaigns])
+    run = begin(loaded, out, arguments, files)
+    folder = run.folder
+    conduct = _Conduct(loaded, keys, run, [(path, load(path)) for path in keys.campaigns])
     try:
         with Display() as display:
             display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
-            for case in conduct.cases_of(display):
-                conduct.take(case)
-                display.note(f"{case.outcome:8} {case.group}: {case.name}: {told(case)}")
+            for name in keys.groups:
+                conduct.take(name, display)
     except KeyboardInterrupt:
-        conduct.close(["stopped by Ctrl-C"])
+        conduct.close(["stopped by Ctrl-C"], whole=False)
         raise
     except BaseException as error:
-        conduct.close([f"{type(error).__name__}: {error}"])
+        conduct.close([f"{type(error).__name__}: {error}"], whole=False)
         raise
     reasons = conduct.close([])
     from reports.compliance import screen, write_report
@@ -59,15 +62,24 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     return 3 if reasons else 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What decides a group that is one job."""
+
+    group: str
+    keys: Keys
+
+
 class _Conduct:
     """A study under way: its cases, and what its life came to."""
 
     def __init__(
-        self, loaded: LoadedStudy, keys: Keys, folder: RunFolder, campaigns: Sequence[tuple[Path, Any]]
+        self, loaded: LoadedStudy, keys: Keys, run: Begun, campaigns: Sequence[tuple[Path, Any]]
     ) -> None:
         from sim.scenario import load_world
 
-        self.loaded, self.keys, self.folder, self.campaigns = loaded, keys, folder, campaigns
+        self.loaded, self.keys, self.run, self.campaigns = loaded, keys, run, campaigns
+        self.folder = run.folder
         self.world = load_world(keys.world, keys.world_settings)
         self.began = time.monotonic()
         self.cases: list[Case] = []
@@ -75,28 +87,41 @@ class _Conduct:
         from_us = ten_o_clock_us(self.world.epoch_unix_us, self.world.timezone)
         self.cast: Cast = cast(keys.policy, campaigns, from_us)
 
-    def take(self, case: Case) -> None:
-        """One more case; written down at once."""
-        if case.outcome != "skipped" and case.said:
-            case.outcome = "failed"
-        self.cases.append(case)
+    def take(self, group: str, display: Display) -> None:
+        """The cases of one more group; written down at once. A run that is gone on with may have them."""
+
+        def whole(job: _Group) -> dict[str, Any]:
+            folder = self.folder.path / job.group
+            shutil.rmtree(folder, ignore_errors=True)  # what was left when the run was broken off
+            cases = _GROUPS[job.group](self, folder, display)
+            told_of = [asdict(self._told(case, display)) for case in cases]
+            return {"cases": told_of, "life": self.life if job.group == "life" else None}
+
+        kept = Kept(self.run.kept.folder, InProcess())
+        try:
+            ((_, found),) = kept.map(whole, [_Group(group, self.keys)], key=lambda job: f"group/{job.group}")
+        except RunInvalid as error:
+            broken = Case(group, group, "nothing to its end", 0, said=[str(error)])
+            found = {"cases": [asdict(self._told(broken, display))], "life": None}
+        self.cases += [Case(**case) for case in found["cases"]]
+        self.life = found["life"] or self.life
         self._write([])
 
-    def close(self, reasons: Sequence[str]) -> list[str]:
+    def _told(self, case: Case, display: Display) -> Case:
+        if case.outcome != "skipped" and case.said:
+            case.outcome = "failed"
+        display.note(f"{case.outcome:8} {case.group}: {case.name}: {told(case)}")
+        return case
+
+    def close(self, reasons: Sequence[str], *, whole: bool = True) -> list[str]:
         """Closes the run; why it is not passed."""
         failed = [f"{c.group}: {c.name}: {'; '.join(c.said)}" for c in self.cases if c.outcome == "failed"]
         found = [*reasons, *failed]
         if not found and all(case.outcome == "skipped" for case in self.cases):
             found.append("nothing was tried: every case was skipped")
-        self.folder.finish(found)
-        self._write(found)
+        self._write(found, ended=now())
+        self.folder.finish(found, whole=whole)
         return found
-
-    def cases_of(self, display: Display) -> Iterator[Case]:
-        """All cases, one after another."""
-        groups = {"life": self._life, "races": self._races, "crashes": self._crashes, "faults": self._faults}
-        for name in self.keys.groups:
-            yield from groups[name](self.folder.path / name, display)
 
     # ---- groups
 
@@ -107,10 +132,8 @@ class _Conduct:
 
         def lived() -> Case:
             path = self.folder.path
-            try:
-                result = live(self.loaded, path, transport, display.event)
-            except RunInvalid as error:
-                return Case("life", "life", f"{self.keys.days} days", 0, said=[str(error)])
+            shutil.rmtree(path / "arms", ignore_errors=True)
+            result = live(self.loaded, path, transport, display.event)
             found = measured(
                 path,
                 path / "arms" / ARM,
@@ -200,20 +223,20 @@ class _Conduct:
 
     # ---- the summary
 
-    def _write(self, reasons: Sequence[str]) -> None:
+    def _write(self, reasons: Sequence[str], ended: str | None = None) -> None:
         keys, manifest = self.keys, self.folder.manifest
         words = ["kairos", "run", relative(self.loaded.path)]
         for setting in self.loaded.overrides:
             words += ["--set", setting]
         contacts = 0 if self.life is None else self.life["audit"]["contacts"]
-        ended = Counter(case.outcome for case in self.cases)
+        outcomes = Counter(case.outcome for case in self.cases)
         summary = {
             "schema": SUMMARY_SCHEMA,
             "study": keys.study,
             "kind": keys.kind,
             "title": keys.title,
             "seed": keys.seed,
-            "valid": manifest["validity"] == "valid",
+            "valid": ended is not None and not reasons,
             "invalid_reasons": list(reasons),
             "policy": relative(keys.policy),
             "days": keys.days,
@@ -226,12 +249,12 @@ class _Conduct:
             "left_out": [asdict(one) for one in self.cast.left_out if self._asked(one.group)],
             "totals": {
                 "cases": len(self.cases),
-                **{word: ended[word] for word in ("passed", "failed", "skipped")},
+                **{word: outcomes[word] for word in ("passed", "failed", "skipped")},
                 "contacts": sum(c.contacts for c in self.cases),
             },
             "time": {
                 "started": manifest["started"],
-                "ended": manifest["ended"],
+                "ended": ended,
                 "wall_s": round(time.monotonic() - self.began, 1),
             },
             "rerun": shlex.join(words),
@@ -243,6 +266,13 @@ class _Conduct:
         return "races" in asked if group == "races" else "crashes" in asked or "faults" in asked
 
 
+_GROUPS: Final[Mapping[str, Callable[[_Conduct, Path, Display], Iterator[Case]]]] = {
+    "life": _Conduct._life,
+    "races": _Conduct._races,
+    "crashes": _Conduct._crashes,
+    "faults": _Conduct._faults,
+}
+"""Name of a group -> its cases."""
 WHY: Final = {
     "no_contact": "nobody was contacted",
     "never_open": "the policy leaves no hours open long enough within a year",
