@@ -37,9 +37,8 @@ def kairos(*arguments):
     return done.exit_code, done.output
 
 
-def run(out, *settings, resume=None):
-    more = () if resume is None else ("--resume", resume)
-    return kairos("run", STUDY, "--out", out, *more, *(w for s in settings for w in ("--set", s)))
+def run(out, *settings):
+    return kairos("run", STUDY, "--out", out, *(w for s in settings for w in ("--set", s)))
 
 
 def only(out):
@@ -194,8 +193,7 @@ def test_what_was_broken_off_goes_on_with_what_lacks(done, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "validity": "invalid", "results": {}}))
     (folder / "kept" / "group" / "races.json").unlink()
-    sets = ("groups=[life,races]", "race.rounds=6", "race.workers=2")
-    code, text = run(tmp_path, *SMALL, *sets, resume=folder)
+    code, text = kairos("run", "--resume", folder)
     assert code == 0, text
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["life"] == done[3]["life"]
