@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
+from markupsafe import Markup, escape
 
-from reports.language import Words
-from reports.rendering import Filters, NotReportable, read_json, render, write_page
+from reports.compared import Figure
+from reports.language import LANGUAGES, Words
+from reports.rendering import Filters, NotReportable, as_written, number, publish, read_json
 
-__all__ = ["NotReportable", "answer", "screen", "write_report"]
+__all__ = ["NotReportable", "answer", "compared", "screen", "write_report"]
 
+PAGE: Final = "compliance"
 FILES: Final = (
-    "summary.json", "pressure.parquet", "pressure_distribution.csv", "cap_use.csv", "near_misses.parquet",
+    "pressure.parquet", "pressure_distribution.csv", "cap_use.csv", "near_misses.parquet",
     "near_misses.csv", "suppressed.csv", "displaced.parquet", "displacement.csv", "holds.parquet",
     "releases.csv", "arms/precise/parts.parquet", "arms/precise/policy.yaml",
 )  # fmt: skip
@@ -27,53 +29,88 @@ RULES: Final = (
 """What the audit may find broken; whatever else a case has violated is not the policy."""
 _FIGURES: Final = ("campaigns", "workers", "while_starting", "at_reply", "days", "people")
 """Of cases, that the catalogue may name."""
-_MARKS: Final = {"passed": "ok", "failed": "bad", "skipped": "na"}
+_MARKS: Final = {"passed": True, "failed": False, "skipped": None}
 
 
-def write_report(run_dir: Path, out: Path | None = None, language: str = "en") -> Path:
-    """Writes the page; where.
+def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAGES[0]) -> Path:
+    """Writes the page, and `summary.csv` beside the summary; where the page is.
 
     Raises:
         NotReportable: a file is missing, damaged, or lacks a key.
     """
-    manifest, summary = (read_json(run_dir / name) for name in ("manifest.json", "summary.json"))
-    words = Words("compliance", language)
-    try:
-        text = _page(run_dir, manifest, summary, words)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, jinja2.UndefinedError) as error:
-        said = f"summary.json is not as a run writes it ({type(error).__name__}: {error})"
-        raise NotReportable(said) from None
-    return write_page(text, run_dir, out)
-
-
-def _page(run_dir: Path, manifest: Mapping[str, Any], summary: Mapping[str, Any], words: Words) -> str:
     from reports import compliance_figures as figures
 
-    cap_words = _cap_words(summary, words)
-    filters: Filters = {
-        "number": _number,
-        "share": _share,
-        "cap": cap_words,
-        "margin": lambda edge: _margin(edge, words),
-        "edge": lambda edge: _edge(edge, words, cap_words),
-        "violated": lambda case: _violated(case, words),
-        "tried": lambda case: _tried(case, words),
-        "why": lambda case: _why(case, words),
-    }
-    return render(
-        "compliance.html.j2",
-        filters,
-        t=words,
-        manifest=manifest,
-        summary=summary,
-        life=summary["life"],
-        answer=answer(summary, words),
-        near=near_total(summary),
-        marks=_MARKS,
-        groups=_grouped(summary),
-        pictures=figures.pictures(summary, words, cap_words),
-        files=[name for name in FILES if (run_dir / name).exists()],
-    )
+    manifest, summary = (read_json(run_dir / name) for name in ("manifest.json", "summary.json"))
+    words = Words(PAGE, language)
+    with as_written("summary.json"):
+        cap_words = _cap_words(summary, words)
+
+        def edge_words(edge: Mapping[str, Any]) -> str:
+            return _edge(edge, words, cap_words)
+
+        own = figures.users_words(summary)
+        filters: Filters = {
+            "share": _share,
+            "cap": lambda text: _marked(cap_words(text), own),
+            "named": lambda text: _marked(text, (text,)),
+            "margin": lambda edge: _margin(edge, words),
+            "edge": lambda edge: _marked(edge_words(edge), own),
+            "violated": lambda case: _violated(case, words),
+            "tried": lambda case: _tried(case, words),
+            "why": lambda case: _why(case, words),
+        }
+        return publish(
+            "compliance.html.j2",
+            words,
+            filters,
+            run_dir,
+            out,
+            manifest=manifest,
+            summary=summary,
+            life=summary["life"],
+            answer=answer(summary, words),
+            near=near_total(summary),
+            marks=_MARKS,
+            groups=_grouped(summary),
+            campaigns=sum(role.startswith("campaign ") for role in manifest["scenario"]),
+            pictures=figures.pictures(summary, words, cap_words, edge_words),
+            tables=[name for name in FILES if (run_dir / name).exists()],
+        )
+
+
+def _marked(text: str, own: Sequence[str]) -> Markup:
+    """With users' words said to be in a language of their own."""
+    safe = str(escape(text))
+    if own:
+        known = re.compile("|".join(re.escape(str(escape(word))) for word in own))
+        safe = known.sub(r'<span lang="">\g<0></span>', safe)
+    return Markup(safe)
+
+
+def compared(summary: Mapping[str, Any], words: Words) -> list[Figure]:
+    """What is set side by side of several runs."""
+    own = Words(PAGE, words.language)
+    found = []
+    for case in summary["cases"]:
+        if case["outcome"] != "skipped":
+            name = own.name(_key(case["name"]), "case")
+            label = own("compared.violations", group=own.name(case["group"], "group"), case=name)
+            key = f"violations.{case['group']}.{case['name']}"
+            found.append(Figure(key, label, sum(case["violated"].values())))
+    life = summary["life"]
+    if life is not None:
+        cap_words = _cap_words(summary, own)
+        found += [
+            Figure("near", own("compared.near"), near_total(summary)),
+            Figure("gini", own("compared.gini"), life["pressure"]["gini"]),
+            Figure("p99", own("compared.p99"), life["pressure"]["p99"]),
+            Figure("displaced", own("compared.displaced"), life["displaced"]["total"]),
+            Figure("held", own("compared.held"), life["holds"]["held"]),
+        ]
+        for cap in life["caps"]:
+            label = own("compared.reached", cap=cap_words(cap["text"]))
+            found.append(Figure(f"cap.{cap['text']}", label, 100 * _used_up(cap), unit="%"))
+    return found
 
 
 def answer(summary: Mapping[str, Any], words: Words) -> str:
@@ -86,7 +123,7 @@ def answer(summary: Mapping[str, Any], words: Words) -> str:
     overstepped = [case for case in failed if any(rule in RULES for rule in case["violated"])]
     violated = sum(n for case in overstepped for rule, n in case["violated"].items() if rule in RULES)
     life = summary["life"]
-    judged = _number(contacts)
+    judged = number(contacts)
     if overstepped:
         first = words(
             "answer.violated", cases=len(overstepped), of=len(cases), violated=violated, contacts=judged
@@ -94,22 +131,17 @@ def answer(summary: Mapping[str, Any], words: Words) -> str:
     else:
         first = words("answer.held", cases=len(cases), contacts=judged, share=_at_most(contacts))
         if failed:
-            first = _joined(words, first, words("answer.otherwise", cases=len(failed), of=len(cases)))
+            first += words.gap + words("answer.otherwise", cases=len(failed), of=len(cases))
     if life is None or not life["audit"]["contacts"]:
         return first
     second = words(
         "answer.life",
         near=near_total(summary),
         near_s=f"{summary['near_s']:g}",
-        displaced=_number(life["displaced"]["total"]),
-        triggers=_number(life["triggers"]["total"]),
+        displaced=number(life["displaced"]["total"]),
+        triggers=number(life["triggers"]["total"]),
     )
-    return _joined(words, first, second)
-
-
-def _joined(words: Words, first: str, second: str) -> str:
-    """Two sentences."""
-    return f"{first} {second}" if words.language == "en" else first + second
+    return f"{first}{words.gap}{second}"
 
 
 def near_total(summary: Mapping[str, Any]) -> int:
@@ -135,9 +167,7 @@ def screen(run_dir: Path) -> str:
     for case in summary["cases"]:
         name = words(f"case.{_key(case['name'])}")
         found = _why(case, words) if case["outcome"] == "skipped" else _violated(case, words)
-        lines.append(
-            f"  {case['outcome']:8}{case['group']:9}{name:42}{_number(case['contacts']):>9}  {found}"
-        )
+        lines.append(f"  {case['outcome']:8}{case['group']:9}{name:42}{number(case['contacts']):>9}  {found}")
     life = summary["life"]
     if life is not None:
         pressure = life["pressure"]
@@ -186,6 +216,9 @@ def _cap_words(summary: Mapping[str, Any], words: Words) -> Callable[[str], str]
 
 def _edge(edge: Mapping[str, Any], words: Words, cap_words: Callable[[str], str]) -> str:
     of = cap_words(edge["of"]) if edge["rule"] == "cap" else edge["of"]
+    if edge["rule"] == "not_after":
+        these, _, those = of.partition(" after ")
+        return words("edge.classes", these=these.replace(" or ", "/"), those=those.replace(" or ", "/"))
     return words(f"edge.{edge['edge']}", rule=words(f"rule.{edge['rule']}"), of=of).strip()
 
 
@@ -205,7 +238,7 @@ def _margin(edge: Mapping[str, Any], words: Words) -> str:
 
 def _violated(case: Mapping[str, Any], words: Words) -> str:
     said = [f"{_rule(rule, words)} {n}" for rule, n in case["violated"].items()]
-    found = words("list.comma").join(said) or words("cases.nothing")
+    found = words("mark.comma").join(said) or words("cases.nothing")
     if case["expected"]:
         return words("cases.expected", found=found, rule=_rule(case["expected"], words))
     return found
@@ -219,7 +252,7 @@ def _rule(name: str, words: Words) -> str:
 def _tried(case: Mapping[str, Any], words: Words) -> str:
     key, figures = f"tried.{_key(case['name'])}", case["figures"]
     known = {name: figures.get(name, 0) for name in _FIGURES}
-    return words(key, tries=_number(case["tries"]), **known) if key in words else case["tried"]
+    return words(key, tries=number(case["tries"]), **known) if key in words else case["tried"]
 
 
 def _why(case: Mapping[str, Any], words: Words) -> str:
@@ -238,10 +271,6 @@ def _grouped(summary: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Mapp
     for case in summary["cases"]:
         groups.setdefault(case["group"], []).append((_key(case["name"]), case))
     return list(groups.items())
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}".replace(",", "\xa0")
 
 
 def _share(value: float | None) -> str:

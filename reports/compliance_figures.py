@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from math import sin
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from reports.figures import INK, STYLE, svg
 from reports.language import Words
 
-__all__ = ["TIME_BINS", "pictures"]
+__all__ = ["TIME_BINS", "pictures", "users_words"]
 
 WIDTH: Final = 6.8
 GREYS: Final = ("#c9d6e6", "#8fabc9", "#4f7cab", "#14467a")
@@ -28,8 +30,16 @@ TURN: Final = 35
 """Degrees by which labels below an axis are turned."""
 
 
-def pictures(summary: Mapping[str, Any], words: Words, cap_words: Callable[[str], str]) -> dict[str, str]:
-    """Every picture by name; those of which there is nothing are left out. `cap_words`: a cap for people."""
+def pictures(
+    summary: Mapping[str, Any],
+    words: Words,
+    cap_words: Callable[[str], str],
+    edge_words: Callable[[Mapping[str, Any]], str],
+) -> dict[str, str]:
+    """Every picture by name; those of which there is nothing are left out.
+
+    `cap_words`, `edge_words`: a cap, an edge of a rule, for people.
+    """
     life = summary["life"]
     if life is None:
         return {}
@@ -39,9 +49,34 @@ def pictures(summary: Mapping[str, Any], words: Words, cap_words: Callable[[str]
         "suppressed": _suppressed(life, words),
         "displaced": _displaced(life, words),
         "releases": _releases(life["holds"]["by_hour"], words),
-        "near": _near(life["near"], words, cap_words),
+        "near": _near(life["near"], words, edge_words),
     }
-    return {name: picture for name, picture in found.items() if picture}
+    own = users_words(summary)
+    return {name: _marked(picture, own) for name, picture in found.items() if picture}
+
+
+def users_words(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """What users have named in files of theirs: campaigns, hours, classes; the longest first."""
+    life = summary["life"] or {"campaigns": [], "near": [], "caps": []}
+    found = set(life["campaigns"]) | {name for cap in life["caps"] for name in cap["classes"]}
+    for edge in life["near"]:
+        if edge["rule"] == "closed_hours":
+            found.add(edge["of"])
+        if edge["rule"] == "not_after":
+            found |= {name for part in edge["of"].split(" after ") for name in part.split(" or ")}
+    return tuple(sorted(found, key=lambda name: (-len(name), name)))
+
+
+def _marked(picture: str, own: Sequence[str]) -> str:
+    """With users' words said to be in a language of their own, as everywhere on a page."""
+    if not own:
+        return picture
+    words = re.compile("|".join(re.escape(html.escape(word)) for word in own))
+    return re.sub(
+        r">([^<>]+)</text>",
+        lambda text: ">" + words.sub(r'<tspan lang="">\g<0></tspan>', text[1]) + "</text>",
+        picture,
+    )
 
 
 def _svg(figure: Figure, name: str, said: str) -> str:
@@ -112,7 +147,6 @@ def _caps(caps: Sequence[Mapping[str, Any]], words: Words, cap_words: Callable[[
     short = [_short(label, 0.42) for label in labels]
     with mpl.rc_context(STYLE):
         figure, axes = _page("caps", short, [], 0.5 * len(caps) + 0.1, foot=0.55)
-        said = []
         for y, cap in enumerate(caps):
             total, left = sum(cap["counts"]) or 1, 0.0
             for n, many in enumerate(cap["counts"][1:], start=1):
@@ -127,14 +161,13 @@ def _caps(caps: Sequence[Mapping[str, Any]], words: Words, cap_words: Callable[[
             none = 100 * cap["counts"][0] / total
             axes.annotate(words("caps.none", share=f"{none:.1f}"), (left, y), (6, 0),
                           textcoords="offset points", va="center", fontsize=9)  # fmt: skip
-            said.append(f"{labels[y]}: {cap['counts']}")
         axes.set_yticks(range(len(caps)), short, fontsize=9)
         axes.invert_yaxis()
         low, high = axes.get_xlim()
         axes.set_xlim(0, max(high * 1.45, low + 1))
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(words("caps.axis"), fontsize=9)
-        return _svg(figure, "caps", "; ".join(said))
+        return _svg(figure, "caps", words("caps.alt", n=len(caps)))
 
 
 def _pressure(pressure: Mapping[str, Any], words: Words) -> str:
@@ -180,7 +213,7 @@ def _suppressed(life: Mapping[str, Any], words: Words) -> str:
     order = sorted(totals, key=lambda reason: (-totals[reason], reason))
     values = np.array([[by.get(name, {}).get(reason, 0) for reason in order] for name in names], np.float64)
     said = words("suppressed.alt", n=sum(totals.values()))
-    return _heat("suppressed", names, [words(f"reason.{reason}") for reason in order], values, said)
+    return _heat("suppressed", names, [words(f"why_not.{reason}") for reason in order], values, said)
 
 
 def _displaced(life: Mapping[str, Any], words: Words) -> str:
@@ -218,16 +251,16 @@ def _releases(by_hour: Sequence[int], words: Words) -> str:
         return _svg(figure, "releases", words("holds.alt", n=sum(by_hour)))
 
 
-def _near(near: Sequence[Mapping[str, Any]], words: Words, cap_words: Callable[[str], str]) -> str:
+def _near(
+    near: Sequence[Mapping[str, Any]], words: Words, edge_words: Callable[[Mapping[str, Any]], str]
+) -> str:
     """A row an edge, a column a distance in time."""
     rows = [edge for edge in near if edge["unit"] == "us" and edge["contacts"]]
     if not rows:
         return ""
     labels = []
     for edge in rows:
-        of = cap_words(edge["of"]) if edge["rule"] == "cap" else edge["of"]
-        label = words(f"edge.{edge['edge']}", rule=words(f"rule.{edge['rule']}"), of=of).strip()
-        labels.append(_short(label, 0.42))
+        labels.append(_short(edge_words(edge), 0.42))
     values = np.array([edge["histogram"] for edge in rows], np.float64)
     columns = [words(f"bin.{name}") for name in TIME_BINS]
     return _heat("near", labels, columns, values, words("near.alt"))
