@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -15,8 +15,10 @@ from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 from sim.subscribers.response import Offer
 
-__all__ = ["Keys", "Kills", "Race", "check", "plan", "report", "results", "run"]
+__all__ = ["AT_SCALE", "Keys", "Kills", "Race", "check", "plan", "report", "results", "run"]
 
+AT_SCALE: Final = True
+"""What was broken off goes on with the groups that lack; within a group nothing is spread over processes."""
 Group = Literal["life", "races", "crashes", "faults"]
 
 
