@@ -10,9 +10,9 @@ import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import yaml
 from numpy.typing import NDArray
 
-from experiments.study import Eligible, Lists, Study
+from experiments.study import Eligible, Lists
 from experiments.target_lists import LISTS, write_lists, write_origins
 from marketing.api.tokens import ROLES, make_token
 from marketing.config import read_yaml
@@ -33,6 +33,7 @@ from sim.world import World
 
 __all__ = [
     "ArmFiles",
+    "ArmKeys",
     "BlanketTarget",
     "ListDraw",
     "arm_files",
@@ -68,6 +69,17 @@ _EXTRACT_SCHEMA: Final = pa.schema(
         ("terminal", pa.string()),
     ]
 )
+
+
+class ArmKeys(Protocol):
+    """What of a study one platform is told of."""
+
+    @property
+    def policy(self) -> Path: ...
+    @property
+    def segments(self) -> Path | None: ...
+    @property
+    def blanket_at(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +177,7 @@ class BlanketTarget:
 def arm_files(
     folder: Path,
     inputs: Path,
-    study: Study,
+    study: ArmKeys,
     scenario: WorldScenario,
     drawn: ListDraw,
     extract: Mapping[str, Sequence[Any]],
@@ -177,10 +189,12 @@ def arm_files(
     boss_url: str,
     group: Sequence[BlanketTarget] | None = None,
     channels: Mapping[str, Any] | None = None,
+    valid_from: date | None = None,
 ) -> ArmFiles:
     """Writes policy copy, lists, campaigns and platform configuration of one arm.
 
     With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only.
+    `valid_from`: local day before which no campaign runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
@@ -198,7 +212,7 @@ def arm_files(
             copied.write_bytes((study.policy.parent / named["file"]).read_bytes())
             policy[section] = {**named, "file": copied.name}
     _write_yaml(folder / "policy.yaml", policy)
-    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at)
+    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at, valid_from)
     records = folder / "platform"
     made = {role: make_token(role) for role in ROLES}
     (folder / "tokens").write_text("".join(f"{token.line()}\n" for _, token in made.values()))
@@ -229,7 +243,11 @@ def arm_files(
 
 
 def _campaign_files(
-    folder: Path, campaigns: Sequence[Path], group: Sequence[BlanketTarget] | None, at: str
+    folder: Path,
+    campaigns: Sequence[Path],
+    group: Sequence[BlanketTarget] | None,
+    at: str,
+    valid_from: date | None,
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -246,6 +264,8 @@ def _campaign_files(
                 key: value for key, value in values.items() if key not in ("scene", "audience", "targets")
             }
             values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
+        if valid_from is not None:
+            values["valid"] = _valid_from(values.get("valid") or {}, valid_from)
         if pictures := values.get("mms", {}).get("files"):
             files = [str((source.parent / name).resolve()) for name in pictures]
             values["mms"] = {**values["mms"], "files": files}
@@ -253,6 +273,12 @@ def _campaign_files(
         _write_yaml(path, values)
         written.append(path)
     return written
+
+
+def _valid_from(valid: Mapping[str, Any], day: date) -> dict[str, Any]:
+    """A campaign's days, none before this one."""
+    first = valid.get("from")
+    return {**valid, "from": max(day, date.fromisoformat(str(first))) if first else day}
 
 
 def blanket_targets(

@@ -49,6 +49,7 @@ __all__ = [
     "WireBatch",
     "World",
     "build",
+    "organic_rows",
     "settings_of",
 ]
 
@@ -277,7 +278,9 @@ class Run:
         self.handsets.multimedia = self.multimedia
         if responses is not None:
             self.env.process(
-                organic_story(self.env, self.handsets, _organic(responses, start_us, end_us), boss or _nobody)
+                organic_story(
+                    self.env, self.handsets, organic_rows(responses, start_us, end_us), boss or _nobody
+                )
             )
         self._window = self.env.event()
         self.env.process(self._windows())
@@ -424,7 +427,7 @@ def _nobody(sub: int, offer: str, t_us: int) -> None:
     """Nobody is told."""
 
 
-def _organic(responses: ResponseModel, start_us: int, end_us: int) -> list[tuple[int, int, str]]:
+def organic_rows(responses: ResponseModel, start_us: int, end_us: int) -> list[tuple[int, int, str]]:
     """Organic take-ups in order: time, subscriber, offer."""
     times = responses.organic(end_us, start_us)
     subs, offers = np.nonzero(times >= 0)

@@ -34,7 +34,7 @@ from sim.subscribers.habitat import Habitat
 from sim.subscribers.offers import CHANNELS, Offer
 from sim.subscribers.segments import SEGMENTS
 
-__all__ = ["Contacts", "Decision", "Moment", "Offer", "ResponseModel", "replay"]
+__all__ = ["Contacts", "Decision", "Moment", "Offer", "ResponseModel", "organic_wait_us", "replay"]
 
 I64 = NDArray[np.int64]
 
@@ -297,15 +297,19 @@ class ResponseModel:
         n = self.world.population.n
         times = np.full((len(replicates), n, len(self.offers)), -1, dtype=np.int64)
         sub = np.arange(n, dtype=np.int64)
-        for index, (offer, terms) in enumerate(zip(self.offers, self._terms, strict=True)):
-            mean_rate = round(offer.organic_per_day / _HALF_MEAN * ONE_Q32)
-            liking = LOGNORMAL_HALF.quantile(self.draws.u32("affinity", sub, 0, terms.key))
-            rate = np.maximum(mean_rate * liking >> 16, 1)  # per day, out of 2**32
+        for index, terms in enumerate(self._terms):
+            rate = self.organic_rate(index, sub)
             waits = EXPONENTIAL.quantile(self.draws.u32("organic", sub, replicates[:, np.newaxis], terms.key))
-            # 65536ths of a mean wait over 2**-32ths a day: the quotient counts steps of 2**16 microseconds.
-            t = start_us + (np.minimum(waits * DAY_US // rate, 1 << 44) << 16)
-            times[:, :, index] = np.where((t < end_us) & (mean_rate > 0), t, -1)
+            t = start_us + organic_wait_us(waits, rate)
+            times[:, :, index] = np.where((t < end_us) & (rate > 0), t, -1)
         return times
+
+    def organic_rate(self, offer: int, sub: ArrayLike) -> I64:
+        """How often subscribers take an offer up without contact, per day, out of 2**32; 0: never."""
+        mean_rate = round(self.offers[offer].organic_per_day / _HALF_MEAN * ONE_Q32)
+        liking = LOGNORMAL_HALF.quantile(self.draws.u32("affinity", sub, 0, self._terms[offer].key))
+        rate: I64 = np.maximum(mean_rate * liking >> 16, 1) if mean_rate > 0 else liking * 0
+        return rate
 
     def contacted_in(self, replicates: I64, contacts: Contacts, end_us: int) -> NDArray[np.bool_]:
         """Which contacts are taken up before `end_us`, shape (replicates, contacts)."""
@@ -329,6 +333,18 @@ def _key(offer_key: int, ordinal: int) -> int:
             f"contact {ordinal} of one subscriber with one offer: at most {_MAX_ORDINAL} are foreseen"
         )
     return offer_key << 12 | ordinal
+
+
+def organic_wait_us(waits: ArrayLike, rate: ArrayLike) -> I64:
+    """Time until an organic take-up.
+
+    Args:
+        waits: Exponential, in 65536ths of a mean wait.
+        rate: Per day, out of 2**32; the quotient counts steps of 2**16 microseconds.
+    """
+    steps = np.asarray(waits) * DAY_US // np.maximum(rate, 1)
+    waited: I64 = np.minimum(steps, 1 << 44) << 16
+    return waited
 
 
 def _delay_us(u: ArrayLike, median_s: ArrayLike) -> I64:
