@@ -242,7 +242,7 @@ class Run:
         """
         settings = settings_of(world.scenario)
         identities, people = _identities(world), Inhabitants(world, workers)
-        library = library or template_library(settings)
+        library = template_library(settings) if library is None else library
         self.world = world
         self.library = library
         self.network = build_network(
@@ -360,7 +360,7 @@ class LivePhase:
     ) -> None:
         """Draws the schedule; with `most`, it and the phase end with that many messages at the latest."""
         settings, people = settings_of(world.scenario), Inhabitants(world)
-        library = library or template_library(settings)
+        library = template_library(settings) if library is None else library
         network = build_network(
             settings, world.topology, _identities(world), people, world.draws, library, start_us, end_us
         )

@@ -20,9 +20,9 @@ from marketing.contact.ledger import Ledger
 from marketing.effects import Accounts, Conversations
 from marketing.effects.dispatch import Dispatcher
 from marketing.effects.records import Triggers
-from marketing.starting import load, make_clock, open_engine, schedule_groups
+from marketing.starting import enter_lists, load, make_clock, schedule_groups
 from marketing.ticks import apply_tick
-from marketing.workers import EngineHost
+from marketing.workers import LocalHost
 from sim.backoffice.boss import Boss
 from sim.backoffice.mmsc_desk import MmscDesk
 from sim.backoffice.smsc_desk import SmscDesk
@@ -42,7 +42,8 @@ class Inside:
         """
         loaded = load(config)
         self.clock: Clock = make_clock(config.clock, loaded.zone)
-        self.engine: EngineHost = open_engine(config, loaded)
+        self.engine = LocalHost(loaded.settings.engine(loaded.told.profiles))
+        enter_lists(self.engine, loaded.lists, loaded.told)
         schedule_groups(self.engine, self.engine.campaigns, self.clock, config.clock)
         self.triggers = Triggers()
         self._inbound: list[Inbound] = []
@@ -101,7 +102,7 @@ class Inside:
 
     def _forget(self) -> None:
         """Derived behaviours: the engine has judged them, nobody writes them down."""
-        self.engine.take_derived()
+        self.engine.state.derived.clear()
 
     def close(self) -> None:
         """Ends it."""

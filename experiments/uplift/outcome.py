@@ -223,5 +223,5 @@ def _replayed(
         had = organic[which, history.sub[row], history.offer[row]]
         which, row = (index[(had < 0) | (had >= start_us)] for index in (which, row))
         taken[which, history.sub[row], history.offer[row]] = True
-    by_person = taken.any(axis=2)[:, members]
+    by_person = np.asarray(taken.any(axis=2))[:, members]
     return by_person.mean(axis=0), by_person.mean(axis=1)

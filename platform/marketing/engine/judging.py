@@ -55,6 +55,8 @@ class Roster:
     """Those that contact nobody but make a list."""
     choosing: tuple[int, ...]
     """Those whose contacts do not all go by short message."""
+    has_follow_ups: bool
+    """Something follows a contact of some campaign."""
 
     @property
     def longest_days(self) -> int:
@@ -89,6 +91,7 @@ class Roster:
             np.array([c.output == "statistics" for c in campaigns], dtype=np.bool_),
             np.array([c.output == "file" for c in campaigns], dtype=np.bool_),
             choosing(campaigns),
+            any(c.follow_ups for c in campaigns),
         )
 
 
