@@ -69,7 +69,8 @@ def run_arm(spec: ArmSpec) -> ArmOutcome:
         lived = by_behaviours(spec, setting)
     done = process_time()
     outcome = outcome_of(spec, setting, lived)
-    spent = {"world": built - began, "life": done - built, "outcome": process_time() - done}
+    spent = {"world": built - began, **lived.cpu_s, "outcome": process_time() - done}
+    spent["life"] = done - built
     return replace(outcome, cpu_s={name: round(seconds, 3) for name, seconds in spent.items()})
 
 

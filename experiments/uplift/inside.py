@@ -82,18 +82,21 @@ class Inside:
         if reports and self._mms is not None:
             self._mms.hear(reports)
 
-    def tick(self, rows: BehaviourBatch, until_us: int) -> None:
-        """Everything up to a barrier, Unix us, and everything that follows from it.
-
-        Raises:
-            RunInvalid: something failed that nothing here can have made fail but a mistake.
-        """
+    def apply(self, rows: BehaviourBatch, until_us: int) -> None:
+        """Decides on everything up to a barrier, Unix us."""
         inbound, self._inbound[:] = list(self._inbound), []
         later = apply_tick(
             self.engine, self._dispatcher, rows, inbound, self.clock.now_us(), until_us, self._forget
         )
         self._inbound[:0] = later
         self.clock.set_us(max(until_us, self.clock.now_us()))
+
+    def follow(self) -> None:
+        """Makes decisions true: reserves, submits, takes back, orders.
+
+        Raises:
+            RunInvalid: something failed that nothing here can have made fail but a mistake.
+        """
         self._dispatcher.tend(self.clock.now_us())
         if not self._dispatcher.idle:
             at_once(self._dispatcher.flush(wait=True))

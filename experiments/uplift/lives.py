@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 from typing import Final
 
 from experiments.arm import (
@@ -40,6 +41,21 @@ from sim.run import organic_rows
 
 __all__ = ["by_behaviours", "by_signalling", "not_at_all"]
 
+
+class Spent:
+    """Processor seconds by what they went into."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since_s = process_time()
+
+    def on(self, what: str) -> None:
+        """What has passed since the last call."""
+        now_s = process_time()
+        self.seconds[what] = self.seconds.get(what, 0.0) + now_s - self._since_s
+        self._since_s = now_s
+
+
 LONGEST_S: Final = 86_400.0
 """Real seconds that an arm may take."""
 
@@ -50,6 +66,7 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
     Raises:
         RunInvalid: the platform failed.
     """
+    spent = Spent()
     with TemporaryDirectory(prefix="kairos-arm-") as folder:
         life = Life(spec, setting, Path(folder))
         epoch_us = setting.scenario.epoch_unix_us
@@ -59,7 +76,10 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
         if life.wants_mms:
             mmsc = MmscDesk(vaspid=SYSTEM_ID, user=SYSTEM_ID, password=PASSWORD, epoch_unix_us=epoch_us)
             channels = {"mms": mms_keys("http://mmsc")}
-        platform = Inside(load_config(life.files(channels=channels).config), life.boss, centre, mmsc)
+        files = life.files(channels=channels)
+        spent.on("files")
+        platform = Inside(load_config(files.config), life.boss, centre, mmsc)
+        spent.on("start")
         heard, feed, look_back = Heard(), Feed(), []
         run = life.run(heard, messages=False)
         start_us, t_us = setting.start_us(spec), 0
@@ -69,9 +89,14 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
             if t_us <= start_us:
                 look_back += visible
             outgoing, reports = run.outgoing(), run.outgoing_mms()
+            spent.on("simulator")
+            rows = feed.tick(visible, epoch_us + t_us)
+            spent.on("feed")
             if outgoing or reports:
                 platform.hear(outgoing, reports)
-            platform.tick(feed.tick(visible, epoch_us + t_us), epoch_us + t_us)
+            platform.apply(rows, epoch_us + t_us)
+            spent.on("engine")
+            platform.follow()
             life.note_opt_outs(t_us, outgoing)
             submits = sorted(centre.take_submits(), key=lambda one: one.message_id)
             cancels = sorted(centre.take_cancels(), key=lambda one: one.message_id)
@@ -81,8 +106,9 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
                 pictures, back = mmsc.take_submits(), mmsc.take_cancels()
                 if pictures or back:
                     run.inject_mms(pictures, sorted(back, key=lambda one: one.message_id), t_us)
+            spent.on("effects")
         platform.close()
-        return Lived(
+        lived = Lived(
             triggers=_rows_of(platform.triggers),
             contacts=tuple(heard.contact_rows),
             responses=tuple(heard.response_rows),
@@ -92,6 +118,8 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
             used=life.used(look_back) if spec.covariates else None,
             campaigns=life.campaigns,
         )
+    spent.on("audit")
+    return replace(lived, cpu_s=spent.seconds)
 
 
 def _rows_of(triggers: Triggers) -> tuple[TriggerRow, ...]:

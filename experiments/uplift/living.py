@@ -66,6 +66,8 @@ class Lived:
     used: NDArray[np.int64] | None = None
     """(subscribers,): calls and texts of the look-back; None: not wanted."""
     campaigns: tuple[Campaign, ...] = ()
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
+    """Processor seconds by part of the work."""
 
 
 class Heard(Nothing):
