@@ -36,6 +36,7 @@ __all__ = [
     "ArmKeys",
     "BlanketTarget",
     "ListDraw",
+    "OpenDays",
     "arm_files",
     "blanket_targets",
     "draw_lists",
@@ -69,6 +70,10 @@ _EXTRACT_SCHEMA: Final = pa.schema(
         ("terminal", pa.string()),
     ]
 )
+
+
+OpenDays = Iterable[tuple[date, date, str]]
+"""Spans of local days, both ends included, with an MSISDN, or with nothing for everybody."""
 
 
 class ArmKeys(Protocol):
@@ -190,11 +195,12 @@ def arm_files(
     group: Sequence[BlanketTarget] | None = None,
     channels: Mapping[str, Any] | None = None,
     valid_from: date | None = None,
+    open_days: OpenDays | None = None,
 ) -> ArmFiles:
     """Writes policy copy, lists, campaigns and platform configuration of one arm.
 
     With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only.
-    `valid_from`: local day before which no campaign runs.
+    `valid_from`: local day before which no campaign runs. `open_days`: on which days contacts are made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
@@ -212,7 +218,11 @@ def arm_files(
             copied.write_bytes((study.policy.parent / named["file"]).read_bytes())
             policy[section] = {**named, "file": copied.name}
     _write_yaml(folder / "policy.yaml", policy)
-    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at, valid_from)
+    days = None
+    if open_days is not None:
+        days = (folder / "days.csv").resolve()
+        _write_csv(days, ("from", "until", "msisdn"), open_days)
+    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at, valid_from, days)
     records = folder / "platform"
     made = {role: make_token(role) for role in ROLES}
     (folder / "tokens").write_text("".join(f"{token.line()}\n" for _, token in made.values()))
@@ -248,6 +258,7 @@ def _campaign_files(
     group: Sequence[BlanketTarget] | None,
     at: str,
     valid_from: date | None,
+    days: Path | None,
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -266,6 +277,9 @@ def _campaign_files(
             values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
         if valid_from is not None:
             values["valid"] = _valid_from(values.get("valid") or {}, valid_from)
+        if days is not None and values.get("output", "contact") == "contact":
+            dealt = values.get("experiment") or {"arms": {"treated": 1.0}, "salt": values["campaign"]}
+            values["experiment"] = {**dealt, "days": str(days)}
         if pictures := values.get("mms", {}).get("files"):
             files = [str((source.parent / name).resolve()) for name in pictures]
             values["mms"] = {**values["mms"], "files": files}

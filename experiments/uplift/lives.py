@@ -23,6 +23,7 @@ from experiments.arm import (
     utc_offset_quarters,
 )
 from experiments.arm_records import Recorder
+from experiments.audit import RULES
 from experiments.hosts import blamed, ended, host
 from experiments.lockstep import Lockstep
 from experiments.study import Limits
@@ -175,6 +176,7 @@ def by_signalling(spec: ArmSpec, setting: Setting) -> Lived:
             limit_s=LONGEST_S,
             on_tick=life.note_opt_outs,
             multimedia=mmsc,
+            every_tick=True,
         )
         with blamed(platform):
             lockstep.run()
@@ -221,4 +223,9 @@ def not_at_all(spec: ArmSpec, setting: Setting) -> Lived:
                 t_us = run.step()
                 look_back += heard.take_visible()
             used = life.used(look_back)
-        return Lived(orders=life.first_orders(), used=used, campaigns=life.campaigns)
+        return Lived(
+            orders=life.first_orders(),
+            violations=dict.fromkeys(RULES, 0),
+            used=used,
+            campaigns=life.campaigns,
+        )

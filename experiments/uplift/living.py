@@ -163,6 +163,7 @@ class Life:
             group=group,
             channels=channels,
             valid_from=setting.valid_from(spec),
+            open_days=None if spec.treated_by_day is None else setting.open_days(spec.treated_by_day),
         )
         return self._files
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -50,6 +50,16 @@ class Setting:
         if spec.campaigns_from_day == 1:
             return None
         return self.scenario.epoch + timedelta(days=spec.campaigns_from_day - 1)
+
+    def open_days(self, treated: NDArray[np.bool_]) -> Iterator[tuple[date, date, str]]:
+        """Spans of local days on which contacts are made: of a mask by day, or by day and subscriber."""
+        first, msisdn = self.scenario.epoch, self.extract["msisdn"]
+        columns: Iterable[tuple[str, NDArray[np.bool_]]]
+        columns = [("", treated)] if treated.ndim == 1 else zip(msisdn, treated.T, strict=True)
+        for number, column in columns:
+            turns = np.flatnonzero(np.diff(np.concatenate(([0], column.astype(np.int8), [0]))))
+            for begin, end in turns.reshape(-1, 2).tolist():
+                yield first + timedelta(days=begin), first + timedelta(days=end - 1), number
 
     def model(self, spec: ArmSpec) -> ResponseModel:
         """How people respond."""

@@ -130,8 +130,6 @@ class ArmSpec:
             problems.append(f"campaigns_from_day: {self.campaigns_from_day}, expected 1 to {self.days}")
         if not 1 <= self.tick_s <= 3600 or DAY_S % self.tick_s:
             problems.append(f"tick_s: {self.tick_s}, expected a divisor of a day, at most 3600")
-        if self.feed == "signalling" and 60 % self.tick_s:
-            problems.append(f"tick_s: {self.tick_s}, with feed signalling expected a divisor of 60")
         if (self.arm == "blanket") is not (self.blanket is not None):
             problems.append("blanket: a plan is needed in the blanket arm, and only there")
         if self.replays < 0:
