@@ -21,6 +21,7 @@ from marketing.channels.mms import outcome_of as mms_outcome_of
 from marketing.channels.outgoing import Outgoing, ready
 from marketing.channels.smpp_link import cancel_sm, outcome_of
 from marketing.contact.ledger import Ledger, Operation, OrderDone, OrderWanted
+from marketing.contact.memory import MemoryLedger
 from marketing.metrics import MetricName, Metrics
 from marketing.profiles.boss_query import NOBODY, Account, BossQuery, columns_of
 from marketing.profiles.columns import Column
@@ -135,7 +136,7 @@ class DirectMms(MmsChannel):
 class DirectLedger:
     """The ledger; what is asked of it has been written when it is asked."""
 
-    ledger: Ledger
+    ledger: Ledger | MemoryLedger
 
     async def apply(self, operations: Sequence[Operation], *, urgent: bool = True) -> list[Any]:
         return self.ledger.apply(operations) if operations else []

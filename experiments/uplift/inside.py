@@ -16,7 +16,7 @@ from marketing.channels import Channel, Inbound, SmsChannel, Switchboard, WapCha
 from marketing.clock import Clock
 from marketing.config import PlatformConfig
 from marketing.contact.guard import Guard
-from marketing.contact.ledger import Ledger
+from marketing.contact.memory import MemoryLedger
 from marketing.effects import Accounts, Conversations
 from marketing.effects.dispatch import Dispatcher
 from marketing.effects.records import Triggers
@@ -60,7 +60,7 @@ class Inside:
             channels["mms"] = self._mms
         switchboard = Switchboard(channels)
         rules = self.engine.policy.file
-        self._ledger = Ledger("sqlite://", cap=rules.caps.per_calendar_month, guard=Guard.of(rules))
+        self._ledger = MemoryLedger(cap=rules.caps.per_calendar_month, guard=Guard.of(rules))
         query = DirectQuery(config.boss.url, config.boss.query, boss=boss)
         self._dispatcher = Dispatcher(
             self.engine,

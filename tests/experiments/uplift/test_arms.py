@@ -66,13 +66,14 @@ def test_both_feeds_give_the_same(campaigns, policy, tick_s, days):
     outcome = run_arm(told)
     assert outcome.trigger_digest == found.signalling
     # What there was to be equal: replies, stop codes, holds over the night, caps.
-    assert outcome.triggers["total"] == len(outcome.trigger_table.sub) > 60
+    assert outcome.triggers["total"] == len(outcome.trigger_table.sub) > 40
     assert outcome.triggers["suppressed"].keys() & {"cap", "duplicate"}
     held = outcome.trigger_table.decided_us > outcome.trigger_table.t_us + 3_600_000_000
     assert held.any()
     assert outcome.ordered.any()
-    assert outcome.opted_out.any()
-    assert outcome.complaints.any()
+    if campaigns is ALL:
+        assert outcome.opted_out.any()
+        assert outcome.complaints.any()
     assert not sum(outcome.violations.values())
 
 
