@@ -29,7 +29,7 @@ from experiments.lockstep import Lockstep
 from experiments.study import Limits
 from experiments.uplift.feed import Feed
 from experiments.uplift.inside import Inside
-from experiments.uplift.living import Heard, Life, Lived, TriggerRow
+from experiments.uplift.living import Heard, Life, Lived, TriggerRow, Usage
 from experiments.uplift.setting import Setting
 from experiments.uplift.specs import ArmSpec
 from marketing.config import load_config
@@ -81,14 +81,14 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
         spent.on("files")
         platform = Inside(load_config(files.config), life.boss, centre, mmsc)
         spent.on("start")
-        heard, feed, look_back = Heard(), Feed(), []
+        heard, feed, usage = Heard(), Feed(), Usage(setting)
         run = life.run(heard, messages=False)
         start_us, t_us = setting.start_us(spec), 0
         while t_us < life.end_us:
             t_us = run.step()
             visible = heard.take_visible()
-            if t_us <= start_us:
-                look_back += visible
+            if spec.covariates and t_us <= start_us:
+                usage.see(visible)
             outgoing, reports = run.outgoing(), run.outgoing_mms()
             spent.on("simulator")
             rows = feed.tick(visible, epoch_us + t_us)
@@ -116,7 +116,7 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
             orders=life.first_orders(),
             opt_outs=tuple(life.opt_outs),
             violations=life.violations(heard.part_rows),
-            used=life.used(look_back) if spec.covariates else None,
+            used=usage.count if spec.covariates else None,
             campaigns=life.campaigns,
         )
     spent.on("audit")
@@ -181,11 +181,10 @@ def by_signalling(spec: ArmSpec, setting: Setting) -> Lived:
         with blamed(platform):
             lockstep.run()
         ended(platform)
-        visible = recorder.block("visible")
-        look_back = []
+        visible, usage = recorder.block("visible"), Usage(setting)
         if visible is not None:
             before_us = setting.scenario.epoch_unix_us + setting.start_us(spec)
-            look_back = [visible[visible["t_us"] < before_us]]
+            usage.see([visible[visible["t_us"] < before_us]])
         return Lived(
             triggers=_written(files.records),
             contacts=tuple(recorder.rows["contacts"]),
@@ -193,7 +192,7 @@ def by_signalling(spec: ArmSpec, setting: Setting) -> Lived:
             orders=life.first_orders(),
             opt_outs=tuple(life.opt_outs),
             violations=life.violations(recorder.rows["parts"]),
-            used=life.used(look_back) if spec.covariates else None,
+            used=usage.count if spec.covariates else None,
             campaigns=life.campaigns,
         )
 
@@ -216,13 +215,13 @@ def not_at_all(spec: ArmSpec, setting: Setting) -> Lived:
             life.organic(sub, offer, t_us)
         used = None
         if spec.covariates:
-            heard, look_back, t_us = Heard(), [], 0
+            heard, usage, t_us = Heard(), Usage(setting), 0
             end_us = setting.start_us(spec)
             run = life.run(heard, messages=False, end_us=end_us) if end_us else None
             while run is not None and t_us < end_us:
                 t_us = run.step()
-                look_back += heard.take_visible()
-            used = life.used(look_back)
+                usage.see(heard.take_visible())
+            used = usage.count
         return Lived(
             orders=life.first_orders(),
             violations=dict.fromkeys(RULES, 0),

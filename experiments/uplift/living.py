@@ -25,7 +25,7 @@ from sim.run import Run
 from sim.scenario import DAY_US
 from sim.sinks import Nothing
 
-__all__ = ["Heard", "Life", "Lived", "TriggerRow"]
+__all__ = ["Heard", "Life", "Lived", "TriggerRow", "Usage"]
 
 Row = Mapping[str, Any]
 
@@ -198,20 +198,23 @@ class Life:
         received = (Part(**{name: row[name] for name in Part.__slots__}) for row in parts)
         return dict(audit(received, read_policy(self._files.policy)).by_rule)
 
-    def used(self, visible: Sequence[NDArray[np.void]]) -> NDArray[np.int64]:
-        """Calls and texts of each subscriber of the world."""
-        count = np.zeros(self.setting.world.n, np.int64)
-        if not visible:
-            return count
-        imsi = np.array(self.setting.extract["imsi"], np.uint64)
-        order = np.argsort(imsi)
-        for rows in visible:
-            theirs = rows["imsi"][np.isin(rows["kind"], USED) & (rows["imsi"] != 0)]
-            place = np.minimum(np.searchsorted(imsi, theirs, sorter=order), len(imsi) - 1)
-            sub = order[place]
-            np.add.at(count, sub[imsi[sub] == theirs], 1)
-        return count
-
     def first_orders(self) -> tuple[Order, ...]:
         """Take-ups at BOSS."""
         return tuple(order for order in self.boss.orders() if order.first)
+
+
+class Usage:
+    """Calls and texts of each subscriber of the world, counted as they are shown."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._imsi = np.array(setting.extract["imsi"], np.uint64)
+        self._order = np.argsort(self._imsi)
+        self.count = np.zeros(len(self._imsi), np.int64)
+
+    def see(self, visible: Sequence[NDArray[np.void]]) -> None:
+        """Visible acts; those of whom the tap could not know say nothing."""
+        for rows in visible:
+            theirs = rows["imsi"][np.isin(rows["kind"], USED) & (rows["imsi"] != 0)]
+            place = np.searchsorted(self._imsi, theirs, sorter=self._order)
+            sub = self._order[np.minimum(place, len(self._order) - 1)]
+            np.add.at(self.count, sub[self._imsi[sub] == theirs], 1)

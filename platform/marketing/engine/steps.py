@@ -178,6 +178,7 @@ def _waves(
         for part, turn in ((slice(0, half), first_turn), (slice(half, len(rows)), first_turn + MOST_ROWS)):
             _waves(state, batch[part], rows[part], t_us[part], found, is_derived=is_derived, first_turn=turn)
         return
+    concerned = state.rules.concerned(batch, rows)
     start = 0
     for turn, end in enumerate(ends.tolist(), first_turn):
         index = order[start:end]
@@ -190,7 +191,8 @@ def _waves(
         if not is_derived:
             implied = state.view.see(wave, of)
             stays_begun(state, wave)
-        found.add(state.rules.match(wave, of), wave, turn + 1)
+        if concerned[index].any():
+            found.add(state.rules.match(wave, of), wave, turn + 1)
         state.habits.update(batch, rows, index, offset_s, month)
         if implied is not None and len(implied[0]):
             _implied(state, *implied, found, turn + 1, offset_s, month)
@@ -210,12 +212,14 @@ def _implied(
     """What a wave implies: of its time and turn, one after another where one subscriber has several."""
     state.derived.append(derived)
     order, ends = state.waves.divide(rows)
+    concerned = state.rules.concerned(derived, rows)
     start = 0
     for end in ends.tolist():
         index = order[start:end]
         start = end
-        wave = derived[index]
-        found.add(state.rules.match(wave, rows[index]), wave, turn)
+        if concerned[index].any():
+            wave = derived[index]
+            found.add(state.rules.match(wave, rows[index]), wave, turn)
         state.habits.update(derived, rows, index, offset_s, month)
 
 

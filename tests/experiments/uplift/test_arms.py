@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from experiments.uplift.arms import (
     run_arm,
     same_triggers,
 )
+from experiments.uplift.bench_arms import bench, table
 from experiments.uplift.setting import setting_of
 from marketing.campaigns import load
 from sim.scenario import DAY_US
@@ -216,3 +219,23 @@ def test_specs_say_what_does_not_fit():
         spec(treated_by_day=np.ones(2, bool))
     with pytest.raises(ValueError, match=r"treated: shape \(7,\), the world has 150"):
         run_arm(spec(treated=np.ones(7, bool)))
+
+
+def test_another_process_gives_the_same():
+    told = spec(world_settings={"subscribers": 60}, days=1)
+    here = outcome_digest(run_arm(told))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert outcome_digest(pool.submit(run_arm, told).result(120)) == here
+
+
+def test_the_benchmark_says_how_fast_each_part_is(monkeypatch):
+    monkeypatch.chdir(SCENARIOS.parent)
+    found = bench(FOUR, 60, 1, 600, 1, covariates=False)
+    lines = table(found)
+    assert lines[0].startswith("60 subscribers, 1 days")
+    for arm in ("precise", "blanket"):
+        parts = found["arms"][arm]["parts"]
+        assert parts.keys() >= {"simulator", "engine"}
+        assert sum(part["cpu_s"] for part in parts.values()) == pytest.approx(
+            found["arms"][arm]["cpu_s"], abs=0.02
+        )
