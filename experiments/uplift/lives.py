@@ -65,8 +65,11 @@ def by_behaviours(spec: ArmSpec, setting: Setting) -> Lived:
     """Visible acts straight into the platform's engine, what it submits straight into the network.
 
     Raises:
+        ValueError: the world damages its signalling, which behaviours would not show.
         RunInvalid: the platform failed.
     """
+    if not setting.scenario.faults.nothing:
+        raise ValueError(f"{spec.world}: faults: behaviours know nothing of them, expected feed signalling")
     spent = Spent()
     with TemporaryDirectory(prefix="kairos-arm-") as folder:
         life = Life(spec, setting, Path(folder))

@@ -217,6 +217,8 @@ def test_specs_say_what_does_not_fit():
         spec(campaigns_from_day=4)
     with pytest.raises(ValueError, match=r"treated_by_day: shape \(2,\)"):
         spec(treated_by_day=np.ones(2, bool))
+    with pytest.raises(ValueError, match="faults: behaviours know nothing of them"):
+        run_arm(spec(world_settings={"subscribers": 60, "faults.loss_share": 0.01}))
     with pytest.raises(ValueError, match=r"treated: shape \(7,\), the world has 150"):
         run_arm(spec(treated=np.ones(7, bool)))
 
