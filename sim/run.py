@@ -191,15 +191,16 @@ class _Minds:
         self._model = model
         self._index = {offer.name: i for i, offer in enumerate(model.offers)}
 
-    def moment(
-        self, since_power_on_us: int, since_service_call_us: int, place: int, dwell_us: int, local_second: int
-    ) -> Moment:
-        return Moment(since_power_on_us, since_service_call_us, place, dwell_us, local_second)
+    def moment(self, **facts: int) -> Moment:
+        return Moment(**facts)
 
     def decide(
         self, sub: int, offer: str, ordinal: int, moment: Moment, recent_contacts: int, channel: str
     ) -> Decision:
         return self._model.decide(sub, self._index[offer], ordinal, moment, recent_contacts, channel)
+
+    def tells(self, sub: int, offer: str) -> list[tuple[int, int]]:
+        return self._model.tells(sub, self._index[offer])
 
 
 class Run:
@@ -277,6 +278,7 @@ class Run:
         )
         self.handsets.multimedia = self.multimedia
         if responses is not None:
+            self.handsets.desk = boss or _nobody
             self.env.process(
                 organic_story(
                     self.env, self.handsets, organic_rows(responses, start_us, end_us), boss or _nobody
@@ -427,9 +429,17 @@ def _nobody(sub: int, offer: str, t_us: int) -> None:
     """Nobody is told."""
 
 
-def organic_rows(responses: ResponseModel, start_us: int, end_us: int) -> list[tuple[int, int, str]]:
-    """Organic take-ups in order: time, subscriber, offer."""
+def organic_rows(
+    responses: ResponseModel, start_us: int, end_us: int, *, hearsay: bool = False
+) -> list[tuple[int, int, str]]:
+    """Organic take-ups in order: time, subscriber, offer.
+
+    `hearsay`: those on a friend's word too, of a world without contacts; a run makes these itself.
+    """
     times = responses.organic(end_us, start_us)
+    if hearsay:
+        luck = np.array([responses.replicate])
+        times = responses.with_hearsay(luck, times[np.newaxis], end_us)[0]
     subs, offers = np.nonzero(times >= 0)
     names = [offer.name for offer in responses.offers]
     rows = zip(times[subs, offers].tolist(), subs.tolist(), offers.tolist(), strict=True)
