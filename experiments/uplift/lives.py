@@ -214,7 +214,7 @@ def not_at_all(spec: ArmSpec, setting: Setting) -> Lived:
     """
     with TemporaryDirectory(prefix="kairos-arm-") as folder:
         life = Life(spec, setting, Path(folder))
-        for t_us, sub, offer in organic_rows(setting.model(spec), 0, life.end_us):
+        for t_us, sub, offer in organic_rows(setting.model(spec), 0, life.end_us, hearsay=True):
             life.organic(sub, offer, t_us)
         used = None
         if spec.covariates:

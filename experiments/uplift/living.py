@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from experiments.arm import PASSWORD, SYSTEM_ID, boss_of, stop_codes
 from experiments.audit import audit, read_policy
-from experiments.audit_parts import Part
+from experiments.audit.parts import Part
 from experiments.inputs import ArmFiles, ListDraw, append_opt_outs, arm_files
 from experiments.uplift.blanket import blanket_rows
 from experiments.uplift.setting import Setting

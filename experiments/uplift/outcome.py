@@ -28,7 +28,7 @@ from experiments.uplift.specs import (
 from sim.scenario import DAY_US
 from sim.subscribers.response import Contacts
 
-__all__ = ["outcome_of", "trigger_digest"]
+__all__ = ["outcome_of", "replayed", "trigger_digest"]
 
 NEVER: Final = -1
 STATES: Final = ("sent", "held", "failed")
@@ -60,7 +60,7 @@ def outcome_of(spec: ArmSpec, setting: Setting, lived: Lived) -> ArmOutcome:
         before = lived.used[members] + whose.total(orders.sub[~during], np.ones(int((~during).sum())))
     complaints = [int(row["sub"]) for row in lived.responses if row["complain"]]
     stops = np.array([whose.sub_of(msisdn) for msisdn, _ in lived.opt_outs], np.int64)
-    share, means = _replayed(spec, setting, history, start_us, end_us)
+    share, means = replayed(spec, setting, history, start_us, end_us)
     order = sorted(range(len(sent)), key=lambda i: (sent[i].decided_us, sent[i].campaign, sent[i].imsi))
     return ArmOutcome(
         arm=spec.arm,
@@ -80,6 +80,7 @@ def outcome_of(spec: ArmSpec, setting: Setting, lived: Lived) -> ArmOutcome:
         replay_share=share,
         replay_means=means,
         contact_table=contacts,
+        history=history,
         orders=orders,
         trigger_table=_trigger_table(lived.triggers, whose, epoch_us),
         triggers=_counts(lived.triggers),
@@ -156,9 +157,16 @@ def _contact_table(
         t_us=history.t_us[order],
         ordinal=history.ordinal[order],
         recent_contacts=history.recent_contacts[order],
+        cell=_cells(history)[order],
+        place=history.place[order],
         p_take_up=p_take_up(model.eta_q16(history)[order]),
         p_organic=p_organic(model, history.sub[order], history.offer[order], end_us - history.t_us[order]),
     )
+
+
+def _cells(history: Contacts) -> NDArray[np.int64]:
+    unknown = np.full(len(history.sub), NEVER, np.int64)
+    return unknown if history.cell is None else history.cell
 
 
 def _order_table(lived: Lived, whose: _Members, offers: list[str], epoch_us: int) -> OrderTable:
@@ -204,7 +212,7 @@ def _counts(triggers: Sequence[TriggerRow]) -> dict[str, Any]:
     }
 
 
-def _replayed(
+def replayed(
     spec: ArmSpec, setting: Setting, history: Contacts, start_us: int, end_us: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """P(take up) of each eligible subscriber, and the share of them in each replay.
@@ -216,12 +224,6 @@ def _replayed(
         return np.full(len(members), np.nan), np.empty(0, np.float64)
     model = setting.model(spec)
     numbers = np.arange(1, spec.replays + 1, dtype=np.int64)
-    organic = model.organic_in(numbers, end_us)
-    taken = np.asarray(organic >= start_us)
-    if len(history.sub):
-        which, row = np.nonzero(model.contacted_in(numbers, history, end_us))
-        had = organic[which, history.sub[row], history.offer[row]]
-        which, row = (index[(had < 0) | (had >= start_us)] for index in (which, row))
-        taken[which, history.sub[row], history.offer[row]] = True
-    by_person = np.asarray(taken.any(axis=2))[:, members]
+    taken: NDArray[np.bool_] = model.first_in(numbers, history, end_us) >= start_us
+    by_person: NDArray[np.bool_] = np.asarray(taken.any(axis=2), np.bool_)[:, members]
     return by_person.mean(axis=0), by_person.mean(axis=1)

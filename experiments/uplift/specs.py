@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from experiments.study import Eligible, Lists
 from sim.subscribers.offers import Offer
+from sim.subscribers.response import Contacts
 
 __all__ = [
     "ArmName",
@@ -162,6 +163,10 @@ class ContactTable:
     """Number of the contact among those of this subscriber with this offer, from 0."""
     recent_contacts: I64
     """Contacts in the days before, as fatigue counts them."""
+    cell: I64
+    """Index of the cell where the handset was; -1: not known."""
+    place: I64
+    """Index of the place; -1: none."""
     p_take_up: F64
     """The model's probability of taking up because of this contact, given when and where it came."""
     p_organic: F64
@@ -225,6 +230,8 @@ class ArmOutcome:
     replay_means: F64
     """(replays,): share of the eligible who take up in each."""
     contact_table: ContactTable
+    history: Contacts
+    """Contacts of offers of the study that anybody received, as replays take them."""
     orders: OrderTable
     trigger_table: TriggerTable
     triggers: Mapping[str, Any]
