@@ -43,6 +43,7 @@ from experiments.platform_records import take_over
 from experiments.problems import RunInvalid
 from experiments.study import Limits, Study, load_study
 from experiments.worker import Stopped, say, wait_for_word, work
+from marketing.campaigns import Campaign
 from marketing.campaigns import load as load_campaign
 from reports.records import read
 from sigtran import Association
@@ -59,16 +60,22 @@ from smpp.text import decode_text
 
 __all__ = [
     "HOST",
+    "PASSWORD",
+    "SYSTEM_ID",
     "Job",
     "Simulation",
     "boss_of",
     "connect",
+    "introduce",
     "linked",
     "lived",
     "load_job",
     "memory_doors",
+    "mms_keys",
     "of_day_us",
     "smsc_door",
+    "stop_codes",
+    "utc_offset_quarters",
 ]
 
 HOST: Final = "127.0.0.1"
@@ -94,7 +101,7 @@ def load_job(run_dir: Path) -> Job:
     return Job(run_dir, loaded.keys, job["transport"])
 
 
-def boss_of(extract: dict[str, list[Any]], world: World | None = None) -> Boss:
+def boss_of(extract: Mapping[str, Sequence[Any]], world: World | None = None) -> Boss:
     """BOSS with the customers of the extract, and what is on their accounts in the world."""
     names = ("msisdn", "imsi", "brand", "language", "often_off", "often_rejects")
     rows = zip(extract["customer"], extract["services"], *(extract[name] for name in names), strict=True)
@@ -119,20 +126,20 @@ def connect(ready: dict[str, Any], streams: int) -> Association:
         raise RunInvalid(f"no association to the platform: {error}") from None
 
 
-class Reached(Protocol):
-    """What of a study says how its platform is reached."""
+class LinkKeys(Protocol):
+    """What of a study an association hangs on."""
 
     @property
-    def streams(self) -> int: ...
-    @property
     def limits(self) -> Limits: ...
+    @property
+    def streams(self) -> int: ...
 
 
 @contextmanager
 def linked(
     platform: Host,
     centre: SmscDoor,
-    study: Reached,
+    study: LinkKeys,
     tick_us: int = 0,
     on_ready: Callable[[dict[str, Any]], None] = lambda ready: None,
 ) -> Iterator[SignallingLink]:
@@ -226,7 +233,7 @@ class _Arm:
             doors = memory_doors(centre, self.boss) if memory else None
             platform = stack.enter_context(host(files.config, self.folder / "platform.log", doors))
             link = stack.enter_context(
-                linked(platform, centre, study, study.tick_s * 1_000_000, partial(_introduce, mmsc))
+                linked(platform, centre, study, study.tick_s * 1_000_000, partial(introduce, mmsc))
             )
             lockstep = Lockstep(
                 Simulation(self._simulation(recorder), recorder),
@@ -329,7 +336,7 @@ class _Arm:
             smpp={"host": HOST, "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD},
             boss_url=boss_url,
             group=group,
-            channels={} if mmsc is None else {"mms": _mms_keys(mmsc)},
+            channels={} if mmsc is None else {"mms": mms_keys(mmsc.url)},
         )
 
     def _blanket(self) -> list[BlanketTarget]:
@@ -357,23 +364,26 @@ class _Arm:
 
     def _note_opt_outs(self, t_us: int, delivered: Sequence[Any]) -> None:
         """Stop codes count from the moment at which the platform has confirmed them."""
-        for message in delivered:
-            if message.kind == "reply":
-                text = decode_text(message.data, message.data_coding).strip().upper()
-                words = {
-                    w.upper()
-                    for c in self.campaigns
-                    if c.originator == message.destination
-                    for w in c.reply.stop
-                }
-                if text in words:
-                    self.opt_outs.append((message.source, self.scenario.epoch_unix_us + t_us))
+        for msisdn in stop_codes(self.campaigns, delivered):
+            self.opt_outs.append((msisdn, self.scenario.epoch_unix_us + t_us))
 
 
-def _mms_keys(mmsc: Mmsc) -> dict[str, Any]:
+def stop_codes(campaigns: Sequence[Campaign], delivered: Sequence[Any]) -> Iterator[str]:
+    """Who answers a campaign with a stop code of its, among messages to the platform; MSISDNs."""
+    for message in delivered:
+        if message.kind == "reply":
+            text = decode_text(message.data, message.data_coding).strip().upper()
+            words = {
+                w.upper() for c in campaigns if c.originator == message.destination for w in c.reply.stop
+            }
+            if text in words:
+                yield message.source
+
+
+def mms_keys(url: str) -> dict[str, Any]:
     """The platform's keys for a centre."""
     return {
-        "url": mmsc.url,
+        "url": url,
         "vaspid": SYSTEM_ID,
         "user": SYSTEM_ID,
         "password": PASSWORD,
@@ -382,7 +392,7 @@ def _mms_keys(mmsc: Mmsc) -> dict[str, Any]:
     }
 
 
-def _introduce(mmsc: Mmsc | None, ready: dict[str, Any]) -> None:
+def introduce(mmsc: Mmsc | None, ready: dict[str, Any]) -> None:
     """Tells the centre where the platform takes its reports."""
     if mmsc is not None:
         mmsc.reports_to(f"http://{HOST}:{ready['channels']['mms']}/")
@@ -410,9 +420,6 @@ def of_day_us(text: str) -> int:
 
 def smsc_door(scenario: WorldScenario, memory: bool) -> SmscDoor:
     """The SMSC's door; with `memory` it listens nowhere."""
-    offset = datetime(
-        scenario.epoch.year, scenario.epoch.month, 1, tzinfo=ZoneInfo(scenario.timezone)
-    ).utcoffset()
     return SmscDoor(
         None if memory else HOST,
         0,
@@ -420,8 +427,16 @@ def smsc_door(scenario: WorldScenario, memory: bool) -> SmscDoor:
         PASSWORD,
         time.monotonic_ns,
         epoch_unix_us=scenario.epoch_unix_us,
-        utc_offset_quarters=0 if offset is None else offset // timedelta(minutes=15),
+        utc_offset_quarters=utc_offset_quarters(scenario),
     )
+
+
+def utc_offset_quarters(scenario: WorldScenario) -> int:
+    """The world's zone, in quarters of an hour."""
+    offset = datetime(
+        scenario.epoch.year, scenario.epoch.month, 1, tzinfo=ZoneInfo(scenario.timezone)
+    ).utcoffset()
+    return 0 if offset is None else offset // timedelta(minutes=15)
 
 
 def memory_doors(centre: SmscDoor, boss: Boss) -> Any:

@@ -161,6 +161,7 @@ def contact_history(rows: Sequence[Mapping[str, Any]], offers: Sequence[str], ep
     """Contacts received, in the form that replays take."""
     columns = {name: np.array([row[name] for row in rows], np.int64) for name in _AS_RECORDED}
     columns["t_us"] = columns["t_us"] - epoch_unix_us
+    columns["cell"] = np.array([row["at_cell"] for row in rows], np.int64)
     columns["offer"] = np.array([offers.index(row["offer"]) for row in rows], np.int64)
     return Contacts(**columns)
 

@@ -140,6 +140,7 @@ _EXPERIMENTS: Final = (
     "is in `control` or held out is not contacted; his triggers end as suppressed, for the reason `experiment`. The",
     "column `arm` of `triggers.parquet` says of every trigger whose it is. Compare arms over all their triggers,",
     "whatever became of them: the policy stops some of the treated too, and only whoever was dealt an arm is random.",
+    "With `experiment.days` all change sides by the day (switchback): contacts are made on the days of a table only.",
     "",
 )
 

@@ -10,7 +10,7 @@ import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -33,9 +33,10 @@ from sim.world import World
 
 __all__ = [
     "ArmFiles",
+    "ArmKeys",
     "BlanketTarget",
     "ListDraw",
-    "Told",
+    "OpenDays",
     "arm_files",
     "blanket_targets",
     "draw_lists",
@@ -69,6 +70,21 @@ _EXTRACT_SCHEMA: Final = pa.schema(
         ("terminal", pa.string()),
     ]
 )
+
+
+OpenDays = Iterable[tuple[date, date, str]]
+"""Spans of local days, both ends included, with an MSISDN, or with nothing for everybody."""
+
+
+class ArmKeys(Protocol):
+    """What of a study one platform is told of."""
+
+    @property
+    def policy(self) -> Path: ...
+    @property
+    def segments(self) -> Path | None: ...
+    @property
+    def blanket_at(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,21 +179,10 @@ class BlanketTarget:
     """Day of the world, from 1."""
 
 
-class Told(Protocol):
-    """What of a study reaches the platform's files."""
-
-    @property
-    def policy(self) -> Path: ...
-    @property
-    def segments(self) -> Path | None: ...
-    @property
-    def blanket_at(self) -> str: ...
-
-
 def arm_files(
     folder: Path,
     inputs: Path,
-    study: Told,
+    study: ArmKeys,
     scenario: WorldScenario,
     drawn: ListDraw,
     extract: Mapping[str, Sequence[Any]],
@@ -189,12 +194,15 @@ def arm_files(
     boss_url: str,
     group: Sequence[BlanketTarget] | None = None,
     channels: Mapping[str, Any] | None = None,
+    valid_from: date | None = None,
+    open_days: OpenDays | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> ArmFiles:
     """Writes policy copy, lists, campaigns and platform configuration of one arm.
 
-    With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only. `more`:
-    other keys of the configuration.
+    With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only.
+    `valid_from`: local day before which no campaign runs. `open_days`: on which days contacts are made.
+    `more`: other keys of the configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
@@ -212,7 +220,11 @@ def arm_files(
             copied.write_bytes((study.policy.parent / named["file"]).read_bytes())
             policy[section] = {**named, "file": copied.name}
     _write_yaml(folder / "policy.yaml", policy)
-    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at)
+    days = None
+    if open_days is not None:
+        days = (folder / "days.csv").resolve()
+        _write_csv(days, ("from", "until", "msisdn"), open_days)
+    files = _campaign_files(folder / "campaigns", campaigns, group, study.blanket_at, valid_from, days)
     records = folder / "platform"
     made = {role: make_token(role) for role in ROLES}
     (folder / "tokens").write_text("".join(f"{token.line()}\n" for _, token in made.values()))
@@ -244,7 +256,12 @@ def arm_files(
 
 
 def _campaign_files(
-    folder: Path, campaigns: Sequence[Path], group: Sequence[BlanketTarget] | None, at: str
+    folder: Path,
+    campaigns: Sequence[Path],
+    group: Sequence[BlanketTarget] | None,
+    at: str,
+    valid_from: date | None,
+    days: Path | None,
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -261,6 +278,11 @@ def _campaign_files(
                 key: value for key, value in values.items() if key not in ("scene", "audience", "targets")
             }
             values |= {"mode": "group", "group": {"at": at, "targets": listed.name}, "audience": {}}
+        if valid_from is not None:
+            values["valid"] = _valid_from(values.get("valid") or {}, valid_from)
+        if days is not None and values.get("output", "contact") == "contact":
+            dealt = values.get("experiment") or {"arms": {"treated": 1.0}, "salt": values["campaign"]}
+            values["experiment"] = {**dealt, "days": str(days)}
         if pictures := values.get("mms", {}).get("files"):
             files = [str((source.parent / name).resolve()) for name in pictures]
             values["mms"] = {**values["mms"], "files": files}
@@ -268,6 +290,12 @@ def _campaign_files(
         _write_yaml(path, values)
         written.append(path)
     return written
+
+
+def _valid_from(valid: Mapping[str, Any], day: date) -> dict[str, Any]:
+    """A campaign's days, none before this one."""
+    first = valid.get("from")
+    return {**valid, "from": max(day, date.fromisoformat(str(first))) if first else day}
 
 
 def blanket_targets(

@@ -91,6 +91,8 @@ class Lockstep:
     on_tick: Callable[[int, Sequence[Any]], None] = lambda t_us, delivered: None
     """Called after each barrier with its time and the deliver_sm that it confirmed."""
     multimedia: MultimediaCentre | None = None
+    every_tick: bool = False
+    """A barrier after every tick: then what timers bring never waits for somebody else's traffic."""
     spent: Spent = field(default_factory=Spent)
 
     def run(self) -> None:
@@ -117,7 +119,8 @@ class Lockstep:
                 self.on_progress(t_us, self.link.sent)
                 if b - began > self.limit_s:
                     raise RunInvalid(f"the arm took longer than {self.limit_s:g} s")
-            if not batches and not told and t_us - last_barrier_us < MINUTE_US and t_us < self.end_us:
+            idle = not batches and not told and not self.every_tick
+            if idle and t_us - last_barrier_us < MINUTE_US and t_us < self.end_us:
                 continue
             last_barrier_us = t_us
             # The barrier ends the tick's own batch, unless messages have to reach the platform before it.

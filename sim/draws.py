@@ -103,6 +103,7 @@ PURPOSES: Final[dict[str, int]] = {
     "affinity": 80,
     "take_up": 81,
     "reply": 82,
+    "hearsay": 83,
     "organic": 85,
     # the network's own chances (authentication vectors, paces, optional dialogue steps, failures)
     "pace": 100,

@@ -49,6 +49,7 @@ __all__ = [
     "WireBatch",
     "World",
     "build",
+    "organic_rows",
     "settings_of",
 ]
 
@@ -190,15 +191,16 @@ class _Minds:
         self._model = model
         self._index = {offer.name: i for i, offer in enumerate(model.offers)}
 
-    def moment(
-        self, since_power_on_us: int, since_service_call_us: int, place: int, dwell_us: int, local_second: int
-    ) -> Moment:
-        return Moment(since_power_on_us, since_service_call_us, place, dwell_us, local_second)
+    def moment(self, **facts: int) -> Moment:
+        return Moment(**facts)
 
     def decide(
         self, sub: int, offer: str, ordinal: int, moment: Moment, recent_contacts: int, channel: str
     ) -> Decision:
         return self._model.decide(sub, self._index[offer], ordinal, moment, recent_contacts, channel)
+
+    def tells(self, sub: int, offer: str) -> list[tuple[int, int]]:
+        return self._model.tells(sub, self._index[offer])
 
 
 class Run:
@@ -241,7 +243,7 @@ class Run:
         """
         settings = settings_of(world.scenario)
         identities, people = _identities(world), Inhabitants(world, workers)
-        library = library or template_library(settings)
+        library = template_library(settings) if library is None else library
         self.world = world
         self.library = library
         self.network = build_network(
@@ -276,8 +278,11 @@ class Run:
         )
         self.handsets.multimedia = self.multimedia
         if responses is not None:
+            self.handsets.desk = boss or _nobody
             self.env.process(
-                organic_story(self.env, self.handsets, _organic(responses, start_us, end_us), boss or _nobody)
+                organic_story(
+                    self.env, self.handsets, organic_rows(responses, start_us, end_us), boss or _nobody
+                )
             )
         self._window = self.env.event()
         self.env.process(self._windows())
@@ -357,7 +362,7 @@ class LivePhase:
     ) -> None:
         """Draws the schedule; with `most`, it and the phase end with that many messages at the latest."""
         settings, people = settings_of(world.scenario), Inhabitants(world)
-        library = library or template_library(settings)
+        library = template_library(settings) if library is None else library
         network = build_network(
             settings, world.topology, _identities(world), people, world.draws, library, start_us, end_us
         )
@@ -424,9 +429,17 @@ def _nobody(sub: int, offer: str, t_us: int) -> None:
     """Nobody is told."""
 
 
-def _organic(responses: ResponseModel, start_us: int, end_us: int) -> list[tuple[int, int, str]]:
-    """Organic take-ups in order: time, subscriber, offer."""
+def organic_rows(
+    responses: ResponseModel, start_us: int, end_us: int, *, hearsay: bool = False
+) -> list[tuple[int, int, str]]:
+    """Organic take-ups in order: time, subscriber, offer.
+
+    `hearsay`: those on a friend's word too, of a world without contacts; a run makes these itself.
+    """
     times = responses.organic(end_us, start_us)
+    if hearsay:
+        luck = np.array([responses.replicate])
+        times = responses.with_hearsay(luck, times[np.newaxis], end_us)[0]
     subs, offers = np.nonzero(times >= 0)
     names = [offer.name for offer in responses.offers]
     rows = zip(times[subs, offers].tolist(), subs.tolist(), offers.tolist(), strict=True)

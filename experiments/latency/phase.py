@@ -22,7 +22,7 @@ from experiments.arm import HOST, PASSWORD, SYSTEM_ID, boss_of, linked, memory_d
 from experiments.bench.fsync import syncing
 from experiments.child import PlatformChild
 from experiments.hosts import blamed, ended, host
-from experiments.inputs import ArmFiles, Told, arm_files, draw_lists, world_files
+from experiments.inputs import ArmFiles, ArmKeys, arm_files, draw_lists, world_files
 from experiments.latency.joining import Joined, LagBounds, join, lag
 from experiments.latency.pacing import SETTLE_MOST_S, SETTLE_S, Schedule, Wakes, pace, settle
 from experiments.latency.plants import Stall, Stalls
@@ -45,7 +45,7 @@ FLUSH_S: Final = 5.0
 """So long the association may take to get rid of the last messages."""
 
 
-class SiteKeys(Told, Protocol):
+class SiteKeys(ArmKeys, Protocol):
     """What a site reads of a study; `experiments.study.Study` has it all, and so has `Terms`."""
 
     @property

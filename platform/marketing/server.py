@@ -17,14 +17,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from marketing.api import HealthView, HttpDoor, make_app
 from marketing.api.campaigns import Reload
 from marketing.api.opening import open_door
 from marketing.behaviours import BehaviourBatch
-from marketing.channels import Inbound, Reply, in_order, open_channels
+from marketing.channels import Inbound, Reply, open_channels
 from marketing.config import PlatformConfig
 from marketing.contact.guard import Guard
 from marketing.contact.ledger import Ledger, LedgerError
@@ -58,6 +57,7 @@ from marketing.starting import (
     resume,
     schedule_groups,
 )
+from marketing.ticks import apply_tick
 from marketing.workers import WorkerLost
 
 __all__ = ["Doors", "Server", "SignallingSource", "StartError", "TickLike", "load_state", "restore"]
@@ -467,25 +467,13 @@ class Server:
 
     def _apply(self, tick: TickLike) -> None:
         """In the order (simulated time, door, stable id); at one instant: signalling, messages, timers."""
-        rows, from_us, until_us = tick.behaviours, self.clock.now_us(), tick.t_unix_us
-        self._take(rows)
-        if self._inbound:
-            self._inbound.sort(key=in_order)
-            due = [i for i in self._inbound if i.t_us <= until_us]
-            self._inbound = self._inbound[len(due) :]
-            for inbound in due:
-                split = int(np.searchsorted(rows["t_us"], inbound.t_us, side="right"))
-                self._step(rows[:split], from_us, inbound.t_us - 1)
-                self.dispatcher.take_inbound(inbound)
-                rows, from_us = rows[split:], max(from_us, inbound.t_us)
-        self._step(rows, from_us, until_us)
+        until_us = tick.t_unix_us
+        self._take(tick.behaviours)
+        self._inbound = apply_tick(
+            *(self.engine, self.dispatcher, tick.behaviours, self._inbound),
+            *(self.clock.now_us(), until_us, self._take_derived),
+        )
         self.clock.set_us(max(until_us, self.clock.now_us()))
-
-    def _step(self, rows: BehaviourBatch, from_us: int, until_us: int) -> None:
-        if len(rows):
-            self.dispatcher.take(self.engine.on_batch(rows, from_us))
-        self.dispatcher.take(self.engine.on_timers(until_us, from_us))
-        self._take_derived()
 
     # ----------------------------------------------------------------- wall and live
 

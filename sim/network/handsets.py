@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import simpy
@@ -47,12 +47,14 @@ class DecisionLike(Protocol):
 class People(Protocol):
     """How people decide; the run binds it to the response model."""
 
-    def moment(
-        self, since_power_on_us: int, since_service_call_us: int, place: int, dwell_us: int, local_second: int
-    ) -> Any: ...
+    def moment(self, **facts: int) -> Any:
+        """What somebody is in the middle of: the facts of a contact, and `day`."""
+
     def decide(
         self, sub: int, offer: str, ordinal: int, moment: Any, recent_contacts: int, channel: str
     ) -> DecisionLike: ...
+    def tells(self, sub: int, offer: str) -> Sequence[tuple[int, int]]:
+        """Friends who take it up on this person's word, and after how many microseconds."""
 
 
 class Recorder(Protocol):
@@ -92,6 +94,8 @@ class Handsets:
         self._epoch_unix_us = epoch_unix_us
         self._offers = offers
         self._cell_name, self._able = cell_name, able
+        self.desk: Callable[[int, str, int], None] = lambda sub, offer, t_us: None
+        """Told who orders on a friend's word: subscriber, offer, microseconds."""
         self.multimedia: MultimediaCentre | None = None
         """Told of notifications; None where there is no such centre."""
         self._open: dict[tuple[int, str, int, int, bool], dict[int, Any]] = {}
@@ -178,8 +182,10 @@ class Handsets:
     def _cell(self, sub: int) -> str:
         return self._cell_name(self.network.station(sub).cell)
 
-    def organic(self, sub: int, offer: str) -> bool:
-        """Takes an offer up without being asked; False: has it already."""
+    def organic(self, sub: int, offer: str, *, tells: bool = True) -> bool:
+        """Takes an offer up without being asked; False: has it already. `tells`: friends hear of the wish."""
+        if tells:
+            self._tell(sub, offer)
         if (sub, offer) in self._taken:
             return False
         self._taken.add((sub, offer))
@@ -198,6 +204,7 @@ class Handsets:
             "dwell_us": t_us - station.place_since_us,
             "local_second": t_us // 1_000_000 % _DAY_S,
         }
+        at_cell, day = station.cell, t_us // 1_000_000 // _DAY_S
         times = self._times[sub]
         recent = sum(1 for t in times if t_us - t < RECENT_US)
         offer = self._offers.get(source, "")
@@ -205,14 +212,26 @@ class Handsets:
             return
         ordinal, channel = self._counts[sub, offer], CHANNELS.index(row["channel"])
         facts = {"offer": offer, **moment, "recent_contacts": recent, "ordinal": ordinal, "channel": channel}
+        facts["at_cell"] = at_cell
         self.recorder.contacts([{**row, **facts}])
         times.append(t_us)
         self._counts[sub, offer] = ordinal + 1
         if self.people is not None:
-            then = self.people.moment(**moment)
+            then = self.people.moment(**moment, cell=at_cell, day=day)
             decision = self.people.decide(sub, offer, ordinal, then, recent, row["channel"])
             if decision.take_up or decision.complain or decision.reply_text:
                 self.env.process(self._react(sub, source, offer, decision))
+
+    def _tell(self, sub: int, offer: str) -> None:
+        """Somebody who came to it first-hand speaks of it."""
+        for friend, delay_us in self.people.tells(sub, offer) if self.people is not None else ():
+            self.env.process(self._follow(friend, offer, delay_us))
+
+    def _follow(self, sub: int, offer: str, delay_us: int) -> Story:
+        """Takes an offer up on a friend's word."""
+        yield self.env.timeout(delay_us)
+        if self.organic(sub, offer, tells=False):
+            self.desk(sub, offer, int(self.env.now))
 
     def _react(self, sub: int, source: str, offer: str, decision: DecisionLike) -> Story:
         """Thinks about it; takes it up, complains, or says stop; answers by short message."""
@@ -220,6 +239,8 @@ class Handsets:
         has_it = (sub, offer) in self._taken
         take_up = decision.take_up and not has_it
         reply = "" if decision.take_up and has_it else decision.reply_text
+        if decision.take_up:
+            self._tell(sub, offer)
         if take_up:
             self._taken.add((sub, offer))
         if take_up or decision.complain or reply:

@@ -321,6 +321,12 @@ class Campaign(Strict):
         """The subscriber's arm; empty without an experiment."""
         return self.experiment.arm(imsi) if self.experiment is not None else ""
 
+    def arm_on(self, day: date, imsi: str, msisdn: str) -> str:
+        """The same on a local day: control on a day on which he is not contacted."""
+        if self.experiment is not None and self.experiment.rests(day, msisdn):
+            return CONTROL
+        return self.arm(imsi)
+
     def contacts(self, arm: str) -> bool:
         """Whether the subscribers of an arm are contacted; False: kept for comparison."""
         return arm not in (CONTROL, HOLD_OUT)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from itertools import accumulate
 from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from marketing.config import Strict
+from marketing.campaigns.switchback import Days, read_days
+from marketing.config import ExistingFile, Strict
 
 __all__ = ["CONTROL", "HOLD_OUT", "Experiment"]
 
@@ -35,6 +37,10 @@ class Experiment(Strict):
     """Key of the hash. A new salt deals anew."""
     hold_out: float = Field(default=0.0, ge=0, lt=1)
     """Share of subscribers kept out beforehand: the same people in every campaign with this salt."""
+    days: ExistingFile | None = None
+    """CSV with the header from,until or from,until,msisdn: local days, both included, on which contacts are
+    made, to everybody or to single subscribers; on all others they belong to control. null: on all days."""
+    _days: Days | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _whole(self) -> Experiment:
@@ -46,6 +52,16 @@ class Experiment(Strict):
         if set(self.arms) == {CONTROL}:
             raise ValueError("with control alone nobody would ever be contacted")
         return self
+
+    @model_validator(mode="after")
+    def _read(self) -> Experiment:
+        if self.days is not None:
+            self._days = read_days(self.days)
+        return self
+
+    def rests(self, day: date, msisdn: str) -> bool:
+        """Whether a subscriber is not contacted on a local day, whatever the arm."""
+        return self._days is not None and not self._days.hold(day, msisdn)
 
     def arm(self, imsi: str) -> str:
         """The arm of a subscriber, or hold_out."""

@@ -94,6 +94,8 @@ def _who(campaign: Campaign) -> Iterator[str]:
             for name, share in arms.items()
         )
         yield f"of these, always the same people: {shares}"
+        if campaign.experiment.days is not None:
+            yield "on the days of a table only; on all others nobody of it is contacted"
         if campaign.experiment.hold_out:
             yield f"after {campaign.experiment.hold_out:.1%} have been held out, who are never contacted"
 

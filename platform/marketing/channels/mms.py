@@ -12,10 +12,10 @@ import contextlib
 import hashlib
 import hmac
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 from urllib.parse import urlsplit
 
 import mm7
@@ -36,7 +36,19 @@ from mm7 import Address, Part, StatusCode
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["MmsChannel"]
+__all__ = ["HttpAnswer", "MmsChannel", "outcome_of"]
+
+
+class HttpAnswer(Protocol):
+    """An answer of the centre, as httpx has it."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def content(self) -> bytes: ...
+
 
 FINAL: Final[dict[str, FinalState]] = {
     "Retrieved": "delivered",
@@ -83,6 +95,11 @@ class MmsChannel:
         return self._up.is_set()
 
     @property
+    def opened(self) -> bool:
+        """Whether requests can be made."""
+        return self._client is not None
+
+    @property
     def port(self) -> int:
         """Where reports are taken."""
         return 0 if self._listener is None else self._listener.port
@@ -96,7 +113,7 @@ class MmsChannel:
         import httpx  # a seventh of a second, for who has this channel
 
         config = self.config
-        self._listener = Listener(config.host, config.port, LARGEST, self._take)
+        self._listener = Listener(config.host, config.port, LARGEST, self.take)
         await self._listener.start()
         self._slots = asyncio.Semaphore(config.window)
         self._client = httpx.AsyncClient(
@@ -131,18 +148,18 @@ class MmsChannel:
     def submit(self, message: Outgoing, unsent_after_s: float = inf) -> Awaitable[Outcome]:
         """Sends at once; await the result for what became of it."""
         try:
-            bodies = self._request(message)
+            request = self.request(message)
         except mm7.EncodeError as error:
             return ready(Outcome("failed", f"cannot be encoded: {error}", counted=False))
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._submit(bodies, loop.time() + unsent_after_s))
+        task = loop.create_task(self._submit(request, loop.time() + unsent_after_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def cancel(self, message_id: str, originator: str, msisdn: str) -> bool:
         """Takes back a message that waits at the centre; False where it is too late."""
-        if self._client is None:
+        if not self.opened:
             return False
         sender = Address(originator, "ShortCode")
         ours = self.config
@@ -151,7 +168,7 @@ class MmsChannel:
             mm7.CancelReq(f"cancel.{bare}"[:64], ours.vaspid, ours.vasid, sender, bare)
         )
         try:
-            answer = await self._post(content_type, body)
+            answer = await self.post(content_type, body)
             found = mm7.decode(answer.headers.get("content-type", ""), answer.content)
         except Exception as error:
             if not _is_http(error) and not isinstance(error, mm7.DecodeError):
@@ -161,7 +178,8 @@ class MmsChannel:
 
     # ----------------------------------------------------------------- to the centre
 
-    def _request(self, message: Outgoing) -> mm7.SubmitReq:
+    def request(self, message: Outgoing) -> mm7.SubmitReq:
+        """What the centre is asked. Raises mm7.EncodeError."""
         ours = self.config
         try:
             text = message.text.encode()
@@ -221,7 +239,7 @@ class MmsChannel:
     ) -> tuple[Outcome | None, bool]:
         """What became of it, None: nothing yet; and whether the request has left at all."""
         try:
-            answer = await self._post(content_type, body)
+            answer = await self.post(content_type, body)
         except Exception as error:
             said = f"{type(error).__name__} {error}".strip()
             if _never_left(error):
@@ -230,9 +248,10 @@ class MmsChannel:
             if not _is_http(error):
                 raise
             return Outcome("unknown", f"no answer: {said}"), True
-        return _outcome(request, answer), True
+        return outcome_of(request, answer), True
 
-    async def _post(self, content_type: str, body: bytes) -> httpx.Response:
+    async def post(self, content_type: str, body: bytes) -> HttpAnswer:
+        """One request to the centre. Raises httpx.HTTPError."""
         assert self._client is not None, "start() first"
         # SOAP 1.1 6.1.1: an empty SOAPAction says that the address tells the intent.
         headers = {"Content-Type": content_type, "SOAPAction": '""'}
@@ -297,7 +316,8 @@ class MmsChannel:
 
     # ----------------------------------------------------------------- from the centre
 
-    async def _take(self, taken: Taken) -> Answer:
+    async def take(self, taken: Taken) -> Answer:
+        """A request to us, and its answer."""
         headers, body = taken
         if not self._let_in(headers.get("authorization", "")):
             return 401, "text/plain; charset=utf-8", b"expected HTTP Basic of the message centre"
@@ -351,7 +371,7 @@ def _our_id(message_id: str) -> str:
     return f"mms:{message_id if fits else hashlib.blake2b(message_id.encode(), digest_size=16).hexdigest()}"
 
 
-def _outcome(request: mm7.SubmitReq, answer: httpx.Response) -> Outcome | None:
+def outcome_of(request: mm7.SubmitReq, answer: HttpAnswer) -> Outcome | None:
     """What an answer says; None: to come again later."""
     if answer.status_code in LATER:
         return None

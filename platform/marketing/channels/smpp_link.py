@@ -29,7 +29,7 @@ from smpp.text import Part, Reassembler
 from smpp.times import encode_absolute
 from smpp.tlv import get_int, make
 
-__all__ = ["OverSmpp", "SmppLink", "reference_of", "submit_sm"]
+__all__ = ["OverSmpp", "SmppLink", "cancel_sm", "outcome_of", "reference_of", "submit_sm"]
 
 # SMPP 3.4 5.2.5 and 5.2.6: national short codes, international subscriber numbers.
 TON_INTERNATIONAL: Final = 1
@@ -72,6 +72,19 @@ def submit_sm(message: Outgoing, data: bytes, data_coding: int, esm_class: int) 
     )
 
 
+def cancel_sm(message_id: str, originator: str, msisdn: str) -> CancelSm:
+    """Takes one part back."""
+    return CancelSm(
+        message_id=message_id,
+        source_addr_ton=TON_NETWORK_SPECIFIC,
+        source_addr_npi=NPI_E164,
+        source_addr=originator,
+        dest_addr_ton=TON_INTERNATIONAL,
+        dest_addr_npi=NPI_E164,
+        destination_addr=msisdn,
+    )
+
+
 @dataclass(slots=True)
 class SmppLink:
     """One transceiver session; give it a socket to use that instead of host and port."""
@@ -102,7 +115,7 @@ class SmppLink:
             host="" if where else self.config.host,
             port=0 if where else self.config.port,
             sock=self.sock,
-            on_deliver=self._deliver,
+            on_deliver=self.deliver,
             on_bound=self.on_bound,
             config=SessionConfig(window=self.config.window),
         )
@@ -131,16 +144,7 @@ class SmppLink:
             return False
         try:
             await self._client.cancel_sm(
-                CancelSm(
-                    message_id=message_id,
-                    source_addr_ton=TON_NETWORK_SPECIFIC,
-                    source_addr_npi=NPI_E164,
-                    source_addr=originator,
-                    dest_addr_ton=TON_INTERNATIONAL,
-                    dest_addr_npi=NPI_E164,
-                    destination_addr=msisdn,
-                ),
-                unsent_after_s=CANCEL_PATIENCE_S,
+                cancel_sm(message_id, originator, msisdn), unsent_after_s=CANCEL_PATIENCE_S
             )
         except SmppError:
             return False
@@ -152,7 +156,7 @@ class SmppLink:
             client, self._client = self._client, None
             await client.close()
 
-    def _deliver(self, body: DeliverSm | DataSm) -> int | Awaitable[int]:
+    def deliver(self, body: DeliverSm | DataSm) -> int | Awaitable[int]:
         """Hands on; the response says that it is here, and of a reply that it will not be forgotten."""
         if not isinstance(body, DeliverSm):
             self.unreadable += 1
@@ -232,7 +236,15 @@ async def _taken(kept: Awaitable[bool]) -> int:
 
 
 async def _outcome(futures: Sequence[asyncio.Future[Body]]) -> Outcome:
-    answers = await asyncio.gather(*futures, return_exceptions=True)
+    return outcome_of(await asyncio.gather(*futures, return_exceptions=True))
+
+
+def outcome_of(answers: Sequence[Body | BaseException]) -> Outcome:
+    """What became of a message whose parts were answered so.
+
+    Raises:
+        BaseException: an answer that is no answer of a centre.
+    """
     ids = tuple(answer.message_id for answer in answers if isinstance(answer, SubmitSmResp))
     if len(ids) == len(answers):
         return Outcome("submitted", "", ids)

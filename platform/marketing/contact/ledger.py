@@ -46,6 +46,7 @@ __all__ = [
     "OrderWanted",
     "Reservation",
     "Settled",
+    "whole",
 ]
 
 CHUNK: Final = 400
@@ -222,7 +223,7 @@ class Ledger:
         states: dict[str, ContactState] = dict(self._among(sql.states, contacts))
         changes: list[dict[str, Any]] = []
         for contact_id in contacts:
-            became = _whole(parts[contact_id])
+            became = whole(parts[contact_id])
             if became is not None and became in TRANSITIONS[states[contact_id]]:
                 states[contact_id] = became
                 changes.append({"key": contact_id, "new_state": became, "new_settled_us": at[contact_id]})
@@ -313,7 +314,7 @@ _HANDLERS: Final[dict[type, Callable[[Ledger, list[Any]], list[Any]]]] = {
 }
 
 
-def _whole(parts: Sequence[str]) -> ContactState | None:
+def whole(parts: Sequence[str]) -> ContactState | None:
     """Delivered when all parts are; failed or expired as soon as one is. None: not known yet."""
     if "failed" in parts:
         return "failed"

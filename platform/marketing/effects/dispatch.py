@@ -31,7 +31,7 @@ from marketing.effects.accounts import Accounts
 from marketing.effects.confirmations import Confirmations, Due
 from marketing.effects.content import outgoing
 from marketing.effects.orders import BossError
-from marketing.effects.records import Records, TriggerRecord
+from marketing.effects.records import TriggerRecord, Triggers
 from marketing.effects.replies import Conversations, SentContact, match
 from marketing.effects.reservations import reservation
 from marketing.engine import Contact, Decision, Trigger
@@ -77,7 +77,7 @@ class Dispatcher:
     ledger: Writer
     channel: Sender
     boss: OrderDesk
-    records: Records
+    records: Triggers
     metrics: Metrics
     conversations: Conversations
     on_fault: Callable[[str], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,7 +17,7 @@ import numpy as np
 
 from marketing.behaviours import BEHAVIOUR, BehaviourBatch
 
-__all__ = ["Records", "TriggerRecord", "recover_records"]
+__all__ = ["Records", "TriggerRecord", "Triggers", "recover_records"]
 
 BEHAVIOURS_JOURNAL: Final = "behaviours.rows"
 TRIGGERS_JOURNAL: Final = "triggers.jsonl"
@@ -60,34 +60,22 @@ class TriggerRecord:
     """Stage stamps, monotonic; 0 = not reached, or lockstep."""
 
 
-class Records:
-    """Journals of one run. What a killed one has left becomes tables in a folder `killed-1` beside them."""
+class Triggers:
+    """Triggers as they stand, in memory alone."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        _set_aside(folder)
-        self.folder = folder
-        self.behaviours_written = 0
-        self._rows = (folder / BEHAVIOURS_JOURNAL).open("wb")
-        self._lines = (folder / TRIGGERS_JOURNAL).open("w", encoding="utf-8")
+    def __init__(self) -> None:
         self._triggers: dict[str, TriggerRecord] = {}
         self._states: dict[str, str] = {}
         self._counts: dict[str, int] = {}
 
-    def behaviours(self, batch: BehaviourBatch) -> None:
-        """Appends rows."""
-        self._rows.write(batch.tobytes())
-        self.behaviours_written += len(batch)
-
     def trigger(self, record: TriggerRecord) -> None:
-        """Appends the present state of one trigger."""
+        """Keeps the present state of one trigger."""
         before = self._states.get(record.trigger_id)
         if before is not None:
             self._counts[before] -= 1
         self._counts[record.state] = self._counts.get(record.state, 0) + 1
         self._states[record.trigger_id] = record.state
         self._triggers[record.trigger_id] = record
-        self._lines.write(json.dumps(asdict(record), separators=(",", ":")) + "\n")
 
     def known(self, trigger_id: str) -> TriggerRecord | None:
         """The present state of a trigger."""
@@ -96,6 +84,33 @@ class Records:
     def counts(self) -> dict[str, int]:
         """Triggers by state."""
         return {state: n for state, n in self._counts.items() if n}
+
+    def __iter__(self) -> Iterator[TriggerRecord]:
+        """In the order in which they were first told."""
+        return iter(self._triggers.values())
+
+
+class Records(Triggers):
+    """Journals of one run. What a killed one has left becomes tables in a folder `killed-1` beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        folder.mkdir(parents=True, exist_ok=True)
+        _set_aside(folder)
+        self.folder = folder
+        self.behaviours_written = 0
+        self._rows = (folder / BEHAVIOURS_JOURNAL).open("wb")
+        self._lines = (folder / TRIGGERS_JOURNAL).open("w", encoding="utf-8")
+
+    def behaviours(self, batch: BehaviourBatch) -> None:
+        """Appends rows."""
+        self._rows.write(batch.tobytes())
+        self.behaviours_written += len(batch)
+
+    def trigger(self, record: TriggerRecord) -> None:
+        """Appends the present state of one trigger."""
+        super().trigger(record)
+        self._lines.write(json.dumps(asdict(record), separators=(",", ":")) + "\n")
 
     def flush(self) -> None:
         """Hands everything to the operating system; a killed process loses nothing after this."""

@@ -111,9 +111,7 @@ class Judged:
         """Of the campaign's experiment."""
         wish = self.wishes[at]
         campaign = self.campaigns[int(wish["campaign"])]
-        if campaign.experiment is None:
-            return ""
-        return campaign.arm(imsi_text(int(self.profiles.imsi[wish["row"]])))
+        return arm_of(campaign, self.policy, self.profiles, wish)
 
     def trigger(self, at: int) -> Trigger:
         """One trigger; its id is a hash of campaign, subscriber and instant."""
@@ -167,6 +165,18 @@ class Judged:
             channel,
             self.texts.language(trigger.row),
         )
+
+
+def arm_of(campaign: Campaign, policy: Policy, profiles: Profiles, wish: Any) -> str:
+    """The arm of a wish's subscriber on the local day for which it is judged; empty: no experiment."""
+    if campaign.experiment is None:
+        return ""
+    row = wish["row"]
+    imsi = imsi_text(int(profiles.imsi[row]))
+    if campaign.experiment.days is None:
+        return campaign.arm(imsi)
+    day = policy.hours.local(int(wish["at_us"])).date()
+    return campaign.arm_on(day, imsi, str(profiles.msisdn[row]))
 
 
 def trigger_id_of(campaign: str, imsi: str, t_us: int) -> str:

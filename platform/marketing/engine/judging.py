@@ -16,7 +16,7 @@ from marketing.behaviours import BehaviourBatch, imsi_text
 from marketing.campaigns import CHANNEL_CODES, CHANNEL_NAMES, Campaign
 from marketing.contact import Book, Policy
 from marketing.contact.verdicts import CODES, HOLD, NO_CHANNEL, SEND, Asked, Limits, decide_many
-from marketing.engine.judged import WISH, Judged, Told, contact_id_of, trigger_id_of
+from marketing.engine.judged import WISH, Judged, Told, arm_of, contact_id_of, trigger_id_of
 from marketing.engine.reach import channels_for, choosing
 from marketing.engine.told import follow
 from marketing.engine.triggers import BY_TIME, ORIGINS, Decision, Origin, Stamp, Trigger
@@ -55,6 +55,8 @@ class Roster:
     """Those that contact nobody but make a list."""
     choosing: tuple[int, ...]
     """Those whose contacts do not all go by short message."""
+    has_follow_ups: bool
+    """Something follows a contact of some campaign."""
 
     @property
     def longest_days(self) -> int:
@@ -89,6 +91,7 @@ class Roster:
             np.array([c.output == "statistics" for c in campaigns], dtype=np.bool_),
             np.array([c.output == "file" for c in campaigns], dtype=np.bool_),
             choosing(campaigns),
+            any(c.follow_ups for c in campaigns),
         )
 
 
@@ -303,8 +306,7 @@ def _kept_out(state: EngineState, roster: Roster, wishes: NDArray[np.void]) -> N
     for number in roster.tried:
         campaign = state.campaigns[number]
         for at in np.flatnonzero(wishes["campaign"] == number).tolist():
-            arm = campaign.arm(imsi_text(int(state.profiles.imsi[wishes["row"][at]])))
-            if not campaign.contacts(arm):
+            if not campaign.contacts(arm_of(campaign, state.policy, state.profiles, wishes[at])):
                 stopped[at] = CODES["experiment"]
     return stopped
 

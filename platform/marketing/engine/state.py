@@ -117,6 +117,11 @@ class EngineState:
         """Some condition asks for crowds: time may go on by a minute only."""
         return "now.crowd" in self.reads
 
+    @property
+    def minute_by_minute(self) -> bool:
+        """Whole minutes matter: crowds are told then, silence is noted, or follow-ups may fall due."""
+        return self.tells_crowds or self.features.silence_us > 0 or self.roster().has_follow_ups
+
     def take_derived(self) -> BehaviourBatch:
         """The derived behaviours since the last call, in the order of time."""
         if not self.derived:

@@ -1,9 +1,10 @@
 """Batches and the passing of time.
 
-A batch is cut into stretches at whole minutes, at timers and where the policy's answers may change; in a
-stretch it is taken wave by wave, the k-th wave holding each subscriber's k-th row, so that every condition
-meets the features as they were at that row. What falls due for a subscriber fires before his next row, at its
-due time; for everybody else at the end of the stretch. Rows of an instant come before what falls due then.
+A batch is cut into stretches at timers, where the policy's answers may change, and at whole quarters of an
+hour, or at whole minutes where something hangs on them (`EngineState.minute_by_minute`). In a stretch it is
+taken wave by wave, the k-th wave holding each subscriber's k-th row, so that every condition meets the
+features as they were at that row. What falls due for a subscriber fires before his next row, at its due time;
+for everybody else at the end of the stretch. Rows of an instant come before what falls due then.
 
 What a wave does: what has come due; presence; scenes, with habits as they were just before the behaviour;
 habits; then the same again for what the behaviours imply (another cell, another handset), which is derived.
@@ -26,6 +27,8 @@ from marketing.features import CrowdedError
 __all__ = ["MINUTE_US", "next_due", "on_batch", "on_timers"]
 
 MINUTE_US: Final = 60_000_000
+QUARTER_US: Final = 15 * MINUTE_US
+"""Local time may change at the end of one."""
 MOST_ROWS: Final = 1 << 16
 """Rows of a stretch: one subscriber has no more in it than `Waves` can number, and columns stay in caches."""
 
@@ -94,9 +97,10 @@ def next_due(state: EngineState) -> int | None:
 
 def _until(state: EngineState, first_us: int) -> int:
     """The last instant up to which rows may be taken in together: the first with another change."""
-    minute_us = -(-first_us // MINUTE_US) * MINUTE_US
+    longest_us = MINUTE_US if state.minute_by_minute else QUARTER_US
+    whole_us = -(-first_us // longest_us) * longest_us
     due_us = state.timers.next_due_us()
-    until_us = min(minute_us, state.policy.next_change_us(first_us))
+    until_us = min(whole_us, state.policy.next_change_us(first_us))
     return until_us if due_us is None else max(first_us, min(until_us, due_us))
 
 
@@ -174,6 +178,7 @@ def _waves(
         for part, turn in ((slice(0, half), first_turn), (slice(half, len(rows)), first_turn + MOST_ROWS)):
             _waves(state, batch[part], rows[part], t_us[part], found, is_derived=is_derived, first_turn=turn)
         return
+    concerned = state.rules.concerned(batch, rows)
     start = 0
     for turn, end in enumerate(ends.tolist(), first_turn):
         index = order[start:end]
@@ -186,7 +191,8 @@ def _waves(
         if not is_derived:
             implied = state.view.see(wave, of)
             stays_begun(state, wave)
-        found.add(state.rules.match(wave, of), wave, turn + 1)
+        if concerned[index].any():
+            found.add(state.rules.match(wave, of), wave, turn + 1)
         state.habits.update(batch, rows, index, offset_s, month)
         if implied is not None and len(implied[0]):
             _implied(state, *implied, found, turn + 1, offset_s, month)
@@ -206,12 +212,14 @@ def _implied(
     """What a wave implies: of its time and turn, one after another where one subscriber has several."""
     state.derived.append(derived)
     order, ends = state.waves.divide(rows)
+    concerned = state.rules.concerned(derived, rows)
     start = 0
     for end in ends.tolist():
         index = order[start:end]
         start = end
-        wave = derived[index]
-        found.add(state.rules.match(wave, rows[index]), wave, turn)
+        if concerned[index].any():
+            wave = derived[index]
+            found.add(state.rules.match(wave, rows[index]), wave, turn)
         state.habits.update(derived, rows, index, offset_s, month)
 
 

@@ -23,7 +23,16 @@ from marketing.profiles.schema import Declared
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["BOSS_COLUMNS", "Account", "BossQuery", "Breaker", "BreakerState"]
+__all__ = [
+    "A_REQUEST",
+    "BOSS_COLUMNS",
+    "NOBODY",
+    "Account",
+    "BossQuery",
+    "Breaker",
+    "BreakerState",
+    "columns_of",
+]
 
 BOSS_COLUMNS: Final[dict[str, Declared]] = {
     one.name: one
@@ -150,7 +159,7 @@ class BossQuery:
         wanted: list[int] = []
         shared: dict[int, asyncio.Future[Account | None]] = {}
         for number in dict.fromkeys(msisdns):
-            held = self._held(number, now_us)
+            held = self.held(number, now_us)
             if held is not None:
                 self.counts["cached"] += 1
                 found[number] = held
@@ -172,8 +181,7 @@ class BossQuery:
                     future.set_result(None)
         for number, future in shared.items():
             found[number] = await asyncio.shield(future)
-        rows = [found.get(number) or NOBODY for number in msisdns]
-        return {name: _column(name, rows) for name in names}
+        return columns_of(names, [found.get(number) or NOBODY for number in msisdns])
 
     async def close(self) -> None:
         """Closes idle connections."""
@@ -182,7 +190,8 @@ class BossQuery:
 
     # ----------------------------------------------------------------- inside
 
-    def _held(self, number: int, now_us: int) -> Account | None:
+    def held(self, number: int, now_us: int) -> Account | None:
+        """An answer that is not too old yet."""
         held = self._cache.get(number)
         if held is None:
             return None
@@ -193,7 +202,8 @@ class BossQuery:
         self._cache.move_to_end(number)
         return held[1]
 
-    def _keep(self, number: int, account: Account, now_us: int) -> None:
+    def keep(self, number: int, account: Account, now_us: int) -> None:
+        """Keeps an answer for a while."""
         self._cache[number] = (now_us, account)
         self._cache.move_to_end(number)
         while len(self._cache) > self.config.cache_size:
@@ -206,7 +216,7 @@ class BossQuery:
         found: dict[int, Account | None] = {}
         for number in numbers:
             account = found[number] = answers.get(number, NOBODY)
-            self._keep(number, account, now_us)
+            self.keep(number, account, now_us)
             self._under_way[number].set_result(account)
         return found
 
@@ -319,6 +329,11 @@ def _fen(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _MOST_FEN:
         raise ValueError
     return value
+
+
+def columns_of(names: Sequence[str], rows: Sequence[Account]) -> dict[str, Column]:
+    """Columns by name, a row for each account."""
+    return {name: _column(name, rows) for name in names}
 
 
 def _column(name: str, rows: Sequence[Account]) -> Column:

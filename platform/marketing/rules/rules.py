@@ -70,6 +70,8 @@ class Rules:
         self._listed = program.steps["list"] >= 0
         self._conditioned = program.steps["condition"] >= 0
         self._pattern_of_step = program.pattern_of[program.steps["campaign"]]
+        self._kinds = np.zeros(256, dtype=np.bool_)
+        self._kinds[program.steps["kind"]] = True
         self._needs_place = self._selection.by_place
         self._asks = np.array([finish.asks for finish in self._finish], dtype=np.bool_)
         self._valid_us = np.array([f.valid_us for f in self._finish], dtype=np.int64).reshape(-1, 2)
@@ -170,6 +172,20 @@ class Rules:
             fed = ~single
             found.append(self._feed(t_us, rows, position[fed], step[fed], pattern[fed]))
         return self._finished(Completions.joined(found), events)
+
+    def concerned(self, batch: BehaviourBatch, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Rows that a scene asks for, as far as that hangs on no feature; `match` may be spared all others.
+
+        Where a scene says `next`, everything that a subscriber does may break it.
+        """
+        if self._automata.has_strict:
+            return np.ones(len(batch), dtype=np.bool_)
+        concerned: NDArray[np.bool_] = self._kinds[batch["kind"]]
+        if concerned.any():
+            position, _ = self._candidates(batch, rows, Events(batch, self._places))
+            concerned = np.zeros(len(batch), dtype=np.bool_)
+            concerned[position] = True
+        return concerned
 
     def fire(self, rows: NDArray[np.int64], t_us: NDArray[np.int64]) -> Completions:
         """Absences of these subscribers that fell due at or before their rows' instants; before `match`."""

@@ -1,0 +1,286 @@
+"""Studies of kind uplift: what difference does it make to contact people at the right moment?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from experiments.folder import open_run, read_json
+from experiments.problems import BadInput, relative
+from experiments.study import TIME_OF_DAY, Eligible, Lists, LoadedStudy
+from experiments.study_kinds import Plan
+from marketing.config import ExistingFile, Strict
+from sim.subscribers.offers import STANDARD_OFFERS, Offer
+
+__all__ = [
+    "AT_SCALE",
+    "Blanket",
+    "Design",
+    "Guardrails",
+    "Keys",
+    "Planning",
+    "Reported",
+    "Sensitivity",
+    "TruthKeys",
+    "check",
+    "offers_of",
+    "plan",
+    "report",
+    "results",
+    "run",
+]
+
+AT_SCALE = True
+LOOK_BACK_DAYS = 14
+"""Days before the campaigns from which on a covariate of the look-back is used."""
+
+
+class Design(Strict):
+    """How people come to be contacted or not."""
+
+    kind: Literal["parallel_worlds", "subscriber", "cluster", "switchback"] = "parallel_worlds"
+    """parallel_worlds: everybody in every arm, each arm a world of its own with the same chance, so that
+    people are their own pairs. In one world: subscriber: by salted hash of each; cluster: by salted hash of
+    the cell where one lives; switchback: by day, one of every two neighbours."""
+    control_share: float = Field(default=0.5, gt=0.01, lt=0.99)
+    """Within one world by subscriber or cluster: share that is not contacted, of those not held out."""
+    holdout_share: float = Field(default=0.05, ge=0, le=0.5)
+    """Within one world: share kept out of the experiment, never contacted: it must do as the control does."""
+    salt: str = Field(default="", max_length=60)
+    """What the hash is salted with; empty: the study's name."""
+
+
+class Blanket(Strict):
+    """The arm that sends to people drawn at random, at a fixed hour."""
+
+    by: list[Literal["reach", "budget"]] = Field(default=["reach", "budget"])
+    """reach: as many people, as often, with the same offers on the same days as the precise arm. budget: as
+    many contacts a day as the precise arm's money of that day buys at `price`."""
+    at: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    """Local time of the group-sending."""
+    price: dict[str, float] = Field(default={})
+    """Campaign -> what a contact costs when it is sent to a list; absent: what its file says."""
+
+
+class Guardrails(Strict):
+    """What may not get worse by more than this, in the precise arm against no contact: share of people."""
+
+    complaints: float = Field(default=0.01, gt=0, le=0.5)
+    """Largest tolerable share of people who complain."""
+    opt_outs: float = Field(default=0.02, gt=0, le=0.5)
+    """Largest tolerable share of people who ask for no more messages."""
+
+
+class Planning(Strict):
+    """What was hoped for before anything was seen, for the power of the study."""
+
+    power: float = Field(default=0.8, gt=0.1, lt=0.999)
+    """Wanted chance of an interval without 0."""
+    reach: float = Field(default=0.2, gt=0, le=1)
+    """Share of people whom the precise arm is hoped to contact."""
+    uplift: float | None = Field(default=None, gt=0, lt=1)
+    """Difference of take-up worth finding, share of people; null: from the offers' own logits."""
+    simulations: int = Field(default=2000, ge=200, le=100_000)
+    """Simulated experiments for each power."""
+
+
+class TruthKeys(Strict):
+    """Small worlds with other people, in which the intervals are held against what is true."""
+
+    replicates: int = Field(default=1000, ge=0, le=100_000)
+    """How many; 0: none, and the page says so."""
+    world_settings: dict[str, str | bool | int | float] = Field(default={"subscribers": 500})
+    """Dotted keys of the world file laid over those of the study."""
+    days: int = Field(default=7, ge=1, le=366)
+    """Days lived; campaigns run in all of them."""
+    replays: int = Field(default=20, ge=2, le=10_000)
+    """Replays of the response draws in each, for the true effect."""
+    min_take_ups: int = Field(default=10, ge=0)
+    """Take-ups that an arm has on average where coverage is judged."""
+
+
+class Sensitivity(Strict):
+    """Which assumption about people decides the answer?"""
+
+    shown: int = Field(default=10, ge=1, le=40)
+    """Parameters of the responses that the tornado shows, those that matter most."""
+    logits: float = Field(default=1.0, gt=0, le=5)
+    """How far weights in logits are moved, down and up."""
+    factor: float = Field(default=2.0, gt=1, le=10)
+    """By what rates, spreads and times are divided and multiplied."""
+    replays: int = Field(default=100, ge=2, le=10_000)
+    """Replays of the response draws for each."""
+
+
+class Reported(Strict):
+    """A figure that the source documents claim for something like it; shown, and used for nothing."""
+
+    what: str = Field(min_length=1, max_length=200)
+    """What was claimed, in words."""
+    figure: str = Field(min_length=1, max_length=60)
+    """The figure, as written there."""
+    source: str = Field(min_length=1, max_length=80)
+    """Where."""
+
+
+class Keys(Strict):
+    """A study of what contacting at the right moment is worth: precise, blanket and control arm."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    """Name; results go to `experiments/runs/<name>/`."""
+    kind: Literal["uplift"]
+    """uplift: difference of take-up, complaints, opt-outs and money between arms, and how far to trust it."""
+    title: str = ""
+    """What is asked, in one line, for the report."""
+    world: ExistingFile
+    """World file."""
+    world_settings: dict[str, str | bool | int | float] = Field(default={})
+    """Dotted keys of the world file laid over it, such as `subscribers: 3000`."""
+    campaigns: list[ExistingFile] = Field(min_length=1)
+    """Campaign files."""
+    policy: ExistingFile
+    """Contact policy file."""
+    segments: ExistingFile | None = None
+    """Table of segments for the platform (audiences/); null: none."""
+    currency: str = Field(default="yuan", min_length=1, max_length=12)
+    """What costs and values are counted in."""
+    seed: int = Field(default=1, ge=0, lt=2**62)
+    """Seed of everything drawn."""
+    days: int = Field(default=7, ge=1, le=366)
+    """Simulated days, look-back included."""
+    campaigns_from_day: int = Field(default=1, ge=1, le=366)
+    """First day of the campaigns; with 14 days before it, habits of before sharpen the estimate (CUPED)."""
+    feed: Literal["behaviours", "signalling"] = "behaviours"
+    """behaviours: the platform is handed visible acts, no bytes. signalling: the bytes, in lockstep."""
+    tick_s: int = Field(default=60, ge=1, le=3600)
+    """Simulated seconds between two meetings of simulator and platform; divides a day."""
+    design: Design = Design()
+    blanket: Blanket = Blanket()
+    offers: list[Offer] = Field(default_factory=list)
+    """How people respond to offers of the campaigns; to one left out as `sim.subscribers.offers` says."""
+    values: dict[str, float] = Field(default={})
+    """Offer -> money that one take-up is worth; absent: 0."""
+    lists: Lists = Lists()
+    eligible: Eligible = Eligible()
+    guardrails: Guardrails = Guardrails()
+    replays: int = Field(default=200, ge=2, le=100_000)
+    """Replays of the response draws for the true effect of this very run."""
+    planning: Planning = Planning()
+    a_a: int = Field(default=1000, ge=0, le=100_000)
+    """Comparisons of two arms of which neither is contacted; 0: none, and the page says so."""
+    truth: TruthKeys = TruthKeys()
+    sensitivity: Sensitivity | None = Sensitivity()
+    """null: no tornado."""
+    same_feed_days: int = Field(default=2, ge=0, le=366)
+    """Days for which a fiftieth of the people is lived through with both feeds, whose triggers must be the
+    same; 0: not tried. With feed signalling nothing is compared."""
+    reported: list[Reported] = Field(default_factory=list)
+    """Figures of the source documents, shown beside."""
+
+    @field_validator("tick_s")
+    @classmethod
+    def _divides_a_day(cls, value: int) -> int:
+        if 86_400 % value:
+            raise ValueError("expected a divisor of 86 400, such as 30, 60, 300, 600 or 900")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Keys:
+        if self.campaigns_from_day > self.days:
+            raise ValueError("campaigns_from_day is after the last day")
+        if self.feed == "signalling" and 60 % self.tick_s:
+            raise ValueError("tick_s: with feed signalling expected a divisor of 60")
+        if self.design.kind == "switchback" and (self.days - self.campaigns_from_day + 1) < 4:
+            raise ValueError("design.kind: a switchback needs at least four days of campaigns")
+        return self
+
+    @property
+    def look_back(self) -> bool:
+        """Whether enough days precede the campaigns for a covariate."""
+        return self.campaigns_from_day > LOOK_BACK_DAYS
+
+
+def offers_of(keys: Keys) -> tuple[Offer, ...]:
+    """How people respond to the offers of the campaigns, those of which the study says nothing included.
+
+    Raises:
+        BadInput: an offer of which nobody says anything.
+    """
+    from marketing.campaigns import load
+
+    said = {offer.name: offer for offer in keys.offers}
+    wanted = dict.fromkeys(load(path).offer for path in keys.campaigns)
+    lacking = [name for name in wanted if name not in said and name not in STANDARD_OFFERS]
+    if lacking:
+        raise BadInput([f"offers: no entry for the offer {name!r} of a campaign" for name in lacking])
+    others = [STANDARD_OFFERS[name] for name in wanted if name not in said]
+    return (*keys.offers, *others)
+
+
+def check(loaded: LoadedStudy) -> None:
+    """Reads the world with the study's settings, the campaigns together and the policy."""
+    from experiments.validate import problems_of
+    from marketing.campaigns import load_all
+    from marketing.contact import load_policy
+    from sim.scenario import load_world
+
+    keys = loaded.keys_of(Keys)
+    settings = {**keys.world_settings, **keys.truth.world_settings}
+    problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
+    problems += problems_of(lambda: load_world(keys.world, settings))
+    problems += problems_of(lambda: load_all(keys.campaigns))
+    problems += problems_of(lambda: load_policy(keys.policy))
+    if not problems:
+        problems += problems_of(lambda: offers_of(keys))
+    if problems:
+        raise BadInput([f"{relative(loaded.path)}: {problem}" for problem in problems])
+
+
+def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
+    """Runs it; 3 where the comparison is not to be trusted."""
+    from experiments.uplift.study import run_study
+
+    return run_study(loaded, loaded.keys_of(Keys), out, arguments)
+
+
+def results(run_dir: Path) -> list[Path]:
+    """Files that the clock has no part in."""
+    from experiments.uplift.tables import results_of
+
+    return results_of(run_dir)
+
+
+def plan(loaded: LoadedStudy) -> Plan:
+    """What it lives through: the arms, and for the truth small worlds that count as much as they are."""
+    keys = loaded.keys_of(Keys)
+    arms = 2 + len(keys.blanket.by) + (keys.design.kind != "parallel_worlds")
+    return Plan(
+        world=keys.world,
+        world_settings=keys.world_settings,
+        seed=keys.seed,
+        days=keys.days,
+        lives=arms,
+        trial=("truth.replicates=0", "sensitivity=null", "a_a=0", "same_feed_days=0"),
+        trial_days=(1, 2),
+        trial_lives=arms,
+        people="world_settings.subscribers",
+        messages=("messages",),
+        keeps_days=True,
+        side_by_side=2,
+    )
+
+
+def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
+    """Writes the page again."""
+    from reports.uplift import NotReportable, write_report
+
+    open_run(run_dir)
+    read_json(run_dir / "summary.json")
+    try:
+        written: Path = write_report(run_dir, out, language)
+        return written
+    except NotReportable as error:
+        raise BadInput(f"{relative(run_dir)}: {error}") from None
