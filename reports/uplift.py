@@ -12,7 +12,7 @@ from reports.compared import Figure
 from reports.language import LANGUAGES, Words
 from reports.rendering import Filters, NotReportable, as_written, number, publish, read_json
 
-__all__ = ["NotReportable", "answer", "checks", "compared", "screen", "write_report"]
+__all__ = ["NotReportable", "answer", "checks", "compared", "parameter_label", "screen", "write_report"]
 
 PAGE: Final = "uplift"
 _MINUS: Final = "−"
@@ -37,6 +37,8 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
         "shares": lambda found: _interval(found, words, signed=False),
         "money": lambda found: _interval(found, words, 1.0, 2, signed=False),
         "measured": lambda found, measure: _interval(found, words, *_scale_of(measure)),
+        "key": lambda text: Markup("<code>{}</code>").format(text),
+        "parameter": lambda name: parameter_label(name, words),
         "place": lambda kind: words.name(kind, "place") if kind else words("elsewhere"),
         "method": lambda found: words.name(found["method"], "method") if "value" in found else "",
     }
@@ -186,6 +188,19 @@ def points(share: float | None, digits: int = 2) -> str:
 def decimal(value: float | None, digits: int = 2) -> str:
     """A number with so many decimals."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", _MINUS)
+
+
+def parameter_label(name: str, words: Words) -> str:
+    """What a number of a response is called, by its key below the offer."""
+    parts = name.split(".")
+    if parts[0] in ("segments", "channels"):
+        return words(f"parameter.{parts[0]}", which=words.name(parts[1], "segment"))
+    places = [int(part) for part in parts if part.isdigit()]
+    key = f"parameter.{'_'.join(part for part in parts if not part.isdigit())}"
+    if key not in words:
+        return name
+    ahead = parts[-1].isdigit()  # days before an event are counted from its day
+    return words(key, which=places[0] + (0 if ahead else 1)) if places else words(key)
 
 
 def _scale_of(measure: str) -> tuple[float, int]:

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.drawing import ACCENT, BAND, INK, OTHER, STYLE, figure_of, svg
 from reports.language import Words
+from reports.uplift import parameter_label
 
 __all__ = ["pictures"]
 
@@ -177,13 +178,13 @@ def _tornado(found: Mapping[str, Any], words: Words) -> str:
                     linewidth=0.7,
                 )
         texts = {way: f"{ends[way]:+.2f}" if way in ends else "–" for way in ("low", "high")}
-        name = _label(row, several)
+        name = _label(row, several, words)
         said.append(words("tornado.row", name=name, **texts))
     axes.axvline(base, color=INK, linewidth=1.4)
     axes.axvline(0, color=INK, linewidth=1, linestyle="--")
     axes.barh([0], [0], color="#e8a33d", hatch="////", edgecolor=INK, label=words("tornado.low"))
     axes.barh([0], [0], color=ACCENT, edgecolor=INK, label=words("tornado.high"))
-    axes.set_yticks(range(len(rows)), [_label(row, several) for row in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), [_label(row, several, words) for row in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.06)
@@ -192,9 +193,9 @@ def _tornado(found: Mapping[str, Any], words: Words) -> str:
     return svg(figure, "tornado", words("mark.semicolon").join(said), words("tornado.title"))
 
 
-def _label(row: Mapping[str, Any], several: bool) -> str:
-    name = str(row["name"]).removeprefix("moments.")
-    return f"{row['offer']}: {name}" if several else name
+def _label(row: Mapping[str, Any], several: bool, words: Words) -> str:
+    name = parameter_label(row["name"], words)
+    return words("mark.said", name=row["offer"], said=name) if several else name
 
 
 def _map(found: Mapping[str, Any], words: Words) -> str:

@@ -56,7 +56,7 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     """Runs the study; the exit code. Progress goes to standard error, the results to standard output."""
     began = time.monotonic()
     files = {"world": keys.world, "policy": keys.policy}
-    files |= {f"campaign {path.stem}": path for path in keys.campaigns}
+    files |= {f"campaign {number}": path for number, path in enumerate(keys.campaigns, start=1)}
     files |= {"segments": keys.segments} if keys.segments else {}
     run = begin(loaded, out, arguments, files)
     folder = run.folder
