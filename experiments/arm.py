@@ -13,7 +13,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,7 @@ __all__ = [
     "connect",
     "introduce",
     "linked",
+    "lived",
     "load_job",
     "memory_doors",
     "mms_keys",
@@ -89,6 +90,8 @@ class Job:
     run_dir: Path
     study: Study
     transport: Kind
+    world_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted keys laid over the world file."""
 
 
 def load_job(run_dir: Path) -> Job:
@@ -191,7 +194,12 @@ class Simulation:
 
 def run_arm(arguments: list[str]) -> dict[str, Any]:
     """The worker's job: RUN_DIR ARM."""
-    return _Arm(load_job(Path(arguments[0])), arguments[1]).run()
+    return lived(load_job(Path(arguments[0])), arguments[1])
+
+
+def lived(job: Job, arm: str) -> dict[str, Any]:
+    """Lives through an arm in this process, which must be a worker; its results."""
+    return _Arm(job, arm).run()
 
 
 class _Arm:
@@ -201,7 +209,7 @@ class _Arm:
         self.began = time.monotonic()
         self.job, self.study, self.arm = job, job.study, arm
         self.folder = job.run_dir / "arms" / arm
-        self.scenario = load_world(self.study.world)
+        self.scenario = load_world(self.study.world, job.world_settings)
         self.world = build(self.scenario, self.study.seed)
         self.extract = world_files(self.world, self.folder / "inputs")
         self.drawn: ListDraw = draw_lists(self.study.lists, self.world.draws, self.world.n)

@@ -16,6 +16,7 @@ from experiments.bench.compare.cli import COMMANDS
 from experiments.bench.network_cli import network_command
 from experiments.bench.workers_cli import workers_command
 from experiments.import_cli import COMMANDS as IMPORT_COMMANDS
+from experiments.merge_cli import COMMANDS as MERGE_COMMANDS
 from experiments.problems import BadInput, RunInvalid
 from experiments.running.cli import COMMANDS as RUN_COMMANDS
 from experiments.token_cli import COMMANDS as TOKEN_COMMANDS
@@ -60,8 +61,9 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            "run", "rerun", "dry-run", "report", "audit", "validate", "explain", "schema", "map", "see",
-            "serve", "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz", "token",
+            "run", "rerun", "dry-run", "report", "merge", "audit", "validate", "explain", "schema", "map",
+            "see", "serve", "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz",
+            "token",
         ]  # fmt: skip
 
     def resolve_command(
@@ -337,6 +339,7 @@ for _command in (
     *WORLD_COMMANDS,
     *WIRE_COMMANDS,
     *IMPORT_COMMANDS,
+    *MERGE_COMMANDS,
     *TOKEN_COMMANDS,
 ):
     cli.add_command(_command)

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
+from experiments.firewall_cases import SAY_EVERY_S, Case, Say, crashes, faults, races, timed, told
 from experiments.firewall_study import Keys
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from experiments.firewall_traffic import Traffic
     from sigtran.transport import Kind
 
-__all__ = ["Case", "run_study"]
+__all__ = ["run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.firewall/1"
 JUDGED_SCHEMA: Final = "kairos.firewall-judged/1"
@@ -41,34 +42,6 @@ DRAWN: Final = ("boundaries", "mutants", "right")
 """Groups whose outcome is drawn from the seed; the others kill and break things at instants of the clock."""
 CHUNK: Final = 5000
 """People of one part of the right policy's trial: nobody's contacts depend on anybody else's."""
-SAY_EVERY_S: Final = 10.0
-
-
-@dataclass(slots=True)
-class Case:
-    """One thing tried."""
-
-    group: str
-    name: str
-    tried: str
-    """In words."""
-    tries: int
-    """How often: kills, cuts, rounds, cases, or triggers."""
-    contacts: int = 0
-    """Received by handsets and judged."""
-    violated: dict[str, int] = field(default_factory=dict)
-    """Rule, or what else must not be -> how often."""
-    expected: str = ""
-    """The rule that must be found violated; empty: none may."""
-    outcome: Literal["passed", "failed", "skipped"] = "passed"
-    said: list[str] = field(default_factory=list)
-    """Why it is not passed; or what the machine lacks."""
-    seconds: float = 0.0
-    figures: dict[str, Any] = field(default_factory=dict)
-    """Whatever else was measured."""
-
-
-Say = Callable[[str], None]
 
 
 def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[str]) -> int:
@@ -82,7 +55,7 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
             display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
             for case in _cases(keys, run, loaded.running.processes, display.note):
                 cases.append(case)
-                display.note(f"{case.outcome:8} {case.group}: {case.name}: {_told(case)}")
+                display.note(f"{case.outcome:8} {case.group}: {case.name}: {told(case)}")
                 _write(folder, loaded, keys, cases, [], time.monotonic() - started)
     except KeyboardInterrupt:
         folder.finish(["stopped by Ctrl-C"], whole=False)
@@ -99,13 +72,6 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     page = write_report(folder.path)
     sys.stdout.write(screen(folder.path) + f"\nReport: {relative(page)}\n")
     return 3 if reasons else 0
-
-
-def _told(case: Case) -> str:
-    if case.outcome == "skipped":
-        return "; ".join(case.said)
-    found = ", ".join(f"{rule} {n}" for rule, n in case.violated.items()) or "nothing violated"
-    return f"{case.tried}; {case.contacts} contacts; {found}; {case.seconds:.0f} s"
 
 
 def _write(
@@ -183,13 +149,6 @@ def judged_by_draws(cases: Sequence[Case]) -> list[dict[str, Any]]:
     return [{name: getattr(case, name) for name in names} for case in cases if case.group in DRAWN]
 
 
-def _timed(case: Callable[[], Case]) -> Case:
-    began = time.monotonic()
-    done = case()
-    done.seconds = round(time.monotonic() - began, 2)
-    return done
-
-
 def _boundaries(_keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
     def judged() -> Case:
         from experiments.firewall_boundaries import wrong_cases
@@ -206,7 +165,7 @@ def _boundaries(_keys: Keys, folder: Path, _executor: Executor, _say: Say) -> It
             said=wrong,
         )
 
-    yield _timed(judged)
+    yield timed(judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +226,7 @@ def try_mutant(job: Mutant) -> dict[str, Any]:
             case.said = [] if case.violated.get(kind.rule) else [f"not caught under {kind.rule}"]
         return case
 
-    return asdict(_timed(tried))
+    return asdict(timed(tried))
 
 
 def _judged(group: str, name: str, tried: str, tries: int, found: Audit) -> Case:
@@ -303,7 +262,7 @@ def _right(keys: Keys, folder: Path, executor: Executor, say: Say) -> Iterator[C
         case.figures = {"audit_processor_s": round(time.process_time() - began, 1)}
         return case
 
-    yield _timed(tried)
+    yield timed(tried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,28 +296,9 @@ def _together(parts: list[Parts]) -> Parts:
 
 
 def _races(keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
-    from experiments.firewall_postgres import Postgres, no_postgres
-    from experiments.firewall_race import RaceKeys, race
+    from experiments.firewall_race import RaceKeys
 
-    how = RaceKeys(keys.race.workers, keys.race.campaigns, keys.race.rounds)
-
-    def raced(name: str, url: str = "", mutant: bool = False) -> Case:
-        found = race(folder / name.replace(" ", "-"), how, url, mutant=mutant)
-        case = _case("races", name, found)
-        if mutant:
-            case.expected = "cap"
-            case.said = (
-                [] if case.violated.get("cap") else ["the same race finds nothing in a check-then-send"]
-            )
-        return case
-
-    yield _timed(lambda: raced("one ledger, SQLite"))
-    yield _timed(lambda: raced("check-then-send, SQLite", mutant=True))
-    if why := no_postgres():
-        yield Case("races", "one ledger, PostgreSQL", "nothing", 0, outcome="skipped", said=[why])
-        return
-    with Postgres(folder / "postgres") as server:
-        yield _timed(lambda: raced("one ledger, PostgreSQL", server.url))
+    return races(folder, RaceKeys(keys.race.workers, keys.race.campaigns, keys.race.rounds))
 
 
 def _crash_keys(keys: Keys) -> tuple[CrashKeys, Kind]:
@@ -370,82 +310,11 @@ def _crash_keys(keys: Keys) -> tuple[CrashKeys, Kind]:
 
 
 def _crashes(keys: Keys, folder: Path, _executor: Executor, say: Say) -> Iterator[Case]:
-    def killed() -> Case:
-        from experiments.firewall_crash import crash
-
-        how, transport = _crash_keys(keys)
-        told_s = time.monotonic()
-
-        def progress(done: int, of: int) -> None:
-            nonlocal told_s
-            if time.monotonic() - told_s > SAY_EVERY_S:
-                told_s = time.monotonic()
-                say(f"crashes: {done} of {of} kills")
-
-        found = crash(folder, how, transport, progress)
-        tried = (
-            f"{found['kills']} SIGKILLs under load, {found['while_starting']} of them while it started, "
-            f"{found['at_reply']} at the instant at which it confirmed a reply"
-        )
-        case = _case("crashes", "SIGKILL", {"tried": tried, "tries": found["kills"], **found})
-        late = [s for s in found["back_each_s"] if s >= keys.back_within_s]
-        if late:
-            case.violated["not back in time"] = len(late)
-            case.said.append(
-                f"{len(late)} of {len(found['back_each_s'])} times the service was not back within "
-                f"{keys.back_within_s:g} s: {max(late):.1f} s at worst"
-            )
-        return case
-
-    yield _timed(killed)
+    return crashes(folder, *_crash_keys(keys), keys.back_within_s, say)
 
 
 def _faults(keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
-    from experiments.firewall_faults import FAULTS
-
-    how, transport = _crash_keys(keys)
-    for name, fault in FAULTS.items():
-
-        def broken(name: str = name, fault: Any = fault) -> Case:
-            return _case("faults", name.replace("_", " "), fault(folder / name, how, transport, keys.fault_s))
-
-        yield _timed(broken)
-
-
-_FIGURES: Final = (
-    "accounts", "back_s", "back_each_s", "back_processor_s", "load_average", "stimuli", "in_flight", "stops",
-    "orders", "asked", "asked_within_ms",
-)  # fmt: skip
-
-
-def _case(group: str, name: str, found: Mapping[str, Any]) -> Case:
-    """From what a harness says of itself."""
-    if "skipped" in found:
-        return Case(group, name, found["tried"], 0, outcome="skipped", said=[found["skipped"]])
-    violated = dict(found["violations"])
-    said = [
-        f"{f['rule']}: {f['msisdn']} from {f['source']}: {f['said']}" for f in found.get("findings", [])[:5]
-    ]
-    told = found.get("accounts")
-    if told is not None and told["lost"]:
-        violated["trigger not accounted for"] = told["lost"]
-        said += told["lost_listed"][:5]
-    said += found.get("faults", [])
-    if violated and not said:
-        said = [f"{what}: {n}" for what, n in violated.items()]
-    if not found["tries"]:
-        said.append("nothing was tried")
-    figures = {key: found[key] for key in _FIGURES if key in found}
-    return Case(
-        group,
-        name,
-        found["tried"],
-        found["tries"],
-        found.get("contacts", 0),
-        violated,
-        said=said,
-        figures=figures,
-    )
+    return faults(folder, *_crash_keys(keys), keys.fault_s)
 
 
 _GROUPS: Final[Mapping[str, Callable[[Keys, Path, Executor, Say], Iterator[Case]]]] = {

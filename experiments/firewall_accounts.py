@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.firewall_handsets import Handsets
-from experiments.firewall_site import CAMPAIGNS, OF_STIMULUS, Site, Stimulus, imsi_of
+from experiments.firewall_play import Played
+from experiments.firewall_site import Site, Stimulus, imsi_of
 from sim.backoffice.boss import Boss
 
 __all__ = ["Blind", "accounts"]
@@ -38,6 +39,7 @@ def accounts(
     site: Site, stimuli: Sequence[Stimulus], handsets: Handsets, blind: Sequence[Blind], boss: Boss
 ) -> dict[str, Any]:
     """Counts, and `lost`: everything that should be known and is not."""
+    played = site.played
     triggers, final = _triggers(site.records)
     ledger = _ledger(site)
     lost: list[str] = []
@@ -56,7 +58,7 @@ def accounts(
     missing: list[tuple[Stimulus, str]] = []
     seen: dict[int, int] = {}
     for act in stimuli:
-        for campaign in OF_STIMULUS[act.kind]:
+        for campaign in played.of_stimulus[act.kind]:
             who = campaign, imsi_of(act.subscriber)
             found = any((campaign, corr) in known for corr in range(act.corr[0], act.corr[1] + 1))
             if not found and spare[who]:
@@ -79,10 +81,10 @@ def accounts(
             unseen += 1
             oldest_s = max(oldest_s, (_next_kill(act.sent_ns, blind) - act.sent_ns) / 1e9)
     lost += _unknown_contacts(handsets, ledger)
-    lost += _lost_orders(handsets, boss)
+    lost += _lost_orders(handsets, boss, played)
     states = Counter(f"{row['state']}" for row in ledger.values())
     return {
-        "wanted": sum(len(OF_STIMULUS[act.kind]) for act in stimuli),
+        "wanted": sum(len(played.of_stimulus[act.kind]) for act in stimuli),
         "ended": dict(ended),
         "reasons": dict(Counter(f"{t['state']} {t['reason']}".strip() for t in triggers.values())),
         "by_ledger_alone": by_ledger,
@@ -146,10 +148,10 @@ def _ledger(site: Site) -> dict[str, dict[str, Any]]:
         engine.dispose()
 
 
-def _lost_orders(handsets: Handsets, boss: Boss) -> list[str]:
+def _lost_orders(handsets: Handsets, boss: Boss, played: Played) -> list[str]:
     """Orders that the platform took and BOSS never heard of."""
     opened = {(order.msisdn, order.offer) for order in boss.orders()}
-    offers = {keys["originator"]: name for name, keys in CAMPAIGNS.items()}
+    offers = {keys["originator"]: keys["offer"] for keys in played.campaigns.values()}
     return [
         f"order of {msisdn} for {offers[source]}: confirmed by the platform, not at BOSS"
         for msisdn, source in handsets.orders

@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,35 +22,19 @@ from experiments.audit import Part, audit, read_parts, read_policy
 from experiments.child import PlatformChild
 from experiments.firewall_accounts import Blind, accounts
 from experiments.firewall_handsets import Behaviour, Handsets
-from experiments.firewall_site import (
-    EPOCH_US,
-    OF_STIMULUS,
-    LiveClock,
-    Site,
-    Tap,
-    imsi_of,
-    msisdn_of,
-    number_of,
-)
+from experiments.firewall_play import OWN, Played
+from experiments.firewall_site import EPOCH_US, LiveClock, Site, Tap, imsi_of, msisdn_of, number_of
 from experiments.problems import RunInvalid
 from sigtran.transport import Kind
 from sim.backoffice.boss import Boss, BossDoor, Customer, Money
 from sim.backoffice.smsc_door import SmscDoor
 
-__all__ = ["CRASH_POLICY", "CrashKeys", "Scene", "crash", "open_scene"]
+__all__ = ["CrashKeys", "Scene", "crash", "open_scene"]
 
 BACK_WITHIN_S: Final = 5.0
 """The service must be back in this time after each kill."""
 APART_S: Final = 0.5
 """Nobody begins a call while the messages of his last are still on their way."""
-CRASH_POLICY: Final[dict[str, Any]] = {
-    "timezone": "Asia/Shanghai",
-    "caps": {"per_calendar_month": 3, "rules": [{"most": 2, "per": "day"}]},
-    "minimum_gap_s": 300,
-    "quiet_hours": {"from": "21:00", "to": "09:00", "then": "hold"},
-    "duplicate": {"same_campaign_days": 30},
-    "marketing_originators": ["100860"],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +51,10 @@ class CrashKeys:
     at_reply_share: float = 0.25
     """Killed at the instant at which it confirms a reply: what it has confirmed it must not forget."""
     seed: int = 1
-    start: str = "09:30"
-    """Local time at which it begins."""
     factor: float = 20.0
     """World seconds a real second."""
+    played: Played = OWN
+    """Policy and campaigns."""
 
 
 @dataclass(slots=True)
@@ -128,7 +112,7 @@ class Scene:
         if now_s - self._acted.get(who, 0.0) < APART_S:
             return
         self._acted[who] = now_s
-        self.tap.play(chance.choice(tuple(OF_STIMULUS)), who)
+        self.tap.play(chance.choice(tuple(self.site.played.of_stimulus)), who)
 
     def kill(self, child: PlatformChild) -> int:
         """SIGKILL; when, monotonic nanoseconds."""
@@ -175,14 +159,12 @@ def open_scene(
     transport: Kind,
     *,
     behaviour: Behaviour | None = None,
-    policy: Mapping[str, Any] = CRASH_POLICY,
     money: Money | None = None,
     **site: Any,
 ) -> Iterator[Scene]:
     """Message centre, handsets, BOSS and files; no platform yet."""
-    hours, minutes = keys.start.split(":")
-    clock = LiveClock(int(hours) * 3600 + int(minutes) * 60, keys.factor, time.monotonic_ns())
-    made = Site(folder, keys.subscribers, policy, transport, **site)
+    clock = LiveClock(keys.played.start_s, keys.factor, time.monotonic_ns())
+    made = Site(folder, keys.subscribers, keys.played, transport, **site)
     made.make()
     customers = [
         Customer(msisdn_of(i), imsi_of(i), "gotone", "zh", True, False, ()) for i in range(keys.subscribers)
@@ -202,7 +184,7 @@ def open_scene(
         boss = Boss(customers, money)
         boss_door = stack.enter_context(BossDoor(boss, HOST))
         handsets = stack.enter_context(
-            Handsets(door, clock.us, behaviour or Behaviour(), keys.seed, EPOCH_US)
+            Handsets(door, clock.us, behaviour or Behaviour(), keys.seed, EPOCH_US, keys.played)
         )
         tap = Tap()
         stack.callback(tap.drop)

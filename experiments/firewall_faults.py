@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.firewall_accounts import Blind, accounts
-from experiments.firewall_crash import CRASH_POLICY, CrashKeys, Scene, open_scene
+from experiments.firewall_crash import CrashKeys, Scene, open_scene
 from experiments.firewall_handsets import Behaviour
 from experiments.firewall_postgres import Postgres, no_postgres
 from experiments.firewall_proxy import BossMode, BossProxy, SmppProxy
@@ -89,8 +89,10 @@ def boss_ill(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> 
     """BOSS is slow, refuses, talks rubbish, hangs up, or answers for somebody else."""
     chance = random.Random(keys.seed)
     asks = {"boss": "boss.balance > 5.0", "boss_unknown": "drop"}
-    changes = {"alert": asks, "points": asks}
-    with open_scene(folder, keys, transport, behaviour=TALKATIVE, money=_money, changes=changes) as scene:
+    names = keys.played.names()
+    played = keys.played.with_keys(dict.fromkeys((names[0], names[-1]), asks))
+    keys = replace(keys, played=played)
+    with open_scene(folder, keys, transport, behaviour=TALKATIVE, money=_money) as scene:
         with BossProxy(scene.boss_url, slow_s=1.6) as proxy:
             scene.boss_url = proxy.url
             scene.configure()
@@ -102,7 +104,7 @@ def boss_ill(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> 
                 scene.settle(30.0)
                 _until(lambda: _open_orders(scene) == 0, 30.0)
                 code = child.stop()
-            asking = {"1008601", "1008605"}
+            asking = {played.campaigns[name]["originator"] for name in (names[0], names[-1])}
             poor = [r for r in scene.handsets.received if r.source in asking and number_of(r.msisdn) % 2]
             orders = scene.boss.orders()
             twice = len(orders) - len({(o.msisdn, o.offer) for o in orders})
@@ -134,10 +136,13 @@ STEPS_S: Final = (0.0, -30.0, 0.0, 45.0, -300.0, 600.0, -3600.0, 3600.0, 0.0)
 def clock_steps(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> dict[str, Any]:
     """The machine's clock is set back and forward, by seconds and by an hour, and right again."""
     chance = random.Random(keys.seed)
-    still = replace(keys, factor=1.0, start="14:00")
+    if keys.played.wide_s is None:
+        said = "the policy has no moment with an hour of open hours on both sides"
+        return {"tried": "nothing", "skipped": said, "tries": 0, "violations": {}, "faults": []}
     # Gaps and windows are measured by the clock: what it leaps, they leap.
-    policy = {key: value for key, value in CRASH_POLICY.items() if key != "minimum_gap_s"}
-    with open_scene(folder, still, transport, behaviour=TALKATIVE, policy=policy) as scene:
+    played = replace(keys.played.unpaced(), start_s=keys.played.wide_s)
+    still = replace(keys, factor=1.0, played=played)
+    with open_scene(folder, still, transport, behaviour=TALKATIVE) as scene:
         right_s = scene.clock.us(time.monotonic_ns()) / 1e6 - time.time()
         file = folder / "faults.json"
 

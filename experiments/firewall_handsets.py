@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from experiments.firewall_play import Played
 from sim.backoffice.smsc_door import DoorError, SmscDoor
 from sim.network.messages import Deliver, Submit
 from smpp.concat import concatenation
@@ -22,8 +23,6 @@ from smpp.text import encode_text
 
 __all__ = ["Behaviour", "Handsets", "Received"]
 
-STOP: Final = "TD"
-"""The stop code of the campaigns' reply keys."""
 LOOK_S: Final = 0.01
 """Between two looks at the door."""
 
@@ -72,7 +71,13 @@ class Handsets:
     """A thread that takes what arrives at the door and delivers it. A context manager."""
 
     def __init__(
-        self, door: SmscDoor, now_us: Callable[[int], int], behaviour: Behaviour, seed: int, epoch_us: int
+        self,
+        door: SmscDoor,
+        now_us: Callable[[int], int],
+        behaviour: Behaviour,
+        seed: int,
+        epoch_us: int,
+        played: Played,
     ) -> None:
         """`now_us`: monotonic nanoseconds to Unix microseconds of the world; `epoch_us`: its begin."""
         self.received: list[Received] = []
@@ -88,6 +93,7 @@ class Handsets:
         self.faults: list[str] = []
         self._door, self._now_us, self._how, self._epoch_us = door, now_us, behaviour, epoch_us
         self._chance = random.Random(seed)
+        self._played = played
         self._queue: list[_Waiting] = []
         self._receipts: list[Deliver] = []
         self._told: tuple[Future[None], list[Deliver]] | None = None
@@ -179,8 +185,9 @@ class Handsets:
         if submit.part == submit.parts:
             drawn = self._chance.random()
             if drawn < self._how.stop_share + self._how.order_share:
-                text = STOP if drawn < self._how.stop_share else "1"
-                self._later(time.monotonic() + self._chance.expovariate(2.0), submit, "reply", text)
+                text = self._played.word(submit.source, "stop" if drawn < self._how.stop_share else "order")
+                if text:
+                    self._later(time.monotonic() + self._chance.expovariate(2.0), submit, "reply", text)
 
     def _receipt(self, submit: Submit, state: Any, t_us: int) -> None:
         if submit.receipt:
@@ -240,7 +247,7 @@ class Handsets:
             if not future.done():
                 left.append((future, waiting))
             elif future.exception() is None:
-                if waiting.text == STOP:
+                if waiting.text == self._played.word(waiting.submit.source, "stop"):
                     self.stops.append((waiting.submit.destination, self._now_us(time.monotonic_ns())))
                 else:
                     self.orders.append((waiting.submit.destination, waiting.submit.source))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,9 +23,9 @@ from experiments.problems import RunInvalid
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
-__all__ = ["RaceKeys", "race"]
+__all__ = ["Course", "RaceKeys", "Racer", "race"]
 
-POLICY: Final[dict[str, Any]] = {
+OWN_POLICY: Final[dict[str, Any]] = {
     "timezone": "Asia/Shanghai",
     "caps": {
         "per_calendar_month": 2,
@@ -51,29 +51,75 @@ class RaceKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Racer:
+    """What a campaign is to the policy and to handsets."""
+
+    name: str
+    originator: str
+    channel: str = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where they race: under which policy, which campaigns, and when."""
+
+    policy: Mapping[str, Any]
+    racers: tuple[Racer, ...]
+    at_us: int = NOON_US
+    """Of the first round, Unix microseconds: an hour in which the policy lets send."""
+    round_us: int = ROUND_US
+    """From one round to the next."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Tables that the policy names, by file name."""
+
+    def write(self, folder: Path) -> Path:
+        """The policy file with what it names; where."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
+        path = folder / "policy.yaml"
+        path.write_text(yaml.safe_dump(dict(self.policy)), encoding="utf-8")
+        return path
+
+    def received(self, row: int, racer: int) -> Part:
+        """A message of a campaign at the handset of a subscriber, a second after it was decided."""
+        t_us = self.at_us + row * self.round_us + racer + 1_000_000
+        one = self.racers[racer]
+        accepted_us = t_us // 1_000_000 * 1_000_000
+        return Part(t_us, str(8613500000000 + row), one.originator, accepted_us, channel=one.channel)
+
+
+def own_course(campaigns: int) -> Course:
+    """Half of the campaigns are of the class `data`."""
+    senders = (f"10086001{c}" if c % 2 else f"1008602{c}" for c in range(campaigns))
+    return Course(OWN_POLICY, tuple(Racer(f"c{c}", sender) for c, sender in enumerate(senders)))
+
+
+@dataclass(frozen=True, slots=True)
 class _Job:
     url: str
     policy: Path
     worker: int
     keys: RaceKeys
+    course: Course
     mutant: bool
 
 
-def _originator(campaign: int) -> str:
-    """Half of the campaigns are of the class `data`."""
-    return f"10086001{campaign}" if campaign % 2 else f"1008602{campaign}"
+def race(
+    folder: Path, keys: RaceKeys, url: str = "", *, mutant: bool = False, course: Course | None = None
+) -> dict[str, Any]:
+    """Lets them race; what was tried and what the audit says of it. RunInvalid: a worker failed.
 
-
-def race(folder: Path, keys: RaceKeys, url: str = "", *, mutant: bool = False) -> dict[str, Any]:
-    """Lets them race; what was tried and what the audit says of it. RunInvalid: a worker failed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    policy = folder / "policy.yaml"
-    policy.write_text(yaml.safe_dump(POLICY), encoding="utf-8")
+    `course`: absent: that of firewall studies, with so many campaigns; else its own campaigns count.
+    """
+    course = course or own_course(keys.campaigns)
+    keys = replace(keys, campaigns=len(course.racers))
+    policy = course.write(folder)
     url = url or f"sqlite:///{(folder / 'ledger.db').resolve()}"
     _open(url, policy, mutant=False).close()  # made once, before they race
     context = mp.get_context("spawn")
     barrier, answers = context.Barrier(keys.workers), context.Queue()
-    jobs = [_Job(url, policy, worker, keys, mutant) for worker in range(keys.workers)]
+    jobs = [_Job(url, policy, worker, keys, course, mutant) for worker in range(keys.workers)]
     processes = [context.Process(target=_work, args=(job, barrier, answers), daemon=True) for job in jobs]
     for process in processes:
         process.start()
@@ -96,6 +142,8 @@ def race(folder: Path, keys: RaceKeys, url: str = "", *, mutant: bool = False) -
     return {
         "tried": f"{keys.campaigns} campaigns on {keys.workers} workers, {keys.rounds} subscribers",
         "tries": keys.rounds,
+        "campaigns": keys.campaigns,
+        "workers": keys.workers,
         "asked": keys.rounds * keys.campaigns,
         "contacts": result.contacts,
         "violations": wrong,
@@ -145,19 +193,20 @@ def _raced(job: _Job, barrier: Barrier) -> tuple[list[Part], list[float]]:
     from marketing.contact import Book, Policy, load_policy
     from marketing.contact.operations import Reservation
 
-    keys = job.keys
+    keys, course = job.keys, job.course
     policy, book = Policy.of(load_policy(job.policy)), Book.empty(keys.rounds)
     ledger = _open(job.url, job.policy, mutant=job.mutant)
     mine = range(job.worker, keys.campaigns, keys.workers)
     sent: list[Part] = []
     spread: list[float] = []
     for row in range(keys.rounds):
-        at_us = NOON_US + row * ROUND_US
+        at_us = course.at_us + row * course.round_us
         barrier.wait(WAIT_S)
         began = time.perf_counter()
         for campaign in mine:
-            name, originator = f"c{campaign}", _originator(campaign)
-            kind = policy.kind(originator)
+            racer = course.racers[campaign]
+            name, originator = racer.name, racer.originator
+            kind = policy.kind(originator, (racer.channel,))
             verdict = policy.decide(book, row, name, at_us + campaign, may_hold=False, kind=kind)
             if verdict.action != "send":
                 continue
@@ -169,10 +218,10 @@ def _raced(job: _Job, barrier: Barrier) -> tuple[list[Part], list[float]]:
                 originator=originator, offer=name, imsi=460000000000000 + row, msisdn=8613500000000 + row,
                 period=span.period, day=span.day, ordinal=ordinal, decided_us=at_us + campaign,
                 valid_until_us=verdict.valid_until_us, latest_us=verdict.latest_us,
+                channels=kind.channels, channel=racer.channel,
             )  # fmt: skip
             spread.append((time.perf_counter() - began) * 1000)
             if not ledger.apply([wanted])[0]:
-                t_us = at_us + campaign + 1_000_000
-                sent.append(Part(t_us, str(wanted.msisdn), originator, t_us // 1_000_000 * 1_000_000))
+                sent.append(course.received(row, campaign))
     ledger.close()
     return sent, spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from experiments.arm import HOST, PASSWORD, SYSTEM_ID, connect
+from experiments.firewall_play import Played
 from experiments.link import SignallingLink
 from sigtran import MessageBatch
 from sigtran.m3ua import DataMessage, encode
 from sigtran.transport import Kind
 from sim.bssap.procedures import Params, ladder
 
-__all__ = ["CAMPAIGNS", "DAY", "LiveClock", "Site", "Stimulus", "Tap", "imsi_of", "msisdn_of", "number_of"]
+__all__ = ["DAY", "LiveClock", "Site", "Stimulus", "Tap", "imsi_of", "msisdn_of", "number_of"]
 
 DAY: Final = "2009-03-02"
 ZONE: Final = "Asia/Shanghai"
@@ -28,29 +29,6 @@ LAC: Final = 257
 CELLS: Final = 8
 STREAMS: Final = 16
 EPOCH_US: Final = round(datetime.fromisoformat(DAY).replace(tzinfo=ZoneInfo(ZONE)).timestamp() * 1e6)
-
-LONG: Final = (
-    "您好！"
-    + "本月办理数据业务套餐可享受优惠，详情请咨询营业厅或拨打服务热线。" * 4
-    + "回复1开通，回复TD退订。"
-)
-
-_POWER: Final = {"begin": {"behaviour": "power_on"}}
-_CALL: Final = {"begin": {"behaviour": "call_ended", "role": "caller", "peer": ["10086"]}}
-_INFO: Final = {"begin": {"behaviour": "call_ended", "role": "caller", "peer": ["12580"]}}
-CAMPAIGNS: Final[dict[str, dict[str, Any]]] = {
-    "alert": {
-        "scene": _POWER,
-        "originator": "1008601",
-        "text": "您关机时有来电。回复1开通来电提醒，回复TD退订。",
-    },
-    "e-bill": {"scene": _CALL, "originator": "1008603", "text": "电子账单免费开通，回复1开通，回复TD退订。"},
-    "data-pack": {"scene": _POWER, "originator": "1008604", "text": LONG},
-    "points": {"scene": _INFO, "originator": "1008605", "text": "积分可兑换话费，回复1办理，回复TD退订。"},
-}
-"""Two campaigns want the same person at the same message of the tap."""
-OF_STIMULUS: Final = {"power_on": ("alert", "data-pack"), "10086": ("e-bill",), "12580": ("points",)}
-"""Stimulus -> campaigns whose scene it completes: switching on, or a call to this number."""
 
 
 def imsi_of(number: int) -> str:
@@ -98,11 +76,8 @@ class Site:
 
     folder: Path
     subscribers: int
-    policy: Mapping[str, Any]
+    played: Played
     transport: Kind
-    campaigns: Sequence[str] = tuple(CAMPAIGNS)
-    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Keys of campaigns laid over."""
     ledger_url: str = "sqlite:///ledger.db"
 
     @property
@@ -131,25 +106,16 @@ class Site:
         cells = ["lac,ci,place,kind", *(f"{LAC},{ci},,macro" for ci in range(1, CELLS + 1))]
         (self.folder / "cells.csv").write_text("\n".join(cells) + "\n", encoding="utf-8")
         self.write_stops([])
-        told = {**self.policy, "do_not_disturb": {"file": None}}
+        policy = dict(self.played.policy)
+        for name, content in self.played.files.items():
+            (self.folder / name).write_bytes(content)
+        told = {**policy, "do_not_disturb": {"file": None}}
         (self.folder / "told.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
-        judged = {**self.policy, "do_not_disturb": {"file": self.stops_file.name}}
+        judged = {**policy, "do_not_disturb": {"file": self.stops_file.name}}
         self.policy_file.write_text(yaml.safe_dump(judged), encoding="utf-8")
-        for name in self.campaigns:
-            keys = dict(CAMPAIGNS[name])
-            values = {
-                "campaign": name,
-                "title": name,
-                "audience": {},
-                "offer": name,
-                "content": {"zh": keys.pop("text")},
-                "reply": {"order": ["1"], "stop": ["TD"]},
-                "hold": "release",
-                **keys,
-                **self.changes.get(name, {}),
-            }
+        for name, values in self.played.campaigns.items():
             path = self.folder / f"{name}.yaml"
-            path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+            path.write_text(yaml.safe_dump(dict(values), allow_unicode=True), encoding="utf-8")
 
     def write(self, clock: Mapping[str, Any], smpp_port: int, boss_url: str, **more: Any) -> None:
         """The configuration."""
@@ -163,7 +129,7 @@ class Site:
             "http": None,
             "subscribers": "people.csv",
             "cells": "cells.csv",
-            "campaigns": [f"{name}.yaml" for name in self.campaigns],
+            "campaigns": [f"{name}.yaml" for name in self.played.campaigns],
             "policy": "told.yaml",
             "ledger": {"url": self.ledger_url},
             "records": {"dir": self.records.name, "flush_s": 0.05},
@@ -174,12 +140,13 @@ class Site:
 
     def write_stops(self, stops: Sequence[tuple[str, int]]) -> None:
         """Stop codes, each from when the platform had confirmed it."""
+        zone = ZoneInfo(self.played.policy["timezone"])
         with self.stops_file.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("msisdn", "since"))
             for msisdn, t_us in stops:
                 local = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC")) + timedelta(microseconds=t_us)
-                writer.writerow((msisdn, local.astimezone(ZoneInfo(ZONE)).replace(tzinfo=None).isoformat()))
+                writer.writerow((msisdn, local.astimezone(zone).replace(tzinfo=None).isoformat()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +154,7 @@ class Stimulus:
     """One act that completes the scenes of some campaigns."""
 
     kind: str
-    """A key of OF_STIMULUS."""
+    """power_on, or the number that is called."""
     subscriber: int
     corr: tuple[int, int]
     """Correlation ids of its first and last message: one of them completes the scene."""

@@ -50,6 +50,7 @@ PACKAGES: Final = (
     "matplotlib",
     "uvicorn",
     "httpx",
+    "hdrhistogram",
 )
 """Packages whose versions a manifest names."""
 

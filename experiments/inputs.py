@@ -196,18 +196,20 @@ def arm_files(
     channels: Mapping[str, Any] | None = None,
     valid_from: date | None = None,
     open_days: OpenDays | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> ArmFiles:
     """Writes policy copy, lists, campaigns and platform configuration of one arm.
 
     With `group` its rows are sent at a set time and nothing is triggered. No campaigns: watch only.
     `valid_from`: local day before which no campaign runs. `open_days`: on which days contacts are made.
+    `more`: other keys of the configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
-    for path, members in ((disturb, drawn.do_not_disturb), (control, drawn.control_group)):
-        rows = ((extract["msisdn"][i], "") for i in np.flatnonzero(members).tolist())
-        _write_csv(path, ("msisdn", "since"), rows)
     policy = dict(read_yaml(study.policy).values)
+    for path, members in ((disturb, drawn.do_not_disturb), (control, drawn.control_group)):
+        rows = [(extract["msisdn"][i], "") for i in np.flatnonzero(members).tolist()]
+        _write_csv(path, ("msisdn", "since"), [*rows, *_listed(study.policy, policy.get(path.stem))])
     policy["do_not_disturb"] = {"file": disturb.name}
     policy["control_group"] = {"file": control.name}
     for section in ("timezones", "busy_cells"):
@@ -242,6 +244,7 @@ def arm_files(
         "policy": "policy.yaml",
         "ledger": {"url": "sqlite:///ledger.db"},
         "records": {"dir": records.name},
+        **(more or {}),
     }
     if study.segments is not None:
         config["segments"] = os.path.relpath(study.segments, folder)
@@ -342,6 +345,15 @@ def append_opt_outs(path: Path, opt_outs: Iterable[tuple[str, int]], zone: ZoneI
             local = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC")) + timedelta(microseconds=t_us)
             file.write(f"{msisdn},{local.astimezone(zone).replace(tzinfo=None).isoformat()}\n")
     return len(rows)
+
+
+def _listed(policy: Path, named: Any) -> list[tuple[str, str]]:
+    """Whom the policy's own dated list names, for a copy beside those that a study draws."""
+    name = named.get("file") if isinstance(named, dict) else None
+    if not name:
+        return []
+    with (policy.parent / name).open(encoding="utf-8", newline="") as file:
+        return [(row["msisdn"], row["since"] or "") for row in csv.DictReader(file)]
 
 
 def _write_yaml(path: Path, values: Mapping[str, Any]) -> None:

@@ -78,13 +78,13 @@ def results(run_dir: Path) -> list[Path]:
     return [run_dir / "drawn.json"]
 
 
-def report(run_dir: Path, out: Path | None) -> Path:
+def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
     """Writes the page again."""
     from reports.selfcheck import NotReportable, write_report
 
     open_run(run_dir)
     read_json(run_dir / "summary.json")
     try:
-        return write_report(run_dir, out)
+        return write_report(run_dir, out, language)
     except NotReportable as error:
         raise BadInput(f"{relative(run_dir)}: {error}") from None

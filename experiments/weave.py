@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from experiments.latency.worldtime import WorldTime
 from sigtran import MessageBatch
 from sim.network.messages import Deliver, Submit
 from sim.run import Reaction
@@ -45,11 +46,10 @@ class Weaver:
         centre: Centre,
         send: Callable[[MessageBatch], None],
         *,
-        start_us: int,
-        factor: float,
+        time: WorldTime,
         streams: int,
     ) -> None:
-        """`react` takes a submit and the world time of its arrival; `start_us` is the phase's beginning."""
+        """`react` takes a submit and the world time of its arrival."""
         self.submits: list[Submit] = []
         """All that were taken, in order of arrival."""
         self.reactions: list[tuple[Submit, Reaction]] = []
@@ -61,8 +61,7 @@ class Weaver:
         self._react = react
         self._centre = centre
         self._send = send
-        self._start_us = start_us
-        self._factor = factor
+        self._time = time
         self._streams = streams
         self._waiting: deque[Submit] = deque()
         # (due, order, ...): at one time in the order in which they were planned.
@@ -122,21 +121,19 @@ class Weaver:
         }
 
     def _react_to(self, submit: Submit) -> None:
-        arrived_us = (submit.arrived_ns - self.begin_ns) * self._factor / 1000
-        reaction = self._react(submit, self._start_us + round(arrived_us))
+        reaction = self._react(submit, self._time.at_us(submit.arrived_ns - self.begin_ns))
         self.reactions.append((submit, reaction))
         batch = reaction.batch
         streams = streams_of(batch.sls, self._streams)
         columns = zip(batch.t_us.tolist(), batch.corr.tolist(), streams.tolist(), strict=True)
         for i, (t_us, corr, stream) in enumerate(columns):
             self._order += 1
-            heappush(self._messages, (self._due_ns(t_us), self._order, corr, batch.message(i), stream))
+            heappush(self._messages, (self._time.due_ns(t_us), self._order, corr, batch.message(i), stream))
         if reaction.receipt is not None:
             self._order += 1
-            heappush(self._receipts, (self._due_ns(reaction.receipt.t_us), self._order, reaction.receipt))
-
-    def _due_ns(self, t_us: int) -> int:
-        return int((t_us - self._start_us) * 1000 / self._factor)
+            heappush(
+                self._receipts, (self._time.due_ns(reaction.receipt.t_us), self._order, reaction.receipt)
+            )
 
     def _send_due(self, now_ns: int, until_ns: int | None = None) -> None:
         """Sends what is due at `until_ns`, which is now unless said otherwise."""

@@ -28,6 +28,7 @@ __all__ = [
     "ARM_STYLES",
     "BAND",
     "INK",
+    "LETTERS",
     "OTHER",
     "SMALL",
     "STYLE",
@@ -60,7 +61,7 @@ BAND: Final = "#dfe6ee"
 SMALL: Final = 4.6
 """Width of figures that stand side by side, inches: their letters are as large as those of the wide ones."""
 _MEASURED: Final = "DejaVu Sans"
-_LETTERS: Final = (
+LETTERS: Final = (
     "'DejaVu Sans', Verdana, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', "
     "'Noto Sans SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'WenQuanYi Zen Hei', sans-serif"
 )
@@ -139,7 +140,7 @@ def svg(figure: Figure, name: str, said: str, title: str = "") -> str:
     called, told = (title, said) if title else (said, "")
     labels = f"{name}-title {name}-said" if told else f"{name}-title"
     opening = (
-        f'<svg role="img" aria-labelledby="{labels}" font-family="{_LETTERS}" '
+        f'<svg role="img" aria-labelledby="{labels}" font-family="{LETTERS}" '
         f'style="--least: {_LEAST * width:.0f}px; --most: {_MOST * width:.0f}px"'
     )
     head = f'<title id="{name}-title">{escape(called)}</title>'

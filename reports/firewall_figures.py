@@ -63,7 +63,7 @@ def _mutants(cases: Sequence[Mapping[str, Any]], words: Words) -> str:
 
 def _back(seconds: Sequence[float], words: Words) -> str:
     """Seconds from each kill until the service was back, in the order of time, and sorted."""
-    figure, axes = figure_of("back", 2.6)
+    figure, axes = figure_of("back", 2.6, 4.9)
     ordered = np.sort(np.array(seconds))
     axes.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), where="post", color=ACCENT, linewidth=2)
     axes.axvline(5.0, color=OTHER, linestyle="--", linewidth=1.2)

@@ -191,4 +191,10 @@ def _wire_per_s(details: dict[str, Any]) -> float | None:
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}" if value < 100 else f"{value:,.0f}".replace(",", " ")
+    return (
+        "–"
+        if value is None
+        else f"{value:.1f}"
+        if value < 100
+        else f"{value:,.0f}".replace(",", "\N{NO-BREAK SPACE}")
+    )

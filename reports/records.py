@@ -230,6 +230,53 @@ TABLES: Final[dict[str, TableSpec]] = {
             ("sub",),
         ),
         TableSpec(
+            "pressure",
+            "Compliance: one subscriber who might have been contacted",
+            (_SUB, _MSISDN, Column("contacts", pa.uint16(), "marketing messages received")),
+            ("sub",),
+        ),
+        TableSpec(
+            "near_misses",
+            "Compliance: one contact received, and one edge of one rule",
+            (
+                Column("rule", pa.string(), "as the audit names it"),
+                Column("edge", pa.string(), "which edge of it (experiments.compliance.margins)"),
+                Column("of", pa.string(), "which cap, hours or classes; empty = there is one"),
+                Column("unit", pa.string(), "of the margin: us = microseconds, contacts, days"),
+                _T,
+                _MSISDN,
+                Column("source", pa.string(), "originator"),
+                Column("margin", pa.int64(), "how far from the edge; below zero = beyond it"),
+            ),
+            ("rule", "edge", "of", "t_us", "msisdn", "source"),
+        ),
+        TableSpec(
+            "displaced",
+            "Compliance: one trigger suppressed since contacts had taken its place",
+            (
+                Column("campaign", pa.string(), "name of the campaign whose trigger it was"),
+                Column("imsi", pa.string(), "15 digits"),
+                Column("decided_us", pa.int64(), "Unix microseconds"),
+                Column("reason", pa.string(), "cap, gap or not_after"),
+                Column("rule", pa.string(), "the cap in words, or the reason; empty = no such contact found"),
+                Column("holders", pa.list_(pa.string()), "campaigns of the contacts that had its place"),
+            ),
+            ("decided_us", "campaign", "imsi"),
+        ),
+        TableSpec(
+            "holds",
+            "Compliance: one trigger that waited for closed hours to end",
+            (
+                Column("campaign", pa.string(), "name of the campaign"),
+                _T,
+                Column("due_us", pa.int64(), "end of the hours that it waited for, Unix microseconds"),
+                Column("decided_us", pa.int64(), "last decision, Unix microseconds"),
+                Column("state", pa.string(), "sent, held, failed or suppressed"),
+                Column("reason", pa.string(), "why, where it was not sent"),
+            ),
+            ("t_us", "campaign", "decided_us"),
+        ),
+        TableSpec(
             "uplift_outcomes",
             "Uplift study: one eligible subscriber in one arm; times from midnight of day 1",
             (
@@ -343,6 +390,49 @@ TABLES: Final[dict[str, TableSpec]] = {
                 Column("submit_ns", pa.int64(), "decision to arrival at the SMSC; -1 = no stamp"),
             ),
             ("t_intended_ns", "contact_id"),
+        ),
+        TableSpec(
+            "stages",
+            "Open-loop phase: one trigger that was sent, when it passed each stage; since the phase began, "
+            "-1 = no stamp",
+            (
+                Column("contact_id", pa.string(), "identity of the contact"),
+                Column("campaign", pa.string(), "name of the campaign"),
+                Column("corr", pa.uint32(), "message that completed it; 0 = none"),
+                Column(
+                    "timer",
+                    pa.bool_(),
+                    "fired by a timer, which is what t_intended_ns and t_sent_ns are then",
+                ),
+                Column(
+                    "hold_ns",
+                    pa.int64(),
+                    "so long the policy held it, up to the release, which t_intended_ns and t_sent_ns are "
+                    "then; 0 = not held",
+                ),
+                Column("t_intended_ns", pa.int64(), "planned send of that message"),
+                Column("t_sent_ns", pa.int64(), "its actual send"),
+                Column("t_received_ns", pa.int64(), "the platform read the socket"),
+                Column("t_decoded_ns", pa.int64(), "the platform knew the behaviour"),
+                Column("t_matched_ns", pa.int64(), "the rule fired"),
+                Column("t_decided_ns", pa.int64(), "the policy passed it"),
+                Column("t_submitted_ns", pa.int64(), "the channel had accepted it"),
+                Column("t_arrived_ns", pa.int64(), "first submit_sm at the SMSC, on the generator's clock"),
+                Column("t_delivered_ns", pa.int64(), "the handset had it, by the simulated network"),
+            ),
+            ("t_intended_ns", "contact_id"),
+        ),
+        TableSpec(
+            "wakes",
+            "Open-loop phase: the generator's loop in a tenth of a second; the worst of each",
+            (
+                Column("at_ns", pa.int64(), "beginning of the slot, since the phase began"),
+                Column("woken", pa.int32(), "how often it was woken from sleep"),
+                Column("late_ns", pa.int64(), "so much later than asked for it was woken"),
+                Column("turn_ns", pa.int64(), "so long one turn of its own took"),
+                Column("kept_ns", pa.int64(), "so long of a turn it stood in a send to the association"),
+            ),
+            ("at_ns",),
         ),
     )
 }

@@ -68,7 +68,7 @@ def as_written(files: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, jinja2.UndefinedError) as error:
-        said = f"{files}: not as a run writes it ({type(error).__name__}: {error})"
+        said = f"{files} is not as a run writes it ({type(error).__name__}: {error})"
         raise NotReportable(said) from None
 
 
@@ -79,7 +79,7 @@ def number(value: float | None) -> str:
     if abs(value) >= 1000:
         value = round(value)
     text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-    return text.replace(",", " ").replace("-", "−")
+    return text.replace(",", "\N{NO-BREAK SPACE}").replace("-", "−")
 
 
 def percent(value: float | None) -> str:

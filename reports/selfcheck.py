@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from reports.language import Words
-from reports.rendering import Filters, NotReportable, read_json, render, write_page
+from reports.language import LANGUAGES, Words
+from reports.rendering import Filters, NotReportable, as_written, publish, read_json
 
 __all__ = ["NotReportable", "screen", "write_report"]
 
 PAGE = "selfcheck"
 
 
-def write_report(run_dir: Path, out: Path | None = None, language: str = "en") -> Path:
-    """Writes the page; where.
+def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAGES[0]) -> Path:
+    """Writes the page, and `summary.csv` beside the summary; where the page is.
 
     Raises:
         NotReportable: a file is missing, damaged, or lacks a key.
@@ -30,24 +28,29 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = "en") -
         "value": value_text,
         "band": lambda band: band_text(words, band["least"], band["most"]),
     }
-    try:
+    with as_written("summary.json"):
         groups = _grouped(summary)
-        text = render(
+        return publish(
             "selfcheck.html.j2",
+            words,
             filters,
-            t=words,
-            language=language,
+            run_dir,
+            out,
             manifest=manifest,
             summary=summary,
             answer=answer(words, summary),
+            checks=[_check(words, name, cases) for name, cases in groups],
             groups=[(name, title_of(words, name), about_of(words, name), cases) for name, cases in groups],
             pictures={name: bands(words, title_of(words, name), cases) for name, cases in groups},
             name_of=lambda group, what: name_of(words, group, what),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, jinja2.UndefinedError) as error:
-        said = f"summary.json is not as a run writes it ({type(error).__name__}: {error})"
-        raise NotReportable(said) from None
-    return write_page(text, run_dir, out)
+
+
+def _check(words: Words, group: str, cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row of the trust table: one group of cases."""
+    passed = sum(1 for case in cases if case["passed"])
+    found = words("trust", passed=passed, total=len(cases))
+    return {"asked": title_of(words, group), "found": found, "holds": passed == len(cases)}
 
 
 def answer(words: Words, summary: Mapping[str, Any]) -> str:

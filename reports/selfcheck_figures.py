@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from reports.drawing import LETTERS
 from reports.language import Words
 
 __all__ = ["bands", "place"]
@@ -64,25 +65,27 @@ def bands(words: Words, title: str, cases: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     identity = f"hatch-{cases[0]['group']}"
-    parts, said = [_HATCH.format(id=escape(identity))], []
+    parts = [_HATCH.format(id=escape(identity))]
     for number, (case, what, value) in enumerate(rows):
         y = TOP + ROW * number + 32
         low, high = case["bands"][what]["least"], case["bands"][what]["most"]
-        name = f"{case['name']}: {name_of(words, case['group'], what)}"
+        called = name_of(words, case["group"], what)
         shown = f"{value_text(value)} ({band_text(words, low, high)})"
-        said.append(f"{name} {shown}")
         parts += [
-            _text(LEFT, y - 18, name),
+            _name(LEFT, y - 18, case["name"], words("mark.said", name="", said=called)),
             _strip(y, low, high, identity),
             _mark(y, place(value, low, high) if value is not None else 0.98, case["bands"][what]["inside"]),
             _text(RIGHT + 12, y, shown),
         ]
     height = 2 * TOP + ROW * len(rows)
-    label = escape(f"{title}. {'; '.join(said)}.", quote=True)
+    group = escape(str(cases[0]["group"]))
+    inside = sum(bool(case["bands"][what]["inside"]) for case, what, _ in rows)
+    said = words("picture_said", inside=inside, values=len(rows))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{label}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13" fill="{INK}">'
-        f"{''.join(parts)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{group}-title {group}-said" '
+        f'viewBox="0 0 {WIDTH} {height}" font-family="{LETTERS}" font-size="13" fill="{INK}">'
+        f'<title id="{group}-title">{escape(title)}</title>'
+        f'<desc id="{group}-said">{escape(said)}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -92,6 +95,12 @@ def _x(share: float) -> float:
 
 def _text(x: float, y: float, text: str) -> str:
     return f'<text x="{x}" y="{y + 4:.1f}">{escape(text)}</text>'
+
+
+def _name(x: float, y: float, name: str, said: str) -> str:
+    """A case's name, which is the same in every language, and what was found of it."""
+    named = f'<tspan lang="en">{escape(name)}</tspan>'
+    return f'<text x="{x}" y="{y + 4:.1f}">{named}{escape(said)}</text>'
 
 
 def _strip(y: float, low: float | None, high: float | None, hatch: str) -> str:

@@ -122,11 +122,9 @@ def _days(days: Mapping[str, Any], words: Words) -> str:
     looks = [row for row in days["looks"] if row["once"] is not None]
     figure = Figure(figsize=(6.4, 4.6 if looks else 2.8), layout="constrained")
     figure.set_gid("days")
-    axes: Sequence[Axes]
-    if looks:
-        axes = figure.subplots(2, 1, sharex=True, height_ratios=[1.2, 1.0])
-    else:
-        axes = [figure.subplots()]
+    axes: Sequence[Axes] = (
+        figure.subplots(2, 1, sharex=True, height_ratios=[1.2, 1.0]) if looks else [figure.subplots()]
+    )
     first, people = days["first_day"], max(days["people"], 1)
     shares = []
     for name, (colour, line, marker) in _LINES.items():

@@ -382,7 +382,8 @@ def trigger(_: Sources, seconds: float) -> Extra:
     }
     return Extra(
         best.messages, bench.octets, best.seconds,
-        f"{bench.world.n} people, {bench.factor:.0f} simulated seconds a second, wall clock, {bench.kind}",
+        f"{bench.site.world.n} people, {bench.factor:.0f} simulated seconds a second, wall clock, "
+        f"{bench.kind}",
         bench.turns,
         more={
             "triggers": best.triggers,

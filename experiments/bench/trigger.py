@@ -17,8 +17,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,21 +25,14 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.arm import HOST, PASSWORD, SYSTEM_ID, boss_of, linked, of_day_us, smsc_door
-from experiments.bench.fsync import syncing
+from experiments.arm import of_day_us
 from experiments.bench.stages import WrongResult
-from experiments.hosts import ended, host
-from experiments.inputs import arm_files, draw_lists, world_files
-from experiments.live import join, lag, pace, schedule, settle
-from experiments.platform_records import PlatformRecords
+from experiments.latency.phase import Hosting, Site, run_phase
+from experiments.live import schedule
 from experiments.problems import BadInput, RunInvalid
 from experiments.study import load_study
-from experiments.weave import Weaver
 from sigtran import TransportUnavailable
 from sigtran.transport import choose
-from sim.backoffice.boss import BossDoor
-from sim.run import LivePhase, build
-from sim.scenario import load_world
 
 __all__ = ["TriggerBench", "Turn"]
 
@@ -52,8 +43,6 @@ LEAST_S: Final = 10.0
 TURNS: Final = 3
 MOST_FACTOR: Final = 400
 TOLD_S: Final = 10.0
-SWITCH_S: Final = 0.0002
-"""So long the pacing thread keeps the interpreter from the message centre's, which stamps arrivals."""
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
@@ -130,9 +119,7 @@ class TriggerBench:
         self.folder = folder
         assert self.study.live is not None  # the demo has one
         self.live = self.study.live
-        self.scenario = load_world(self.live.world)
-        self.world = build(self.scenario, self.study.seed)
-        self.extract = world_files(self.world, folder / "inputs")
+        self.site = Site(self.study, self.live.world, self.study.seed, folder, transport=self.kind)
         self.turns = 0
         self.factor = 0.0
         """Simulated seconds a second, of the last turn."""
@@ -147,77 +134,40 @@ class TriggerBench:
             WrongResult: messages or contacts were lost.
         """
         self.turns += 1
-        study, folder, start_us = self.study, self.folder / f"turn-{self.turns}", of_day_us(self.live.starts)
+        study, start_us = self.study, of_day_us(self.live.starts)
         most_us = start_us + round(self.live.seconds * self.live.max_factor * 1e6)
-        phase = LivePhase(self.world, start_us, most_us, most=round(self.live.seconds * self.live.rate_per_s))
-        plan = schedule(phase.batch, start_us, self.live, study.streams)
-        self.factor, self.octets = plan.factor, len(plan.batch.data)
-        with ExitStack() as stack:
-            centre = stack.enter_context(smsc_door(self.scenario, memory=False))
-            url = stack.enter_context(BossDoor(boss_of(self.extract), HOST)).url
-            at = {"start_s": start_us / 1e6, "factor": plan.factor, "origin_ns": time.monotonic_ns()}
-            files = arm_files(
-                folder, self.folder / "inputs", study, self.scenario,
-                draw_lists(study.lists, self.world.draws, self.world.n), self.extract,
-                self.live.campaigns or study.campaigns,
-                clock={"mode": "live", **at},
-                collector={
-                    "transport": self.kind, "host": HOST, "port": 0, "encap_port": 0,
-                    "streams": study.streams,
-                },
-                smpp={"host": HOST, "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD},
-                boss_url=url,
-            )  # fmt: skip
-            platform = stack.enter_context(host(files.config, folder / "platform.log", None))
-            link = stack.enter_context(linked(platform, centre, study))
-            weaver = Weaver(
-                phase.react, centre, link.send_raw,
-                start_us=start_us, factor=plan.factor, streams=study.streams,
-            )  # fmt: skip
-            synced = stack.enter_context(syncing(folder))
-            load = os.getloadavg()[0]
-            switch_s = sys.getswitchinterval()
-            sys.setswitchinterval(SWITCH_S)
-            try:
-                begin_ns, sent_ns = pace(plan, link, look=weaver.look)
-            finally:
-                sys.setswitchinterval(switch_s)
-            fsync_ns = synced()
-            weaver.finish(time.monotonic_ns() - begin_ns, int(plan.intended_ns[-1]))
-            link.association.flush(5.0)
-            settle(weaver.take)
-            weaver.finish(time.monotonic_ns() - begin_ns, int(plan.intended_ns[-1]))
-            if untold := weaver.untold(TOLD_S):
-                raise WrongResult(f"the platform did not take {untold}")
-            ended(platform)
-        records = PlatformRecords(files.records)
-        wire = records.signalling(plan.batch.n + len(weaver.sent))
+        network = self.site.live(start_us, most_us, round(self.live.seconds * self.live.rate_per_s))
+        plan = schedule(network.batch, start_us, self.live, study.streams)
+        self.factor, self.octets = plan.time.factor, len(plan.batch.data)
+        hosting = Hosting(self.live.campaigns or study.campaigns, fsync=True, told_s=TOLD_S)
+        phase = run_phase(self.site, network, plan, self.folder / f"turn-{self.turns}", hosting)
+        if phase.untold:
+            raise WrongResult(f"the platform did not take {phase.untold}")
+        records, arrivals, sent_ns = phase.records, phase.arrivals, phase.sent_ns
+        wire = phase.signalling()
         if wire["lost"] or wire["errors"]:
             raise WrongResult(
                 f"of {wire['generated']} messages {wire['lost']} were lost, {wire['errors']} bad"
             )
-        arrivals: dict[str, int] = {}
-        for submit in weaver.submits:
-            arrivals.setdefault(submit.contact_id, submit.arrived_ns)
-        joined = join(arrivals, records.triggers, plan, sent_ns, begin_ns, lambda _: -1)
+        joined = phase.joined()
         states = records.counts()
         if joined.unmatched or states["failed"] or states["sent"] != len(arrivals):
-            raise WrongResult(f"{len(arrivals)} contacts arrived, {joined.unmatched} unknown; {states}")
+            raise WrongResult(f"{len(arrivals)} contacts arrived, {len(joined.unmatched)} unknown; {states}")
         if not arrivals:
             raise WrongResult("nothing was triggered: the phase is too short")
         columns = {name: np.asarray(joined.columns[name], np.int64) for name in _NEEDED}
         since_sent = columns["t_arrived_ns"] - columns["t_sent_ns"]
         return Turn(
             plan.batch.n,
-            len(weaver.sent),
+            len(phase.woven),
             float(sent_ns[-1]) / 1e9,
             len(arrivals),
             percentiles(columns["latency_ns"]),
             percentiles(since_sent),
             percentiles(since_sent - columns["wire_ns"]),
-            percentiles(fsync_ns),
-            lag(plan, sent_ns, study.limits),
-            load,
+            percentiles(phase.fsync_ns),
+            phase.lag(study.limits),
+            phase.load,
         )
 
     def turns_of(self, n: int) -> list[Turn]:

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cli import cli
-from experiments.firewall import Case, _case
 from experiments.firewall_accounts import Blind, _not_excused
+from experiments.firewall_cases import Case, case_of
 from experiments.firewall_crash import CrashKeys, crash, distribution
 from experiments.firewall_faults import FAULTS
 from experiments.firewall_platform import Faults
@@ -70,7 +70,8 @@ def test_what_is_not_caught_or_is_violated_fails_the_study(tmp_path, monkeypatch
     blind = module.Audit(1, 1, 0, 0, (), 0, by_rule=dict.fromkeys(module.RULES, 0))
     monkeypatch.setattr(module, "audit", lambda parts, policy: blind)
     sets = ("groups=[mutants]", "mutant_subscribers=100")
-    code, text = kairos("run", STUDY, "--out", tmp_path, *(w for s in sets for w in ("--set", s)))
+    here = ("--processes", "1")  # where the judge is blind
+    code, text = kairos("run", STUDY, "--out", tmp_path, *here, *(w for s in sets for w in ("--set", s)))
     assert code == 3
     assert "not caught under" in text
     (folder,) = (tmp_path / "firewall").iterdir()
@@ -210,12 +211,12 @@ def test_an_act_is_excused_only_as_the_tail_before_a_kill():
 
 def test_a_case_fails_for_triggers_that_nobody_knows_of():
     found = {"tried": "x", "tries": 3, "contacts": 1, "violations": {}, "findings": [], "faults": []}
-    assert _case("crashes", "a", found).said == []
+    assert case_of("crashes", "a", found).said == []
     lost = {"lost": 2, "lost_listed": ["one", "two"]}
-    case = _case("crashes", "a", {**found, "accounts": lost})
+    case = case_of("crashes", "a", {**found, "accounts": lost})
     assert (case.violated, case.said) == ({"trigger not accounted for": 2}, ["one", "two"])
-    assert _case("faults", "a", {**found, "tries": 0}).said == ["nothing was tried"]
-    skipped = _case("faults", "a", {"tried": "nothing", "skipped": "no server"})
+    assert case_of("faults", "a", {**found, "tries": 0}).said == ["nothing was tried"]
+    skipped = case_of("faults", "a", {"tried": "nothing", "skipped": "no server"})
     assert isinstance(skipped, Case)
     assert (skipped.outcome, skipped.said) == ("skipped", ["no server"])
 

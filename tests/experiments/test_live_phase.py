@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import experiments.live
-from experiments.live import Schedule, join, lag, pace, schedule
+import experiments.latency.pacing
+from experiments.latency.joining import join, lag
+from experiments.latency.pacing import Schedule, pace
+from experiments.latency.worldtime import WorldTime
+from experiments.live import schedule
 from experiments.problems import RunInvalid
 from experiments.study import Limits, LiveKeys
 from experiments.summary import latency, no_latency, trigger_counts
@@ -38,7 +41,7 @@ def test_the_schedule_fits_the_phase_and_keeps_the_worlds_rhythm():
     assert plan.batch.n == 100
     assert plan.intended_ns[0] == 0
     assert plan.intended_ns[-1] == pytest.approx(2e9)
-    assert plan.factor == pytest.approx(9.9)
+    assert plan.time.factor == pytest.approx(9.9)
     assert np.all(np.diff(plan.intended_ns) > 0)
     assert plan.batch.streams.min() >= 1
 
@@ -51,7 +54,9 @@ def test_a_world_too_small_for_the_rate_is_said():
 def planned(intended_ns):
     n = len(intended_ns)
     batch = MessageBatch(b"x" * n, np.arange(n + 1, dtype=np.int64), np.ones(n, np.uint16))
-    return Schedule(batch, np.array(intended_ns, np.int64), 1, 10.0, 100.0)
+    return Schedule(
+        batch, np.array(intended_ns, np.int64), np.arange(1, n + 1), WorldTime.even(START_US, 10.0)
+    )
 
 
 def test_pace_sends_in_order_never_early_and_stamps_truly():
@@ -91,15 +96,13 @@ class Phase:
         """`script`: contact -> (arrival ms, outcome, due ms of its messages, ms of RP-ACK)."""
         self.clock, self.script, self.react_ns = clock, script, react_ns
         self.log, self.posted, self.reacted_at, self.asked_us = [], [], [], {}
-        self.begin_ns = experiments.live.AHEAD_NS
+        self.begin_ns = experiments.latency.pacing.AHEAD_NS
         self.coming = [
             Submit(f"{name}.1", name, 1, 1, "1008603", "86139", b"", 0, 0, None, self.begin_ns + at * MS)
             for name, (at, *_) in sorted(script.items(), key=lambda row: row[1][0])
         ]
         self.corr = FIRST_REACTION
-        self.weaver = Weaver(
-            self.react, self, self.send_raw, start_us=START_US, factor=plan.factor, streams=16
-        )
+        self.weaver = Weaver(self.react, self, self.send_raw, time=plan.time, streams=16)
         look = {} if schedule_only else {"look": self.weaver.look}
         self.begin_ns, self.sent_ns = pace(plan, self, **look)
 
@@ -153,7 +156,7 @@ class Phase:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(experiments.live, "time", clock)
+    monkeypatch.setattr(experiments.latency.pacing, "time", clock)
     return clock
 
 
@@ -236,7 +239,9 @@ def test_a_receipt_that_the_platform_refuses_is_said():
     failed = Future()
     failed.set_exception(ValueError("no"))
     centre = SimpleNamespace(take_submits=list, post=lambda messages, timeout=0: failed)
-    weaver = Weaver(lambda submit, t_us: None, centre, lambda batch: None, start_us=0, factor=1.0, streams=16)
+    weaver = Weaver(
+        lambda submit, t_us: None, centre, lambda batch: None, time=WorldTime.even(0, 1.0), streams=16
+    )
     weaver._receipts.append((0, 1, None))
     weaver.look(0, 0)
     assert weaver.untold(0) == "1 of 1 receipts: no"
@@ -291,7 +296,7 @@ def test_latency_counts_from_the_planned_send_of_the_completing_message():
     )
     c2 = dict(zip(joined.columns, by["c2"], strict=True))
     assert c2["latency_ns"] == 3_000_000  # from the moment its condition fell due
-    assert joined.unmatched == 1
+    assert joined.unmatched == ("stranger",)
 
 
 def test_percentiles_are_refused_where_too_few_lie_beyond():

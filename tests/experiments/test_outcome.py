@@ -58,8 +58,8 @@ class Folder:
     def __init__(self):
         self.manifest = {"started": "2026-11-23T10:00:00+00:00", "ended": None}
 
-    def finish(self, reasons):
-        self.reasons = list(reasons)
+    def finish(self, reasons, *, whole):
+        self.reasons, self.whole = list(reasons), whole
 
 
 @pytest.mark.parametrize("reason", ["stopped by SIGTERM", "blanket: the platform ended with exit code 1"])

@@ -104,7 +104,7 @@ def test_the_page_says_it_in_both_languages(language, said, groups, tmp_path):
     _, _, folder = run(tmp_path, "known, failing")
     page = write_report(folder, tmp_path / "page.html", language).read_text()
     assert said in page
-    assert f'<html lang="{language}">' in page
+    assert f'<html lang="{language.replace("zh", "zh-CN")}">' in page
     assert "coverage &lt;1&gt;" in page
     assert "<1>" not in page
     for outside in ('src="http', "<script", "@import", "<link"):

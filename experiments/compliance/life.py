@@ -1,0 +1,96 @@
+"""The life: the user's world with his policy and campaigns, in lockstep, in a process of its own.
+
+    python -m experiments.compliance.life RUN_DIR
+
+It is the precise arm of an end-to-end study; its records are in `arms/precise` of the run's folder, so that
+`kairos audit RUN_DIR` judges them again. Whoever exchanges how it is lived exchanges `live`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from experiments.arm import Job, lived
+from experiments.folder import write_json
+from experiments.study import Study, load_study
+from experiments.worker import Crew, Worker, work
+from marketing.campaigns import load as load_campaign
+from sigtran.transport import Kind
+from sim.subscribers.offers import STANDARD_OFFERS
+
+if TYPE_CHECKING:
+    from experiments.compliance_study import Keys
+    from experiments.study import LoadedStudy
+
+__all__ = ["ARM", "check_offers", "live", "study_of"]
+
+ARM: Final = "precise"
+MODULE: Final = "experiments.compliance.life"
+
+
+def live(
+    loaded: LoadedStudy, run_dir: Path, transport: Kind, on_event: Callable[[str, Mapping[str, Any]], None]
+) -> dict[str, Any]:
+    """Lives through it; the arm's results, its records in `arms/precise`.
+
+    Raises:
+        RunInvalid: it did not come to its end; what was recorded until then is there.
+    """
+    job = {"study": str(loaded.path.resolve()), "overrides": list(loaded.overrides), "transport": transport}
+    write_json(run_dir / "job.json", job)
+    with Crew(on_event) as crew:
+        worker = Worker("life", [MODULE, str(run_dir)], run_dir / "logs" / "life.log")
+        (result,) = crew.finish(crew.start(worker))
+    return result
+
+
+def study_of(keys: Keys) -> Study:
+    """As the arm of an end-to-end study has it."""
+    said = {offer.name for offer in keys.offers}
+    wanted = dict.fromkeys(load_campaign(path).offer for path in keys.campaigns)
+    usual = [STANDARD_OFFERS[name] for name in wanted if name in STANDARD_OFFERS and name not in said]
+    return Study(
+        study=keys.study,
+        kind="end-to-end",
+        world=keys.world,
+        campaigns=keys.campaigns,
+        policy=keys.policy,
+        segments=keys.segments,
+        seed=keys.seed,
+        days=keys.days,
+        tick_s=keys.tick_s,
+        arms=[ARM],
+        offers=[*keys.offers, *usual],
+        lists=keys.lists,
+        capture=None,
+        live=None,
+        limits=keys.limits,
+    )
+
+
+def check_offers(keys: Keys, where: str) -> list[str]:
+    """Offers of campaigns of which nobody says how people respond to them."""
+    known = {offer.name for offer in keys.offers} | STANDARD_OFFERS.keys()
+    lacking = []
+    for path in keys.campaigns:
+        offer = load_campaign(path).offer
+        if offer and offer not in known:
+            lacking.append(f"{where}: offers: no entry for the offer {offer!r} of {path.name}")
+    return lacking
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """The worker's job."""
+    from experiments.compliance_study import Keys
+
+    run_dir = Path(arguments[0])
+    job = json.loads((run_dir / "job.json").read_text(encoding="utf-8"))
+    keys = load_study(Path(job["study"]), job["overrides"]).keys_of(Keys)
+    return lived(Job(run_dir, study_of(keys), job["transport"], keys.world_settings), ARM)
+
+
+if __name__ == "__main__":
+    work(main)
