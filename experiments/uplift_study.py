@@ -11,7 +11,6 @@ from pydantic import Field, field_validator, model_validator
 from experiments.folder import open_run, read_json
 from experiments.problems import BadInput, relative
 from experiments.study import TIME_OF_DAY, Eligible, Lists, LoadedStudy
-from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 from sim.subscribers.offers import STANDARD_OFFERS, Offer
 
@@ -26,8 +25,8 @@ __all__ = [
     "Sensitivity",
     "TruthKeys",
     "check",
+    "foretell",
     "offers_of",
-    "plan",
     "report",
     "results",
     "run",
@@ -253,24 +252,19 @@ def results(run_dir: Path) -> list[Path]:
     return results_of(run_dir)
 
 
-def plan(loaded: LoadedStudy) -> Plan:
-    """What it lives through: the arms, and for the truth small worlds that count as much as they are."""
+def foretell(loaded: LoadedStudy) -> dict[str, int | float]:
+    """What it will come to. Its worlds make no messages, so no trial run tells how long it takes."""
     keys = loaded.keys_of(Keys)
-    arms = 2 + len(keys.blanket.by) + (keys.design.kind != "parallel_worlds")
-    return Plan(
-        world=keys.world,
-        world_settings=keys.world_settings,
-        seed=keys.seed,
-        days=keys.days,
-        lives=arms,
-        trial=("truth.replicates=0", "sensitivity=null", "a_a=0", "same_feed_days=0"),
-        trial_days=(1, 2),
-        trial_lives=arms,
-        people="world_settings.subscribers",
-        messages=("messages",),
-        keeps_days=True,
-        side_by_side=2,
-    )
+    arms = 3 + len({*keys.blanket.by, *(["reach"] if keys.design.kind == "parallel_worlds" else [])})
+    arms += keys.design.kind == "switchback"
+    lives = 2 * keys.truth.replicates
+    return {
+        "arms, of which the control is lived through only where a look-back is wanted": arms,
+        "days of each": keys.days,
+        "lives of small worlds for the truth": lives,
+        "days of each small world": keys.truth.days,
+        "comparisons of two untreated arms": keys.a_a,
+    }
 
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:

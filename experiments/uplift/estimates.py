@@ -241,6 +241,12 @@ def novelty(arm: ArmOutcome, control: ArmOutcome, from_day: int, ages: int) -> d
         ages: Days since first contact to tell apart, 0 being its own day.
     """
     days = arm.days - from_day + 1
+    if days < 2:
+        return {
+            "ages": [],
+            "trend": Refused("trend", "fewer than two ages have an effect", 0).as_json(),
+            "p": None,
+        }
     first = np.where(arm.first_contact_us >= 0, arm.first_contact_us // DAY_US - (from_day - 1), -1)
     a, b = (_by_day(one.ordered_us, from_day, days) for one in (arm, control))
     found = paired_by_age(a, b, np.clip(first, -1, days - 1), min(ages, days))

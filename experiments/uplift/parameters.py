@@ -16,7 +16,7 @@ Direction = Literal["low", "high"]
 
 _FACTORS: Final = frozenset(
     {"spread", "fatigue", "organic_per_day", "reply_median_s", "within_min", "dwell_min", "complaint_fatigue"}
-    | {"complaint_bad_moment", "near_m"}
+    | {"complaint_bad_moment", "near_m", "word_of_mouth", "hearsay_median_h"}
 )
 """Rates, spreads, times and distances: divided and multiplied. All other numbers are logits: moved."""
 _CONTACTS: Final = frozenset({"stop_logit", "complaint_fatigue", "complaint_bad_moment"})

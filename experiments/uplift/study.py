@@ -346,7 +346,7 @@ class _Whole:
         if keys is None:
             return None
         pair = ("precise", "blanket_reach" if self.plan.kind == "parallel_worlds" else "control")
-        spec = replace(self.spec, replays=keys.replays)
+        spec = replace(self.spec, replays=keys.replays, covariates=False)
         jobs = what_ifs(spec, studied.arms, pair, keys.logits, keys.factor, self.sending)
         made = tornado(jobs, self._map(jobs), keys.shown)
         return {"pair": list(pair), "logits": keys.logits, "factor": keys.factor, **made}
