@@ -7,25 +7,22 @@ the hashes; the second run is told to use two processes where the study can.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.child import environment
 from experiments.problems import BadInput, RunInvalid
 from experiments.running.executor import Executor
 from experiments.running.rerun import compare
 from experiments.selfcheck.case import Case, Scale, judged
+from experiments.selfcheck.command import kairos
 
 __all__ = ["Twice", "case_of", "cases", "run_twice"]
 
 STUDIES: Final = Path("scenarios/studies")
 """Below the current folder."""
-LONGEST_S: Final = 3600.0
 MEMORY: Final = ("transport=memory", "live=null")
 NOT_PASSED: Final = 3
 """What `kairos run` ends with where a study came to its end and its answer is no: small ones do."""
@@ -106,11 +103,11 @@ def run_twice(job: Twice) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="kairos-twice-") as scratch:
         out = Path(scratch)
-        code = _kairos("run", str(job.study), "--out", str(out / "first"), *settings, *processes(1))
+        code = kairos("run", str(job.study), "--out", str(out / "first"), *settings, *processes(1))
         if code not in (0, NOT_PASSED):
             raise RunInvalid(f"{job.study} ended with {code}")
         first = _run_in(out / "first")
-        code = _kairos("rerun", str(first), "--out", str(out / "second"), *processes(2))
+        code = kairos("rerun", str(first), "--out", str(out / "second"), *processes(2))
         if code not in (0, 1):
             raise RunInvalid(f"`kairos rerun` of {job.study} ended with {code}")
         return {
@@ -118,19 +115,6 @@ def run_twice(job: Twice) -> dict[str, Any]:
             "second": _results(_run_in(out / "second")),
             "said": "equal" if code == 0 else "different",
         }
-
-
-def _kairos(*arguments: str) -> int:
-    """Its exit code; what it says goes to standard error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.cli", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=2,
-        env=environment(),
-        timeout=LONGEST_S,
-        check=False,
-    )
-    return done.returncode
 
 
 def _run_in(out: Path) -> Path:

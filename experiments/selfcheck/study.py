@@ -82,7 +82,7 @@ def _cases(keys: Keys, executor: Executor) -> Iterator[Case]:
     """All cases; a group that comes to no end is a case that is not passed."""
     for group in keys.chosen:
         try:
-            yield from cases_of(group, keys.scale, _Named(group, executor))
+            yield from cases_of(group, keys.scale, _Named(GROUPS[group].kept or group, executor))
         except RunInvalid as error:
             yield Case(group, "came to no end", str(error), 0, "an end", {}, passed=False)
 

@@ -43,7 +43,7 @@ from experiments.uplift.tables import write_tables
 from experiments.uplift.trust import Check, checks_of, covariates_of
 from experiments.uplift_study import Keys, offers_of
 
-__all__ = ["SUMMARY_SCHEMA", "plan_of", "precise_spec", "replicate_spec", "run_study"]
+__all__ = ["SUMMARY_SCHEMA", "fiftieth", "plan_of", "precise_spec", "replicate_spec", "run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.uplift/1"
 CHUNK: Final = 50
@@ -194,6 +194,19 @@ def replicate_spec(keys: Keys, number: int) -> ArmSpec:
     )
 
 
+def fiftieth(spec: ArmSpec, people: int, days: int) -> ArmSpec:
+    """The precise arm with a fiftieth of its `people`, 200 at least, in which both feeds are compared."""
+    return replace(
+        spec,
+        world_settings={**spec.world_settings, "subscribers": max(200, people // 50)},
+        days=days,
+        campaigns_from_day=1,
+        covariates=False,
+        replays=0,
+        tick_s=spec.tick_s if 60 % spec.tick_s == 0 else 60,
+    )
+
+
 class _Whole:
     """One study from its keys to its results."""
 
@@ -328,18 +341,9 @@ class _Whole:
             return None
         if not keys.same_feed_days:
             return {}
-        people = max(200, setting_of(self.spec).world.n // 50)
-        small = replace(
-            self.spec,
-            world_settings={**keys.world_settings, "subscribers": people},
-            days=keys.same_feed_days,
-            campaigns_from_day=1,
-            covariates=False,
-            replays=0,
-            tick_s=self.spec.tick_s if 60 % self.spec.tick_s == 0 else 60,
-        )
+        small = fiftieth(self.spec, setting_of(self.spec).world.n, keys.same_feed_days)
         found = self._map([SameFeed(small)])["same-feed"]
-        return {**found, "people": people, "days": keys.same_feed_days}
+        return {**found, "people": small.world_settings["subscribers"], "days": small.days}
 
     def _tornado(self, studied: Studied) -> dict[str, Any] | None:
         keys = self.keys.sensitivity
