@@ -27,6 +27,7 @@ from experiments.latency.usage import Cores, cores_of
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
 from experiments.rehearsal.world import expect
+from experiments.running.begin import begin
 from experiments.study import Limits, LoadedStudy
 from sigtran.transport import Kind
 from sim.scenario import load_world
@@ -46,14 +47,12 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     except sigtran.TransportUnavailable as error:
         print(f"No transport for the signalling: {error}", file=sys.stderr)  # noqa: T201 - the command line
         return 1
-    files = {"study": loaded.path, "world": keys.world, "policy": keys.policy}
+    files = {"world": keys.world, "policy": keys.policy}
     files |= {"sizing world": keys.sizing.world}
     files |= {f"campaign {path.stem}": path for path in keys.campaigns}
-    folder = RunFolder.create(out, keys.study, keys.seed, ["kairos", *arguments], files)
+    folder = begin(loaded, out, arguments, files).folder
     cores = cores_of() if keys.pin else None
-    folder.update(
-        kind=keys.kind, cores=cores.as_json() if cores else {"apart": False, "why_not": "pin: false"}
-    )
+    folder.update(cores=cores.as_json() if cores else {"apart": False, "why_not": "pin: false"})
     measured, said, code = Measured(), [], 0
     before = signal.signal(signal.SIGTERM, _as_interrupt)
     with Display() as display:
