@@ -122,7 +122,7 @@ def _heat(
         figure, axes = _page(name, rows, columns, 0.34 * len(rows))
         most = max(float(values.max()), 1.0)
         size = 8 if most >= 1000 or len(columns) > 9 else 9
-        # The square root keeps small numbers apart from none; the darkest grey is one that dark letters stand on.
+        # The square root keeps small numbers apart from none; dark letters stand on the darkest grey, too.
         edges = (np.arange(width + 1) - 0.5 for width in values.shape[::-1])
         axes.pcolormesh(*edges, np.sqrt(values / most), cmap="Greys", vmin=0, vmax=1.9)
         axes.invert_yaxis()
