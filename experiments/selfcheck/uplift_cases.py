@@ -48,7 +48,7 @@ SMALL_FEEDS: Final = ("hang-up-sms", "missed-call-alert")
 FEED_DAYS: Final = 1
 """At small scale; at full a study's own."""
 BIAS_SE: Final = 3.3
-"""Largest bias in standard errors of so many replicates; one unbiased estimate in a thousand is further off."""
+"""Largest bias in standard errors of so many replicates; one unbiased one in a thousand is further off."""
 
 
 def timed(job: Job) -> dict[str, Any]:
