@@ -115,7 +115,7 @@ def covered(clock: Clock, scale: Scale) -> dict[str, Any]:
 def coverage_case(name: str, tried: str, found: Mapping[str, Any], least_take_ups: float) -> Case:
     """What replicates say of a study's intervals; see `uplift.results.replicates_of`."""
     held, errors, bias = found["coverage"], found["errors"] or {}, found["bias"]
-    values: dict[str, float] = {"take_ups": min(found["take_ups"]), "true": found["true"]}
+    values: dict[str, float] = {"take_ups": min(found["take_ups"]), "effect": found["true"]}
     bands: dict[str, Band] = {"take_ups": (least_take_ups, None)}
     if held is None:
         values["covered"], bands["covered"] = float("nan"), (0.0, 1.0)
