@@ -60,7 +60,10 @@ def main() -> None:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _called_off)
-    serve(Connection(int(sys.argv[1])))
+    line = Connection(int(sys.argv[1]))
+    serve(line)
+    # Nothing is left to be called off; raised while the line is closed it would be told as an error.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
