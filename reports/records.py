@@ -423,6 +423,35 @@ TABLES: Final[dict[str, TableSpec]] = {
             ("t_intended_ns", "contact_id"),
         ),
         TableSpec(
+            "probes",
+            "Capacity: one phase at one rate, in the order in which they were made",
+            (
+                Column("number", pa.int32(), "from 0"),
+                Column("workers", pa.int32(), "engines of the platform"),
+                Column("subscribers", pa.int64(), "people of the world"),
+                Column("why", pa.string(), "bracket, halve, again, confirm; run: below the knee"),
+                Column("rate_per_s", pa.float64(), "messages a second, offered"),
+                Column("seconds", pa.float64(), "length of the phase"),
+                Column("outcome", pa.string(), "held, broken, generator or too_few"),
+                Column("broke", pa.string(), "what broke, with blanks between; empty: nothing"),
+                Column("messages", pa.int64(), "of the schedule"),
+                Column("triggers", pa.int64(), "expected"),
+                Column("p50_ms", pa.float64(), "trigger latency from the planned send; NaN = too few"),
+                Column("p99_ms", pa.float64(), "the same"),
+                Column("max_ms", pa.float64(), "the same"),
+                Column("late", pa.int64(), "triggers later than the level allows"),
+                Column("lost", pa.int64(), "triggers that never arrived"),
+                Column("wrong", pa.int64(), "triggers that should not have come"),
+                Column("lagging_share", pa.float64(), "messages sent late by the generator's own doing"),
+                Column("others_share", pa.float64(), "processors used by other programs meanwhile"),
+                Column(
+                    "cost_us", pa.float64(), "processor time of the platform a message; NaN = not measured"
+                ),
+                Column("memory_mib", pa.float64(), "resident memory of the platform; NaN = not measured"),
+            ),
+            ("number",),
+        ),
+        TableSpec(
             "wakes",
             "Open-loop phase: the generator's loop in a tenth of a second; the worst of each",
             (

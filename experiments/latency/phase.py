@@ -123,6 +123,8 @@ class Hosting:
     """Told `sending` and `sent`."""
     on_progress: Callable[[int, int], None] = lambda at_ns, sent: None
     """Told now and then: nanoseconds since the beginning, messages sent."""
+    pacing: Callable[..., tuple[int, NDArray[np.int64]]] = pace
+    """How the schedule is sent: as `pace` does, or closed."""
     before_end: Callable[[Mapping[str, Any]], None] = lambda ready: None
     """Told where the platform's doors are, after all was sent and before the platform ends."""
 
@@ -276,7 +278,7 @@ def run_phase(site: Site, network: Reacts, plan: Schedule, folder: Path, hosting
         with blamed(platform):
             try:
                 look = weaver.look if stalls is None else stalls.look
-                begin_ns, sent_ns = pace(plan, link, hosting.on_progress, look, wakes)
+                begin_ns, sent_ns = hosting.pacing(plan, link, hosting.on_progress, look, wakes)
             finally:
                 if stalls is not None:
                     stalls.go_on()

@@ -24,6 +24,9 @@ PARTS: Final = ("world", "files", "start", "simulator", "feed", "engine", "effec
 """Building the world; writing and reading what the platform is told; the crowd and its network; behaviours of
 visible acts; decisions; ledger, messages and orders; judging what was received; the outcome's columns."""
 
+WHOLE: Final = ("world", "life", "outcome")
+"""What an arm takes altogether; life holds all parts between."""
+
 
 def figures(spec: ArmSpec, replicates: int) -> dict[str, Any]:
     """Medians over replicates with seeds of their own; the first, which makes templates, is left out.
@@ -48,7 +51,7 @@ def figures(spec: ArmSpec, replicates: int) -> dict[str, Any]:
     }
     for arm, outcomes in arms.items():
         cpu_s = {part: median(one.cpu_s.get(part, 0.0) for one in outcomes[1:]) for part in PARTS}
-        whole_s = median(sum(one.cpu_s.get(part, 0.0) for part in PARTS) for one in outcomes[1:])
+        whole_s = median(sum(one.cpu_s[part] for part in WHOLE) for one in outcomes[1:])
         found["arms"][arm] = {
             "cpu_s": round(whole_s, 3),
             "subscriber_days_per_cpu_s": _rate(subscriber_days, whole_s),

@@ -35,9 +35,10 @@ from marketing.effects import Accounts, Boss, Conversations, Records, Unanswered
 from marketing.effects.dispatch import Dispatcher
 from marketing.effects.two_way import open_two_way
 from marketing.engine import Change, StateFolder
-from marketing.gauges import show_boss, show_engine
+from marketing.gauges import health_of, show_boss, show_engine, show_loop
 from marketing.hiding import safe
 from marketing.metrics import Metrics
+from marketing.occupation import Occupation, watched_loop
 from marketing.outputs import Outputs
 from marketing.profiles.store import Told
 from marketing.profiles.telling import Imports, open_imports
@@ -91,6 +92,7 @@ class Server:
         self.reason = ""
         """Why it ended, where that was not asked for."""
         self.metrics = Metrics()
+        self.occupation = Occupation()
         self.on_ready: Callable[[dict[str, Any]], None] = lambda addresses: None
         self._exit = EXIT_OK
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,7 +109,8 @@ class Server:
             ConfigError, StartError: it could not start.
         """
         try:
-            return asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=watched_loop(self.occupation)) as runner:
+                return runner.run(self._main())
         finally:
             self.ready.set()
 
@@ -154,7 +157,7 @@ class Server:
             ledger = Ledger(config.ledger.url, cap=rules.caps.per_calendar_month, guard=Guard.of(rules))
         except (LedgerError, ImportError, SQLAlchemyError) as error:
             raise StartError(f"ledger.url: {error}") from None
-        self.ledger = LedgerWriter(ledger)
+        self.ledger = LedgerWriter(ledger, self.occupation)
         closing.callback(self.ledger.close)
         self.http = self._open_http()
         self.imports = self._open_imports(loaded)
@@ -259,7 +262,8 @@ class Server:
         await self.dispatcher.flush(wait=False)
         await self.dispatcher.finish(timeout_s=3.0)
         rows = list(self.ledger.ledger.rows(contact))
-        self.records.finish(rows, self.signalling.report())
+        told = self.occupation.table() if self.clock.mode != "lockstep" else None  # there it means nothing
+        self.records.finish(rows, self.signalling.report(), told)
         log.info("ended: %s", self.reason or "asked to")
 
     def _resume(self, closing: contextlib.AsyncExitStack) -> None:
@@ -400,18 +404,23 @@ class Server:
         """Writes behaviours down; live, they are judged at once."""
         if not len(batch):
             return
+        self.occupation.to("records")
         self.records.behaviours(batch)
         self.metrics.count("behaviours", len(batch))
         self.outputs.behaviours(batch)
         if self.journal is not None:
             self.journal.journal(batch)
         if self.clock.mode != "lockstep" and not self.engine.lost:
+            self.occupation.to("engine")
             self.engine.begin(batch, self.clock.now_us(), self.clock.stamp_ns)
 
     def _take_decisions(self, under_way: int = 0) -> None:
         """On all behaviours taken so far, but for so many batches that workers may still have at hand."""
         if not self.engine.lost:
-            self.dispatcher.take(self.engine.end(under_way))
+            self.occupation.to("engine")
+            decisions = self.engine.end(under_way)
+            self.occupation.to("decide")
+            self.dispatcher.take(decisions)
             self._take_derived()
 
     def _take_derived(self) -> None:
@@ -483,13 +492,17 @@ class Server:
         while not self._stopping.is_set():
             await self._wait(self._sleep_s())
             self._take_signalling()
+            self.occupation.to("messages")
             inbound, self._inbound = self._inbound, []
             for one in inbound:
                 self.dispatcher.take_inbound(one)
             if inbound:
                 self.dispatcher.when_kept(self._unanswered.take())
             now_us = self.clock.now_us()
-            self.dispatcher.take(self.engine.on_timers(now_us, now_us, self.clock.stamp_ns))
+            self.occupation.to("engine")
+            decisions = self.engine.on_timers(now_us, now_us, self.clock.stamp_ns)
+            self.occupation.to("decide")
+            self.dispatcher.take(decisions)
             self._take_derived()
             self.outputs.tend(now_us)
             self.dispatcher.tend(now_us)
@@ -499,6 +512,7 @@ class Server:
                 self.dispatcher.start_flush()
                 for _ in range(TURNS_OF_A_SEND):
                     await asyncio.sleep(0)
+            self.occupation.to("records")
             if time.monotonic() >= flush_at_s:
                 self.records.flush()
                 flush_at_s = time.monotonic() + self.config.records.flush_s
@@ -512,6 +526,7 @@ class Server:
     def _take_signalling(self) -> None:
         """What has come in. While workers judge one batch, the next is read, decoded and correlated here."""
         for _ in range(DRAUGHTS if self.config.workers > 1 else 1):
+            self.occupation.to("decode")
             if not (batches := self.signalling.poll()):
                 break
             for batch in batches:
@@ -556,23 +571,9 @@ class Server:
         return view
 
     def _health_now(self) -> HealthView:
-        association = self.signalling.state()
-        return HealthView(
-            healthy=self.channels.bound("sms")
-            and association != "lost"
-            and not self.engine.lost
-            and not self._stopping.is_set(),
-            workers=self.config.workers,
-            clock=self.clock.mode,
-            now_us=self.clock.now_us(),
-            association=association,
-            links_silent=sum(link["silent"] for link in self.signalling.report().get("links", [])),
-            smpp="bound" if self.channels.bound("sms") else "unbound",
-            behaviours=self.records.behaviours_written,
-            triggers=self.records.counts(),
-            campaigns=[c.campaign for c in self.engine.campaigns],
-            campaign_problems=[safe(problem) for problem in self.campaign_folder.problems],
-        )
+        stopping, problems = self._stopping.is_set(), self.campaign_folder.problems
+        seen = (self.config, self.clock, self.signalling, self.channels, self.engine, self.records)
+        return health_of(*seen, stopping=stopping, problems=[safe(problem) for problem in problems])
 
     def _metrics_text(self) -> bytes:
         self._ask(self._show_gauges)
@@ -583,3 +584,4 @@ class Server:
         self.metrics.signalling(self.signalling.report())
         show_engine(self.metrics, self.engine.figures())
         show_boss(self.metrics, self.account_query)
+        show_loop(self.metrics, self.occupation)

