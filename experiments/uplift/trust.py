@@ -223,4 +223,6 @@ def _feed(feed: Mapping[str, Any] | None) -> Check:
         return Check("same_feed", None, {"why": "signalling"})
     if not feed:
         return Check("same_feed", None, {"why": "not_tried"})
+    if feed["same"] and not feed["triggers"]:  # nothing was compared with nothing
+        return Check("same_feed", None, {"why": "few"})
     return Check("same_feed", bool(feed["same"]), {k: v for k, v in feed.items() if k != "same"})
