@@ -73,8 +73,8 @@ def check(loaded: LoadedStudy) -> None:
 
 def foretell(loaded: LoadedStudy) -> dict[str, int | float]:
     """What it will try: how often, by group. It lives through no world."""
-    from experiments.firewall_boundaries import CASES
-    from experiments.firewall_mutants import MUTANTS
+    from experiments.firewall.boundaries import CASES
+    from experiments.firewall.mutants import MUTANTS
 
     keys = loaded.keys_of(Keys)
     tries: dict[str, int | float] = {
@@ -98,7 +98,7 @@ def foretell(loaded: LoadedStudy) -> dict[str, int | float]:
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     """Runs it; 3 where something was violated, or a broken policy was not caught."""
-    from experiments.firewall import run_study
+    from experiments.firewall.study import run_study
 
     return run_study(loaded, loaded.keys_of(Keys), out, arguments)
 

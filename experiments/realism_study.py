@@ -60,7 +60,7 @@ def check(loaded: LoadedStudy) -> None:
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     """Runs it; 3 where a required band is missed or a null population is not told apart."""
-    from experiments.realism import run_study
+    from experiments.realism.study import run_study
 
     return run_study(loaded, loaded.keys_of(Keys), out, arguments)
 
@@ -84,7 +84,7 @@ def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
 
 def plan(loaded: LoadedStudy) -> Plan:
     """What it lives through; short runs have the fewest days and seeds."""
-    from experiments.realism import lives_of
+    from experiments.realism.study import lives_of
 
     keys = loaded.keys_of(Keys)
     return Plan(

@@ -122,14 +122,15 @@ def _heat(
         figure, axes = _page(name, rows, columns, 0.34 * len(rows))
         most = max(float(values.max()), 1.0)
         size = 8 if most >= 1000 or len(columns) > 9 else 9
-        # The square root keeps small numbers apart from none.
-        axes.imshow(np.sqrt(values / most), cmap="Greys", vmin=0, vmax=1.15, aspect="auto")
+        # The square root keeps small numbers apart from none; dark letters stand on the darkest grey, too.
+        edges = (np.arange(width + 1) - 0.5 for width in values.shape[::-1])
+        axes.pcolormesh(*edges, np.sqrt(values / most), cmap="Greys", vmin=0, vmax=1.9)
+        axes.invert_yaxis()
         for y, x in np.ndindex(*values.shape):
             if values[y, x]:
-                dark = values[y, x] / most > 0.36
                 whole = values[y, x] >= 10 or float(values[y, x]).is_integer()
                 text = f"{values[y, x]:.0f}" if whole else f"{values[y, x]:.1f}"
-                axes.text(x, y, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
+                axes.text(x, y, text, ha="center", va="center", fontsize=size, color=INK)
         axes.set_yticks(range(len(rows)), rows, fontsize=9)
         axes.set_xticks(range(len(columns)), columns, fontsize=9, rotation=TURN, ha="right")
         axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)

@@ -189,7 +189,7 @@ def _ended(reason: str, words: Words) -> str:
 
 
 def _reason(reason: str, summary: Mapping[str, Any], words: Words) -> str | Markup:
-    """Group, case and what it says of itself, as `experiments.firewall` puts them together."""
+    """Group, case and what it says of itself, as `experiments.firewall.study` puts them together."""
     for case in summary["cases"]:
         start = f"{case['group']}: {case['name']}: "
         if reason.startswith(start):

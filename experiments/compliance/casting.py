@@ -15,9 +15,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from experiments.audit import audit, read_policy
-from experiments.firewall_play import Played
-from experiments.firewall_race import Course, Racer
-from experiments.firewall_site import EPOCH_US
+from experiments.firewall.grounds import EPOCH_US
+from experiments.firewall.play import Played
+from experiments.firewall.race import Course, Racer
 from marketing.campaigns import BehaviourElement, Campaign
 from marketing.config import read_yaml
 from marketing.contact import Policy, load_policy

@@ -16,7 +16,7 @@ from experiments.compliance.casting import Cast, cast, overshoots, ten_o_clock_u
 from experiments.compliance.life import ARM, live
 from experiments.compliance.measures import measured
 from experiments.compliance_study import Keys
-from experiments.firewall_cases import Case, crashes, faults, races, timed, told
+from experiments.firewall.cases import Case, crashes, faults, races, timed, told
 from experiments.folder import now, write_json
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
@@ -26,7 +26,7 @@ from experiments.running.kept import Kept
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
-    from experiments.firewall_crash import CrashKeys
+    from experiments.firewall.crash import CrashKeys
     from sigtran.transport import Kind
 
 __all__ = ["run_study"]
@@ -168,7 +168,7 @@ class _Conduct:
         return case
 
     def _races(self, folder: Path, _display: Display) -> Iterator[Case]:
-        from experiments.firewall_race import RaceKeys
+        from experiments.firewall.race import RaceKeys
 
         course = self.cast.course
         if course is None or len(course.racers) < 2:
@@ -203,7 +203,7 @@ class _Conduct:
 
     def _kill_keys(self) -> tuple[CrashKeys, Kind] | None:
         import sigtran
-        from experiments.firewall_crash import CrashKeys
+        from experiments.firewall.crash import CrashKeys
 
         if self.cast.played is None:
             return None

@@ -21,7 +21,7 @@ from experiments.audit import RULES, Part, audit
 from experiments.audit.local_time import Zones
 from experiments.audit.policy import Cap, NotAfter, Policy, Stretch, read_policy
 from experiments.cli import cli
-from experiments.firewall_boundaries import CASES, judge_case
+from experiments.firewall.boundaries import CASES, judge_case
 from experiments.problems import BadInput
 
 ZONES = (

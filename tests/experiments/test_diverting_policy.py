@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from experiments.audit import audit, read_policy
-from experiments.firewall_traffic import make_traffic, write_policy
-from experiments.firewall_trial import Decision, try_decision
+from experiments.firewall.traffic import make_traffic, write_policy
+from experiments.firewall.trial import Decision, try_decision
 from marketing.contact.bounds import ANYHOW
 
 SEED = 4

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from experiments.audit import RULES, audit, read_policy
-from experiments.firewall_mutants import MUTANTS
-from experiments.firewall_parts import concatenated, joined
-from experiments.firewall_traffic import CAMPAIGNS, ZONES, make_traffic, write_policy
-from experiments.firewall_trial import Decision, try_decision
+from experiments.firewall.mutants import MUTANTS
+from experiments.firewall.parts import concatenated, joined
+from experiments.firewall.traffic import CAMPAIGNS, ZONES, make_traffic, write_policy
+from experiments.firewall.trial import Decision, try_decision
 
 SEED = 1
 

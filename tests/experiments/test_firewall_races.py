@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.firewall_postgres import Postgres, no_postgres
-from experiments.firewall_race import RaceKeys, race
+from experiments.firewall.postgres import Postgres, no_postgres
+from experiments.firewall.race import RaceKeys, race
 
 KEYS = RaceKeys(workers=3, campaigns=6, rounds=12)
 

@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cli import cli
-from experiments.firewall_accounts import Blind, _not_excused
-from experiments.firewall_cases import Case, case_of
-from experiments.firewall_crash import CrashKeys, crash, distribution
-from experiments.firewall_faults import FAULTS
-from experiments.firewall_platform import Faults
-from experiments.firewall_proxy import BossProxy, SmppProxy
-from experiments.firewall_site import Stimulus
+from experiments.firewall.accounts import Blind, _not_excused
+from experiments.firewall.cases import Case, case_of
+from experiments.firewall.crash import CrashKeys, crash, distribution
+from experiments.firewall.faults import FAULTS
+from experiments.firewall.grounds import Stimulus
+from experiments.firewall.proxy import BossProxy, SmppProxy
+from experiments.firewall.served import Faults
 from reports.firewall import NotReportable, answer, write_report
 from sigtran import TransportUnavailable, choose
 from sim.backoffice.boss import Boss, BossDoor, Customer

@@ -7,11 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments import realism_events as events
-from experiments import realism_network as network
-from experiments import realism_usage as usage
-from experiments.realism_statistics import pairs_blocked
-from experiments.realism_tables import HOUR_US, OUTCOMES, Acts, Lived, Traffic
+from experiments.realism import events, network, usage
+from experiments.realism.fits import pairs_blocked
+from experiments.realism.tables import HOUR_US, OUTCOMES, Acts, Lived, Traffic
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
 from sim.scenario import EventScenario

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from experiments import realism_mobility as mobility
-from experiments.realism_tables import HOUR_US, Stays, cells_at, stays_of
+from experiments.realism import mobility
+from experiments.realism.tables import HOUR_US, Stays, cells_at, stays_of
 from sim.network.intents import DAY_US
 from sim.subscribers.walk import Trips
 

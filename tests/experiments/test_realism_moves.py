@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.realism_moves import moved, serving
-from experiments.realism_tables import HOUR_US
+from experiments.realism.moves import moved, serving
+from experiments.realism.tables import HOUR_US
 from sim.network.intents import DAY_US
 from sim.network.resting import cells_at_rest
 from sim.run import Inhabitants, build

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.realism_statistics import (
+from experiments.realism.fits import (
     Estimate,
     HourLaw,
     PowerLaw,

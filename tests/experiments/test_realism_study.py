@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cli import cli
-from experiments.realism import judge, rows_of
-from experiments.realism_bands import COLUMNS, MEASURES, Measure, verdict
-from experiments.realism_nulls import UniformUse, Waypoint
-from experiments.realism_statistics import Estimate
-from experiments.realism_tables import cells_at, stays_of
+from experiments.realism.bands import COLUMNS, MEASURES, Measure, verdict
+from experiments.realism.fits import Estimate
+from experiments.realism.nulls import UniformUse, Waypoint
+from experiments.realism.study import judge, rows_of
+from experiments.realism.tables import cells_at, stays_of
 from sim.network.intents import DAY_US
 from sim.run import build
 from sim.scenario import load_world

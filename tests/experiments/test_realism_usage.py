@@ -8,10 +8,9 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from experiments import realism_network as network
-from experiments import realism_usage as usage
-from experiments.realism_statistics import Estimate, erlang_b
-from experiments.realism_tables import HOUR_US, OUTCOMES, Acts, Lived, Traffic
+from experiments.realism import network, usage
+from experiments.realism.fits import Estimate, erlang_b
+from experiments.realism.tables import HOUR_US, OUTCOMES, Acts, Lived, Traffic
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
 from sim.subscribers.segments import SEGMENTS

@@ -43,7 +43,22 @@ CONTRASTS = """() => {
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
   const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  // In a figure the shape that was drawn last below the middle of the letters, where there is one.
+  const below = (node) => {
+    if (!node.ownerSVGElement) return null;
+    const at = node.getBoundingClientRect(), x = at.x + at.width / 2, y = at.y + at.height / 2;
+    let last = null;
+    for (const one of node.ownerSVGElement.querySelectorAll("path, rect, use")) {
+      if (one === node || node.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) continue;
+      const box = one.getBoundingClientRect(), fill = getComputedStyle(one).fill;
+      if (one.closest("defs") || fill === "none" || fill.startsWith("url")) continue;
+      if (box.left <= x && x <= box.right && box.top <= y && y <= box.bottom) last = rgb(fill);
+    }
+    return last;
+  };
   const behind = (node) => {
+    const shape = below(node);
+    if (shape) return shape;
     for (; node; node = node.parentElement) {
       const found = rgb(getComputedStyle(node).backgroundColor);
       if (found.length === 3 || found[3] > 0) return found;

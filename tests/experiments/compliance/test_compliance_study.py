@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from experiments.cli import cli
 from experiments.compliance import casting, life
 from experiments.compliance.casting import cast, open_instant, overshoots, portable
-from experiments.firewall_crash import CrashKeys, crash
-from experiments.firewall_site import EPOCH_US
+from experiments.firewall.crash import CrashKeys, crash
+from experiments.firewall.grounds import EPOCH_US
 from experiments.problems import BadInput
 from marketing.campaigns import load
 from marketing.contact import Policy, PolicyFile, load_policy
@@ -160,12 +160,10 @@ def test_a_platform_that_forgets_the_night_fails_the_study(tmp_path, monkeypatch
 
 
 def test_a_ledger_that_checks_and_then_sends_fails_the_study(tmp_path, monkeypatch):
-    from experiments import firewall_race
+    from experiments.firewall import race
 
-    right = firewall_race.race
-    monkeypatch.setattr(
-        firewall_race, "race", lambda *args, mutant=False, **more: right(*args, mutant=True, **more)
-    )
+    right = race.race
+    monkeypatch.setattr(race, "race", lambda *args, mutant=False, **more: right(*args, mutant=True, **more))
     code, text = run(tmp_path, "groups=[races]", "race.rounds=6", "race.workers=2")
     assert code == 3, text
     _, summary = only(tmp_path)

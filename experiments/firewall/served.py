@@ -1,6 +1,6 @@
 """The platform with faults around it, in a process of its own: a clock that is stepped, a disk that is full.
 
-    python -m experiments.firewall_platform FAULTS.json CONFIG
+    python -m experiments.firewall.served FAULTS.json CONFIG
 
 The platform is the very same; what is exchanged is what it stands on. The file may change while it runs:
 `clock_step_s` is added to the machine's time, which a platform with `clock: wall` reads; `ledger_pages` is

@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.realism_statistics import (
+from experiments.realism.fits import (
     F64,
     I64,
     Estimate,
@@ -21,7 +21,7 @@ from experiments.realism_statistics import (
     lognormal_distance,
     slope,
 )
-from experiments.realism_tables import HOUR_US, Acts, Lived
+from experiments.realism.tables import HOUR_US, Acts, Lived
 from sim.network import acts as act_table
 from sim.network.intents import ANSWER, DAY_US, INSIDE, People
 from sim.scenario import WorldScenario

@@ -27,7 +27,7 @@ class Played:
     of_stimulus: Mapping[str, tuple[str, ...]]
     """power_on, or the number that is called -> campaigns whose scene such an act completes."""
     start_s: float
-    """Seconds after the epoch of `experiments.firewall_site` at which it begins, in open hours."""
+    """Seconds after the epoch of `experiments.firewall.grounds` at which it begins, in open hours."""
     wide_s: float | None
     """The same with an hour of open hours on both sides; None: the policy has none."""
     files: Mapping[str, bytes] = field(default_factory=dict)

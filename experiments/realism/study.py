@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
 from experiments.progress import Display
-from experiments.realism_bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
-from experiments.realism_statistics import Estimate
+from experiments.realism.bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
+from experiments.realism.fits import Estimate
 from experiments.realism_study import Keys
 from experiments.running.begin import begin
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
-    from experiments.realism_tables import Lived
+    from experiments.realism.tables import Lived
     from experiments.running.executor import Executor
     from sim.network.library import TemplateLibrary
 
@@ -121,14 +121,12 @@ def _write(
 
 def _studied(keys: Keys, display: Display, executor: Executor) -> _Studied:
     """Lives through all worlds and measures them."""
-    from experiments import realism_measure as measure
-    from experiments import realism_mobility as mobility
-    from experiments import realism_pictures as pictures
-    from experiments.realism_moves import moved
-    from experiments.realism_network import ping_pong_share, planned_channels
-    from experiments.realism_nulls import UniformUse, Waypoint
-    from experiments.realism_tables import live_through
-    from experiments.realism_usage import graph_of_weeks
+    from experiments.realism import measure, mobility, pictures
+    from experiments.realism.moves import moved
+    from experiments.realism.network import ping_pong_share, planned_channels
+    from experiments.realism.nulls import UniformUse, Waypoint
+    from experiments.realism.tables import live_through
+    from experiments.realism.usage import graph_of_weeks
     from sim.network.build import template_library
     from sim.network.intents import People
     from sim.run import Inhabitants, build, settings_of
@@ -221,8 +219,8 @@ class OtherSeed:
 
 def live_other_seed(job: OtherSeed) -> dict[str, Any]:
     """What a world was offered, and how many messages it made of it."""
-    from experiments.realism_measure import offered
-    from experiments.realism_tables import live_through
+    from experiments.realism.measure import offered
+    from experiments.realism.tables import live_through
     from sim.network.build import template_library
     from sim.run import Inhabitants, build, settings_of
     from sim.scenario import load_world
@@ -253,7 +251,7 @@ def _seed_key(job: OtherSeed) -> str:
 
 def _crowds(keys: Keys, live: Callable[..., Lived]) -> dict[str, Lived]:
     """A world with events, lived through by each population until a week after the last event."""
-    from experiments.realism_nulls import UniformUse, Waypoint
+    from experiments.realism.nulls import UniformUse, Waypoint
     from sim.network.build import template_library
     from sim.run import Inhabitants, build, settings_of
     from sim.scenario import load_world

@@ -2,7 +2,7 @@
 
 Signalling comes over the real transport, messages go out by SMPP to a message centre that outlives the
 platform, and what handsets received is judged by `experiments.audit`. Then every trigger is asked for: see
-`experiments.firewall_accounts`.
+`experiments.firewall.accounts`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any, Final
 from experiments.arm import HOST, PASSWORD, SYSTEM_ID
 from experiments.audit import Part, audit, read_parts, read_policy
 from experiments.child import PlatformChild
-from experiments.firewall_accounts import Blind, accounts
-from experiments.firewall_handsets import Behaviour, Handsets
-from experiments.firewall_play import OWN, Played
-from experiments.firewall_site import EPOCH_US, LiveClock, Site, Tap, imsi_of, msisdn_of, number_of
+from experiments.firewall.accounts import Blind, accounts
+from experiments.firewall.grounds import EPOCH_US, LiveClock, Site, Tap, imsi_of, msisdn_of, number_of
+from experiments.firewall.handsets import Behaviour, Handsets
+from experiments.firewall.play import OWN, Played
 from experiments.problems import RunInvalid
 from sigtran.transport import Kind
 from sim.backoffice.boss import Boss, BossDoor, Customer, Money

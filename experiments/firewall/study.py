@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from experiments.firewall_cases import SAY_EVERY_S, Case, Say, crashes, faults, races, timed, told
+from experiments.firewall.cases import SAY_EVERY_S, Case, Say, crashes, faults, races, timed, told
 from experiments.firewall_study import Keys
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
@@ -30,8 +30,8 @@ from experiments.study import LoadedStudy
 if TYPE_CHECKING:
     from experiments.audit import Audit
     from experiments.audit.parts import Parts
-    from experiments.firewall_crash import CrashKeys
-    from experiments.firewall_traffic import Traffic
+    from experiments.firewall.crash import CrashKeys
+    from experiments.firewall.traffic import Traffic
     from sigtran.transport import Kind
 
 __all__ = ["run_study"]
@@ -151,7 +151,7 @@ def judged_by_draws(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 def _boundaries(_keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
     def judged() -> Case:
-        from experiments.firewall_boundaries import wrong_cases
+        from experiments.firewall.boundaries import wrong_cases
 
         tried, wrong = wrong_cases(folder)
         violated = {"judged wrongly": len(wrong)} if wrong else {}
@@ -179,8 +179,8 @@ class Mutant:
 
 def _mutants(keys: Keys, executor: Executor) -> Iterator[Case]:
     """In the order of the table, each as soon as those before it are there."""
-    from experiments.firewall_mutants import MUTANTS
-    from experiments.firewall_trial import Decision
+    from experiments.firewall.mutants import MUTANTS
+    from experiments.firewall.trial import Decision
 
     kinds: tuple[type[Decision], ...] = (Decision, *MUTANTS)
     jobs = [Mutant(kind.name, keys.mutant_subscribers, keys.seed) for kind in kinds]
@@ -199,7 +199,7 @@ def _mutant_key(job: Mutant) -> str:
 @cache
 def _mutant_traffic(subscribers: int, seed: int) -> tuple[Traffic, tempfile.TemporaryDirectory[str], Path]:
     """Traffic and a policy's files, which the jobs of one process share; gone with the process."""
-    from experiments.firewall_traffic import make_traffic, write_policy
+    from experiments.firewall.traffic import make_traffic, write_policy
 
     traffic = make_traffic(subscribers, seed)
     folder = tempfile.TemporaryDirectory(prefix="kairos-mutants-")
@@ -209,8 +209,8 @@ def _mutant_traffic(subscribers: int, seed: int) -> tuple[Traffic, tempfile.Temp
 def try_mutant(job: Mutant) -> dict[str, Any]:
     """The case of one policy."""
     from experiments.audit import audit, read_policy
-    from experiments.firewall_mutants import MUTANTS
-    from experiments.firewall_trial import Decision, try_decision
+    from experiments.firewall.mutants import MUTANTS
+    from experiments.firewall.trial import Decision, try_decision
 
     traffic, _, file = _mutant_traffic(job.subscribers, job.seed)
     kinds: tuple[type[Decision], ...] = (Decision, *MUTANTS)
@@ -239,7 +239,7 @@ def _right(keys: Keys, folder: Path, executor: Executor, say: Say) -> Iterator[C
     def tried() -> Case:
         from experiments.audit import audit
         from experiments.audit.policy import read_policy
-        from experiments.firewall_parts import joined
+        from experiments.firewall.parts import joined
 
         sizes = [CHUNK] * (keys.right_subscribers // CHUNK)
         sizes += [keys.right_subscribers % CHUNK] if keys.right_subscribers % CHUNK else []
@@ -280,8 +280,8 @@ class Chunk:
 
 def right_chunk(job: Chunk) -> tuple[Parts, int]:
     """A part of the right policy's trial: what its people received, and triggers."""
-    from experiments.firewall_traffic import make_traffic, write_policy
-    from experiments.firewall_trial import Decision, try_decision
+    from experiments.firewall.traffic import make_traffic, write_policy
+    from experiments.firewall.trial import Decision, try_decision
 
     traffic = make_traffic(job.subscribers, job.seed, first=job.first)
     done = try_decision(Decision(write_policy(job.folder, traffic), traffic), traffic, job.seed)
@@ -290,20 +290,20 @@ def right_chunk(job: Chunk) -> tuple[Parts, int]:
 
 
 def _together(parts: list[Parts]) -> Parts:
-    from experiments.firewall_parts import concatenated
+    from experiments.firewall.parts import concatenated
 
     return concatenated(parts)
 
 
 def _races(keys: Keys, folder: Path, _executor: Executor, _say: Say) -> Iterator[Case]:
-    from experiments.firewall_race import RaceKeys
+    from experiments.firewall.race import RaceKeys
 
     return races(folder, RaceKeys(keys.race.workers, keys.race.campaigns, keys.race.rounds))
 
 
 def _crash_keys(keys: Keys) -> tuple[CrashKeys, Kind]:
     import sigtran
-    from experiments.firewall_crash import CrashKeys
+    from experiments.firewall.crash import CrashKeys
 
     transport = sigtran.choose(keys.transport).kind
     return CrashKeys(kills=keys.kills, stimuli_per_s=keys.stimuli_per_s, seed=keys.seed), transport

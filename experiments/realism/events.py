@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.realism_statistics import F64, Estimate, by_subscriber
-from experiments.realism_tables import HOUR_US, Lived
+from experiments.realism.fits import F64, Estimate, by_subscriber
+from experiments.realism.tables import HOUR_US, Lived
 from sim.network import acts as act_table
 from sim.scenario import EventScenario
 

@@ -9,14 +9,11 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments import realism_events as events
-from experiments import realism_mobility as mobility
-from experiments import realism_network as network
-from experiments import realism_usage as usage
-from experiments.realism_bands import OURS
-from experiments.realism_moves import Moved
-from experiments.realism_statistics import offered_of_carried
-from experiments.realism_tables import HOUR_US, Lived
+from experiments.realism import events, mobility, network, usage
+from experiments.realism.bands import OURS
+from experiments.realism.fits import offered_of_carried
+from experiments.realism.moves import Moved
+from experiments.realism.tables import HOUR_US, Lived
 from sim.network import acts as act_table
 from sim.network.intents import DAY_US
 from sim.network.topology import CELL_KINDS, Topology

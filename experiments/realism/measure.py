@@ -8,13 +8,10 @@ from typing import Final
 
 import networkx as nx
 
-from experiments import realism_events as events
-from experiments import realism_mobility as mobility
-from experiments import realism_network as network
-from experiments import realism_usage as usage
-from experiments.realism_moves import Moved
-from experiments.realism_statistics import F64, Estimate, mean_over_seeds
-from experiments.realism_tables import HOUR_US, Lived
+from experiments.realism import events, mobility, network, usage
+from experiments.realism.fits import F64, Estimate, mean_over_seeds
+from experiments.realism.moves import Moved
+from experiments.realism.tables import HOUR_US, Lived
 from sim.draws import ONE_Q16
 from sim.network import acts as act_table
 from sim.subscribers import usage_offered

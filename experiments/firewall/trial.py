@@ -2,7 +2,7 @@
 
 The driver is the rest of a platform, made small: it keeps what is held, books what is decided, reserves
 in a ledger that survives restarts, and tells the decision what receipts tell. What is tried is a `Decision`:
-the platform's own `Policy` and `Book`, or one of the broken ones of `experiments.firewall_mutants`.
+the platform's own `Policy` and `Book`, or one of the broken ones of `experiments.firewall.mutants`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from experiments.audit.parts import Parts
-from experiments.firewall_traffic import CAMPAIGNS, CELLS, Sender, Traffic
+from experiments.firewall.traffic import CAMPAIGNS, CELLS, Sender, Traffic
 from marketing.contact import NEVER, Book, Policy, load_policy
 from marketing.contact.policy import Verdict
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from experiments.arm import HOST, PASSWORD, SYSTEM_ID, connect
-from experiments.firewall_play import Played
+from experiments.firewall.play import Played
 from experiments.link import SignallingLink
 from sigtran import MessageBatch
 from sigtran.m3ua import DataMessage, encode

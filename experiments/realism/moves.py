@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.realism_tables import HOUR_US, I32, I64, Stays, stays_of
+from experiments.realism.tables import HOUR_US, I32, I64, Stays, stays_of
 from sim.network.intents import DAY_US, People
 from sim.network.resting import cells_at_rest
 from sim.subscribers.walk import Trips, stages

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.realism_statistics import Estimate
+from experiments.realism.fits import Estimate
 
 __all__ = ["COLUMNS", "MEASURES", "Measure", "verdict"]
 

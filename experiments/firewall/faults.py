@@ -1,6 +1,6 @@
 """What a platform stands on, broken while it works: message centre, BOSS, clock, the ledger's disk, server.
 
-Each case runs a real platform process under load in a scene of `experiments.firewall_crash`, breaks one thing
+Each case runs a real platform process under load in a scene of `experiments.firewall.crash`, breaks one thing
 again and again, mends it, and asks the same three questions: what do handsets say, is every trigger accounted
 for, and does the platform serve again.
 """
@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.firewall_accounts import Blind, accounts
-from experiments.firewall_crash import CrashKeys, Scene, open_scene
-from experiments.firewall_handsets import Behaviour
-from experiments.firewall_postgres import Postgres, no_postgres
-from experiments.firewall_proxy import BossMode, BossProxy, SmppProxy
-from experiments.firewall_site import number_of
+from experiments.firewall.accounts import Blind, accounts
+from experiments.firewall.crash import CrashKeys, Scene, open_scene
+from experiments.firewall.grounds import number_of
+from experiments.firewall.handsets import Behaviour
+from experiments.firewall.postgres import Postgres, no_postgres
+from experiments.firewall.proxy import BossMode, BossProxy, SmppProxy
 from sigtran.transport import Kind
 
 __all__ = ["FAULTS", "Fault"]
@@ -29,7 +29,7 @@ __all__ = ["FAULTS", "Fault"]
 Fault = Callable[[Path, CrashKeys, Kind, float], dict[str, Any]]
 """Folder, keys, transport, and for how many seconds; what was tried and what came of it."""
 TALKATIVE: Final = Behaviour(stop_share=0.15, order_share=0.3, absent_share=0.1, absent_s=2.0)
-FAULTY: Final = "experiments.firewall_platform"
+FAULTY: Final = "experiments.firewall.served"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from experiments.firewall_play import Played
+from experiments.firewall.play import Played
 from sim.backoffice.smsc_door import DoorError, SmscDoor
 from sim.network.messages import Deliver, Submit
 from smpp.concat import concatenation

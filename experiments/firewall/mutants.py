@@ -1,6 +1,6 @@
 """Platforms that are wrong in one thing: real variants of the platform's decision, to be caught by the audit.
 
-Every class overrides one step of `experiments.firewall_trial.Decision`, which is the platform's own policy
+Every class overrides one step of `experiments.firewall.trial.Decision`, which is the platform's own policy
 and book: what it breaks is what somebody might have written. `rule` is the violation that must name it.
 """
 
@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.firewall_traffic import Sender, Traffic
-from experiments.firewall_trial import Decision, Reserved
+from experiments.firewall.traffic import Sender, Traffic
+from experiments.firewall.trial import Decision, Reserved
 from marketing.contact import NEVER, Policy
 from marketing.contact.hours import Hours
 from marketing.contact.policy import Verdict

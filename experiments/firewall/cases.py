@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from experiments.firewall_crash import CrashKeys
-    from experiments.firewall_race import Course, RaceKeys
+    from experiments.firewall.crash import CrashKeys
+    from experiments.firewall.race import Course, RaceKeys
     from sigtran.transport import Kind
 
 __all__ = ["SAY_EVERY_S", "Case", "Say", "case_of", "crashes", "faults", "races", "timed", "told"]
@@ -65,8 +65,8 @@ def told(case: Case) -> str:
 
 def races(folder: Path, how: RaceKeys, course: Course | None = None, expected: str = "cap") -> Iterator[Case]:
     """One ledger of either database, and a check-then-send that must overshoot the rule `expected`."""
-    from experiments.firewall_postgres import Postgres, no_postgres
-    from experiments.firewall_race import race
+    from experiments.firewall.postgres import Postgres, no_postgres
+    from experiments.firewall.race import race
 
     def raced(name: str, url: str = "", mutant: bool = False) -> Case:
         found = race(folder / name.replace(" ", "-"), how, url, mutant=mutant, course=course)
@@ -91,7 +91,7 @@ def crashes(folder: Path, how: CrashKeys, transport: Kind, back_within_s: float,
     """SIGKILLs of a platform under load."""
 
     def killed() -> Case:
-        from experiments.firewall_crash import crash
+        from experiments.firewall.crash import crash
 
         told_s = time.monotonic()
 
@@ -121,7 +121,7 @@ def crashes(folder: Path, how: CrashKeys, transport: Kind, back_within_s: float,
 
 def faults(folder: Path, how: CrashKeys, transport: Kind, fault_s: float) -> Iterator[Case]:
     """Everything that a platform stands on, broken, one thing after another."""
-    from experiments.firewall_faults import FAULTS
+    from experiments.firewall.faults import FAULTS
 
     for name, fault in FAULTS.items():
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.realism_statistics import (
+from experiments.realism.fits import (
     F64,
     I64,
     Estimate,
@@ -21,7 +21,7 @@ from experiments.realism_statistics import (
     predictability,
     slope,
 )
-from experiments.realism_tables import Stays
+from experiments.realism.tables import Stays
 from sim.network.intents import DAY_US
 from sim.network.topology import Topology
 from sim.subscribers.walk import Trips

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.firewall_handsets import Handsets
-from experiments.firewall_play import Played
-from experiments.firewall_site import Site, Stimulus, imsi_of
+from experiments.firewall.grounds import Site, Stimulus, imsi_of
+from experiments.firewall.handsets import Handsets
+from experiments.firewall.play import Played
 from sim.backoffice.boss import Boss
 
 __all__ = ["Blind", "accounts"]

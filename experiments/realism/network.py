@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.realism_statistics import (
+from experiments.realism.fits import (
     F64,
     I64,
     Estimate,
@@ -19,7 +19,7 @@ from experiments.realism_statistics import (
     pairs_blocked,
     slope,
 )
-from experiments.realism_tables import HOUR_US, Acts, Lived
+from experiments.realism.tables import HOUR_US, Acts, Lived
 from sim.network import acts as act_table
 from sim.network.topology import Topology
 from sim.subscribers.walk import Moves, walk

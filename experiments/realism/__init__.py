@@ -1,0 +1,1 @@
+"""Studies of kind realism: are people, and what the network makes of them, like life?"""
