@@ -155,12 +155,18 @@ def _reach(arms: Mapping[str, ArmOutcome], plan: Plan) -> list[Check]:
     if "blanket_reach" in arms:
         found = [int(np.count_nonzero(arms[name].contacts)) for name in ("precise", "blanket_reach")]
         # Only where it is the study's own question does it stop the reading.
-        holds = _alike(*found) if plan.kind == "parallel_worlds" else None
+        holds = not _fewer(max(found), min(found)) if plan.kind == "parallel_worlds" else None
         rows.append(Check("equal_reach", holds, {"precise": found[0], "blanket": found[1]}))
     if "blanket_budget" in arms:
         spent = [round(float(arms[name].cost.sum()), 2) for name in ("precise", "blanket_budget")]
         rows.append(Check("equal_budget", _alike(*spent), {"precise": spent[0], "blanket": spent[1]}))
     return rows
+
+
+def _fewer(more: int, less: int) -> bool:
+    """Whether the one is smaller by more than `AS_MANY`, chance allowed for (exact interval of the share)."""
+    share = clopper_pearson(more - less, more)
+    return not isinstance(share, Refused) and share.low > AS_MANY
 
 
 def _alike(a: float, b: float) -> bool:
@@ -217,4 +223,6 @@ def _feed(feed: Mapping[str, Any] | None) -> Check:
         return Check("same_feed", None, {"why": "signalling"})
     if not feed:
         return Check("same_feed", None, {"why": "not_tried"})
+    if feed["same"] and not feed["triggers"]:  # nothing was compared with nothing
+        return Check("same_feed", None, {"why": "few"})
     return Check("same_feed", bool(feed["same"]), {k: v for k, v in feed.items() if k != "same"})
