@@ -42,7 +42,7 @@ class Queue:
     @property
     def name(self) -> str:
         """Of the case."""
-        return f"{self.slow} first, {self.arrivals} arrivals, {self.serves_per_s:g} a second"
+        return f"{self.slow}, {self.arrivals}, {self.serves_per_s:g}/s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,4 @@ def clocked_case(job: Clocked, found: dict[str, Any]) -> Case:
         f"by the clock: a process that serves {job.serves_per_s:g} messages a second, "
         f"probes of {job.seconds:g} s"
     )
-    return judged(
-        "knee", f"by the clock, {job.serves_per_s:g} a second", tried, found["probes"], bands, values
-    )
+    return judged("knee", f"by the clock, {job.serves_per_s:g}/s", tried, found["probes"], bands, values)

@@ -101,7 +101,7 @@ def coverage_cases(scale: Scale, executor: Executor) -> Iterator[Case]:
     found = covered(Clock(executor, []), scale)
     size = SIZES[scale]
     tried = (
-        f"{COVERED.name}: {size.subscribers} people drawn anew each time, {size.days} days, precise against "
+        f"{size.subscribers} people drawn anew each time, {size.days} days, precise against "
         "blanket arm of equal reach"
     )
     yield coverage_case(COVERED.stem, tried, found, least_take_ups=10 if scale == "full" else 5)
@@ -136,6 +136,11 @@ _DESIGNS: Final[tuple[tuple[str, Kind], ...]] = (
     ("hang-up-sms", "subscriber"),
     ("off-peak-tariff", "cluster"),
 )
+_DIVIDED: Final[Mapping[Kind, str]] = {
+    "parallel_worlds": "a world each",
+    "subscriber": "divided by subscriber",
+    "cluster": "divided by home cell",
+}
 
 
 def a_a_cases(scale: Scale, executor: Executor) -> Iterator[Case]:
@@ -150,7 +155,7 @@ def a_a_cases(scale: Scale, executor: Executor) -> Iterator[Case]:
         found = a_a(at, _there(STUDIES / f"{study}.yaml"), scale, design)
         n = found["comparisons"]
         low, high = allowed(FALSE, n) if n else (0.0, 1.0)
-        tried = f"{study}.yaml, design {design}: two untreated arms, {size.days} days"
+        tried = f"two untreated arms, {_DIVIDED[design]}, {size.days} days"
         share = found["share"]["value"] if "share" in found else float("nan")
         refused = size.comparisons - n
         yield judged(
@@ -170,7 +175,7 @@ def feed_cases(scale: Scale, executor: Executor) -> Iterator[Case]:
     found = dict(executor.map(both_feeds, list(jobs.values()), key=lambda job: job.study))
     for name, job in jobs.items():
         one, people = found[name], job.spec.world_settings["subscribers"]
-        tried = f"{name}.yaml: {people} people, {job.spec.days} days, fed with behaviours and with signalling"
+        tried = f"{people} people, {job.spec.days} days, fed with behaviours and with signalling"
         values = {"same": int(one["same"]), "outcome": int(one["outcome_same"]), "triggers": one["triggers"]}
         bands: dict[str, Band] = {"same": (1, 1), "outcome": (1, 1), "triggers": (1, None)}
         yield judged("feeds", name, tried, 2, bands, values)

@@ -17,6 +17,7 @@ NAMES = {
     "python", "kairos", "testbed", "numpy", "simpy", "pyarrow", "pydantic", "networkx", "sqlalchemy",
     "matplotlib", "uvicorn", "httpx", "usrsctp", "libusrsctp", "pysctp", "modprobe", "sctp", "exp", "sim",
     "subscribers", "usage", "segments", "max", "seed", "rerun", "arXiv", "postgresql", "class", "data",
+    "hdrhistogram",
 }  # fmt: skip
 """Libraries, programs, modules and signs that a Chinese page may name in small letters."""
 CITED = re.compile(
