@@ -39,7 +39,7 @@ class Size:
 
 
 SIZES: Final[dict[Scale, Size]] = {
-    "small": Size(replicates=8, subscribers=500, days=5, comparisons=200),
+    "small": Size(replicates=6, subscribers=500, days=4, comparisons=200),
     "full": Size(replicates=1000, subscribers=500, days=7, comparisons=2000),
 }
 
