@@ -21,6 +21,7 @@ __all__ = ["GrowthKeys", "Keys", "ScalingKeys", "check", "foretell", "report", "
 
 Count = Annotated[int, Field(ge=1, le=64)]
 People = Annotated[int, Field(ge=1000, le=10_000_000)]
+Active = Annotated[int, Field(ge=1, le=10_000)]
 Load = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -64,7 +65,7 @@ class Keys(Strict):
     """Engines of the platform that share out the subscribers; the first is that of the base configuration."""
     subscribers: list[People] = Field(default=[10_000, 100_000, 1_000_000], min_length=1)
     """People of the world; the first number is that of the base configuration."""
-    active_campaigns: list[int] = Field(default=[1, 20, 100], min_length=1)
+    active_campaigns: list[Active] = Field(default=[1, 20, 100], min_length=1)
     """Campaigns that are active, for the growth of cost: those above, and others of all kinds of scene."""
     every_combination: bool = False
     """false: a knee for each count of workers and each number of subscribers, the other being the first;
@@ -94,19 +95,20 @@ class Keys(Strict):
         for name in ("workers", "subscribers", "active_campaigns", "loads"):
             values = getattr(self, name)
             if len(set(values)) != len(values):
-                raise ValueError(f"{name}: each value once")
+                raise ValueError(f"{name}: expected each value once")
         if min(self.active_campaigns) < len(self.campaigns):
-            raise ValueError(f"active_campaigns: at least the {len(self.campaigns)} of campaigns")
+            raise ValueError(f"active_campaigns: expected at least the {len(self.campaigns)} of campaigns")
         if self.search.repeats % 2 == 0:
-            raise ValueError("search.repeats: an odd number, so that most of them say one thing")
+            raise ValueError("search.repeats: expected an odd number, so that most of them say one thing")
         bound = 2 * self.search.seconds * self.search.resolution * 1000
         if self.level.latency_ms > bound:
             raise ValueError(
-                f"level.latency_ms: at most {bound:g}, twice search.resolution of search.seconds: a backlog "
-                "grows slowly just above the knee, and shorter probes end before it shows"
+                f"level.latency_ms: expected at most {bound:g}, twice search.resolution of "
+                "search.seconds: a backlog grows slowly just above the knee, and shorter probes end before "
+                "it shows"
             )
         if self.search.least_rate_per_s >= self.search.most_rate_per_s:
-            raise ValueError("search.least_rate_per_s: less than search.most_rate_per_s")
+            raise ValueError("search.least_rate_per_s: expected less than search.most_rate_per_s")
         return self
 
     def configurations(self) -> list[tuple[int, int]]:
@@ -119,7 +121,8 @@ class Keys(Strict):
 
 
 def check(loaded: LoadedStudy) -> None:
-    """Reads all that the study names."""
+    """Reads all that the study names, alone and together."""
+    from experiments.study_checks import campaign_problems
     from experiments.validate import problems_of
     from marketing.campaigns import load
     from marketing.contact import load_policy
@@ -131,6 +134,8 @@ def check(loaded: LoadedStudy) -> None:
     problems += problems_of(lambda: load_policy(keys.policy))
     for campaign in keys.campaigns:
         problems += problems_of(partial(load, campaign))
+    if not problems:
+        problems = campaign_problems(keys.campaigns, keys.policy, keys.world)
     if problems:
         raise BadInput(problems)
 

@@ -102,28 +102,19 @@ class Keys(Strict):
 
 def check(loaded: LoadedStudy) -> None:
     """Reads world, policy, campaigns and segments, alone and together."""
-    from experiments.compliance.life import check_offers
+    from experiments.study_checks import campaign_problems, offer_problems, world_problems
     from experiments.validate import KINDS, problems_of
-    from marketing.campaigns import load_all
-    from marketing.contact import load_policy
-    from sim.network.topology import place_names
-    from sim.scenario import load_world
 
     keys = loaded.keys_of(Keys)
-    problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
+    problems = world_problems(loaded, keys.world, keys.world_settings)
     problems += problems_of(lambda: KINDS["policy"][1](keys.policy))
     if keys.segments is not None:
         segments = keys.segments
         problems += problems_of(lambda: KINDS["audience"][1](segments))
     if not problems:
-
-        def together() -> None:
-            places = place_names(load_world(keys.world, keys.world_settings))
-            senders = load_policy(keys.policy).marketing_originators
-            load_all(keys.campaigns, originators=senders, places=places)
-
-        problems = problems_of(together)
-    problems += check_offers(keys, relative(loaded.path)) if not problems else []
+        problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
+    if not problems:
+        problems = offer_problems(loaded, keys)
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
 

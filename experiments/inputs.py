@@ -32,6 +32,7 @@ from sim.subscribers.terminals import tac_table
 from sim.world import World
 
 __all__ = [
+    "EXTRACT_COLUMNS",
     "ArmFiles",
     "ArmKeys",
     "BlanketTarget",
@@ -70,6 +71,8 @@ _EXTRACT_SCHEMA: Final = pa.schema(
         ("terminal", pa.string()),
     ]
 )
+EXTRACT_COLUMNS: Final = tuple(_EXTRACT_SCHEMA.names)
+"""Columns of `extract.parquet`."""
 
 
 OpenDays = Iterable[tuple[date, date, str]]

@@ -102,24 +102,26 @@ class Keys(Strict):
         if bool(plant.platform_stall_s) == bool(plant.generator_stall_s):
             raise ValueError("plant: expected one of platform_stall_s and generator_stall_s")
         if plant.at_s + plant.platform_stall_s + plant.generator_stall_s >= self.load.seconds:
-            raise ValueError("plant: the stall must be over before load.seconds")
+            raise ValueError("plant: expected a stall that is over before load.seconds")
         if plant.platform_stall_s and self.load.shape != "fixed":
             raise ValueError("plant: what a stall of the platform must show is known for a fixed load only")
         return self
 
 
 def check(loaded: LoadedStudy) -> None:
-    """Reads all that the study names."""
+    """Reads all that the study names, alone and together."""
+    from experiments.study_checks import campaign_problems, world_problems
     from experiments.validate import problems_of
     from marketing.campaigns import load
     from marketing.contact import load_policy
-    from sim.scenario import load_world
 
     keys = loaded.keys_of(Keys)
-    problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
+    problems = world_problems(loaded, keys.world, keys.world_settings)
     problems += problems_of(lambda: load_policy(keys.policy))
     for campaign in keys.campaigns:
         problems += problems_of(partial(load, campaign))
+    if not problems:
+        problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
     if problems:
         raise BadInput(problems)
 

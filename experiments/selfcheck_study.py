@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from experiments.folder import open_run, read_json
 from experiments.problems import BadInput, relative
@@ -34,6 +34,18 @@ class Keys(Strict):
     groups: list[str] | None = Field(default=None, min_length=1)
     """What is checked, in this order; null: everything that there is."""
 
+    @field_validator("groups")
+    @classmethod
+    def _known(cls, groups: list[str] | None) -> list[str] | None:
+        from experiments.selfcheck.groups import GROUPS
+
+        for group in groups or ():
+            if group not in GROUPS:
+                raise ValueError(f"expected some of {', '.join(GROUPS)}; {group!r} is none")
+        if groups is not None and len(set(groups)) != len(groups):
+            raise ValueError("expected each group once")
+        return groups
+
     @property
     def chosen(self) -> list[str]:
         """Names of the groups that are run."""
@@ -43,21 +55,8 @@ class Keys(Strict):
 
 
 def check(loaded: LoadedStudy) -> None:
-    """Whether there are such groups, each named once."""
-    from experiments.selfcheck.groups import GROUPS
-
-    keys = loaded.keys_of(Keys)
-    where = relative(loaded.path)
-    problems = [
-        f"{where}: groups = {group!r}: expected one of {', '.join(GROUPS)}"
-        for group in keys.chosen
-        if group not in GROUPS
-    ]
-    twice = sorted({group for group in keys.chosen if keys.chosen.count(group) > 1})
-    if twice:
-        problems.append(f"{where}: groups = {', '.join(twice)}: expected each group once")
-    if problems:
-        raise BadInput(problems)
+    """Nothing: it names no files, and which groups there are its keys have seen to."""
+    loaded.keys_of(Keys)
 
 
 def foretell(loaded: LoadedStudy) -> dict[str, int | float]:

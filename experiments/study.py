@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
@@ -14,8 +14,17 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from experiments.problems import BadInput, relative
 from experiments.running.how import Running
-from experiments.study_kinds import kind_of_values
-from marketing.config import ConfigError, Document, ExistingFile, Strict, read_model
+from experiments.study_kinds import END_TO_END, kind_of_values, kinds
+from marketing.config import (
+    ConfigError,
+    Document,
+    ExistingFile,
+    KeyPath,
+    Strict,
+    read_model,
+    read_yaml,
+    suggest,
+)
 from marketing.config_files import problems_in
 from sim.subscribers.offers import STANDARD_OFFERS
 from sim.subscribers.response import Offer
@@ -187,7 +196,10 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     Raises:
         BadInput: every problem of the file and of the settings.
     """
-    found = kind_of_values(_values(path))
+    values = _values(path)
+    found = kind_of_values(values)
+    if found is None and isinstance(values, dict) and "study" in values and values.get("kind") != END_TO_END:
+        raise _no_such_kind(path)
     model = found.Keys if found else Study
     try:
         study, document = read_model(path, model)
@@ -203,6 +215,20 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     if isinstance(study, Study):
         study = _with_standard_offers(study)
     return LoadedStudy(path, study, tuple(overrides))
+
+
+def _no_such_kind(path: Path) -> BadInput:
+    """A study whose kind decides nothing: no other key of it can be judged."""
+    try:
+        document = read_yaml(path)
+    except ConfigError as error:
+        return BadInput([str(problem) for problem in error.problems])
+    names = sorted([END_TO_END, *kinds()])
+    if "kind" not in document.values:
+        return BadInput(str(document.problem(("kind",), "", f"this key is needed: {', '.join(names)}")))
+    said = document.values["kind"]
+    near = suggest(said, names) if isinstance(said, str) else ""
+    return BadInput(str(document.problem(("kind",), said, f"expected one of {', '.join(names)}", near)))
 
 
 def _with_standard_offers(study: Study) -> Study:
@@ -243,7 +269,9 @@ def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[
                     at[part] = {}
                 at = at[part]
             at[last] = _plain(yaml.safe_load(text), text)
-            lines[(*parents, last)] = 0
+            path = (*parents, last)
+            lines = {way: line for way, line in lines.items() if way[: len(path)] != path}
+            lines |= dict.fromkeys(_paths(at[last], path), 0)
         except (AttributeError, IndexError, KeyError, TypeError):
             problems.append(f"--set {setting}: there is nothing at {name}")
         except yaml.YAMLError:
@@ -257,6 +285,14 @@ def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[
         wrong = problems_in(made, model, error)
         said = [str(replace(one, file="--set") if not one.line else one) for one in wrong]
         raise BadInput(said) from None
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """The path of a value, and those of all that it holds."""
+    yield path
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _paths(inner, (*path, name))
 
 
 def _plain(value: Any, text: str) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -59,9 +60,16 @@ class Blanket(Strict):
     """reach: as many people, as often, with the same offers on the same days as the precise arm. budget: as
     many contacts a day as the precise arm's money of that day buys at `price`."""
     at: str = Field(default="10:00", pattern=TIME_OF_DAY)
-    """Local time of the group-sending."""
-    price: dict[str, float] = Field(default={})
+    """Local time of the group-sending, outside the policy's quiet hours."""
+    price: dict[str, Annotated[float, Field(ge=0)]] = Field(default={})
     """Campaign -> what a contact costs when it is sent to a list; absent: what its file says."""
+
+    @field_validator("by")
+    @classmethod
+    def _once_each(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("expected each once")
+        return value
 
 
 class Guardrails(Strict):
@@ -189,11 +197,13 @@ class Keys(Strict):
     @model_validator(mode="after")
     def _fits(self) -> Keys:
         if self.campaigns_from_day > self.days:
-            raise ValueError("campaigns_from_day is after the last day")
+            raise ValueError(f"campaigns_from_day: expected at most days, {self.days}")
         if self.feed == "signalling" and 60 % self.tick_s:
             raise ValueError("tick_s: with feed signalling expected a divisor of 60")
         if self.design.kind == "switchback" and (self.days - self.campaigns_from_day + 1) < 4:
-            raise ValueError("design.kind: a switchback needs at least four days of campaigns")
+            raise ValueError("design.kind: expected at least four days of campaigns with a switchback")
+        if self.design.kind == "switchback" and self.truth.replicates and self.truth.days < 4:
+            raise ValueError("truth.days: expected at least four with a switchback")
         return self
 
     @property
@@ -220,22 +230,50 @@ def offers_of(keys: Keys) -> tuple[Offer, ...]:
 
 
 def check(loaded: LoadedStudy) -> None:
-    """Reads the world with the study's settings, the campaigns together and the policy."""
-    from experiments.validate import problems_of
-    from marketing.campaigns import load_all
+    """Reads world, policy, campaigns and segments, alone and together, and names that keys are said for."""
+    from experiments.study_checks import campaign_problems, offer_problems, quiet_problems, world_problems
+    from experiments.validate import KINDS, problems_of
+    from marketing.campaigns import load
     from marketing.contact import load_policy
-    from sim.scenario import load_world
 
     keys = loaded.keys_of(Keys)
-    settings = {**keys.world_settings, **keys.truth.world_settings}
-    problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
-    problems += problems_of(lambda: load_world(keys.world, settings))
-    problems += problems_of(lambda: load_all(keys.campaigns))
-    problems += problems_of(lambda: load_policy(keys.policy))
+    problems = world_problems(loaded, keys.world, keys.world_settings)
     if not problems:
-        problems += problems_of(lambda: offers_of(keys))
+        settings = {**keys.world_settings, **keys.truth.world_settings}
+        problems = world_problems(loaded, keys.world, settings, ("truth", "world_settings"))
+    problems += problems_of(lambda: load_policy(keys.policy))
+    if keys.segments is not None:
+        segments = keys.segments
+        problems += problems_of(lambda: KINDS["audience"][1](segments))
+    for campaign in keys.campaigns:
+        problems += problems_of(partial(load, campaign))
+    if not problems:
+        problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
+    if not problems:
+        policy = load_policy(keys.policy)
+        problems = offer_problems(loaded, keys) + _names(loaded, keys)
+        problems += quiet_problems(loaded, ("blanket", "at"), keys.blanket.at, policy, keys.policy)
     if problems:
-        raise BadInput([f"{relative(loaded.path)}: {problem}" for problem in problems])
+        raise BadInput(list(dict.fromkeys(problems)))
+
+
+def _names(loaded: LoadedStudy, keys: Keys) -> list[str]:
+    """Offers, campaigns and columns that keys are said for, and that there are not."""
+    from experiments.inputs import EXTRACT_COLUMNS
+    from experiments.study_checks import name_problems, said_of
+    from marketing.campaigns import load
+
+    campaigns = [load(path) for path in keys.campaigns]
+    offers = ((("values", name), name) for name in keys.values)
+    prices = ((("blanket", "price", name), name) for name in keys.blanket.price)
+    problems = name_problems(loaded, offers, (one.offer for one in campaigns), "an offer")
+    problems += name_problems(loaded, prices, (one.campaign for one in campaigns), "one")
+    columns = ", ".join(EXTRACT_COLUMNS)
+    return problems + [
+        said_of(loaded, ("eligible", "where", name), f"no such column of the extract; known are: {columns}")
+        for name in keys.eligible.where
+        if name not in EXTRACT_COLUMNS
+    ]
 
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:

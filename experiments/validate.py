@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -245,6 +244,10 @@ def check_study_files(loaded: LoadedStudy) -> None:
     Raises:
         BadInput: every problem of every file.
     """
+    # Imported here: it imports this module.
+    from experiments.study_checks import campaign_problems, quiet_problems
+    from marketing.contact import load_policy
+
     for kind in kinds().values():
         if isinstance(loaded.study, kind.Keys):
             kind.check(loaded)
@@ -256,42 +259,12 @@ def check_study_files(loaded: LoadedStudy) -> None:
         problems += problems_of(lambda world=world: _load_world(world))  # type: ignore[misc]
     problems += problems_of(lambda: _load_policy(study.policy))
     if not problems and "blanket" in study.arms:
-        problems += _closed_at_blanket(loaded)
+        policy = load_policy(study.policy)
+        problems += quiet_problems(loaded, ("blanket_at",), study.blanket_at, policy, study.policy)
     if not problems:
-        problems += problems_of(lambda: _check_campaigns(loaded))
+        problems += campaign_problems(study.campaigns, study.policy, study.world)
+    if not problems and study.live is not None:
+        campaigns = study.live.campaigns or study.campaigns
+        problems += campaign_problems(campaigns, study.policy, study.live.world)
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
-
-
-def _closed_at_blanket(loaded: LoadedStudy) -> list[str]:
-    """A group-sending in quiet hours would reach nobody, and the comparison would be between unlike arms."""
-    from marketing.contact import load_policy
-
-    study = loaded.keys
-    quiet = load_policy(study.policy).quiet_hours
-    if quiet is None:
-        return []
-    at = time.fromisoformat(study.blanket_at)
-    inside = quiet.start <= at or at < quiet.end if quiet.start > quiet.end else quiet.start <= at < quiet.end
-    if not inside:
-        return []
-    return [
-        f"{relative(loaded.path)}: blanket_at = {study.blanket_at!r}: expected a time outside the quiet "
-        f"hours of {relative(study.policy)}, {quiet.start:%H:%M} to {quiet.end:%H:%M}."
-    ]
-
-
-def _check_campaigns(loaded: LoadedStudy) -> None:
-    """Campaigns against each other, against the policy's senders and against the places of the world."""
-    from marketing.campaigns import load_all
-    from marketing.contact import load_policy
-    from sim.network.topology import place_names
-    from sim.scenario import load_world
-
-    study = loaded.keys
-    senders = load_policy(study.policy).marketing_originators
-    sets = [(study.campaigns, study.world)]
-    if study.live is not None:
-        sets.append((study.live.campaigns or study.campaigns, study.live.world))
-    for campaigns, world in sets:
-        load_all(campaigns, originators=senders, places=place_names(load_world(world)))

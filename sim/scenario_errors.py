@@ -235,6 +235,7 @@ _EXPECTED = {
     "model_type": "keys and values",
     "dict_type": "keys and values",
     "list_type": "a list",
+    "path_type": "the name of a file",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -12,11 +12,13 @@ from marketing.config import ExistingFile, Strict
 
 __all__ = ["Need", "SizingKeys", "Unit", "assumptions", "needs"]
 
+People = Annotated[int, Field(ge=1, le=10_000_000_000)]
+
 
 class SizingKeys(Strict):
     """What the sizing assumes beside what was measured."""
 
-    subscribers: list[int] = Field(default=[1_000_000, 10_000_000, 30_000_000], min_length=1)
+    subscribers: list[People] = Field(default=[1_000_000, 10_000_000, 30_000_000], min_length=1)
     """Numbers of subscribers to size for."""
     world: ExistingFile
     """World whose working day says how many messages a subscriber has in the busy hour."""

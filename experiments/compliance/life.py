@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from experiments.compliance_study import Keys
     from experiments.study import LoadedStudy
 
-__all__ = ["ARM", "check_offers", "live", "study_of"]
+__all__ = ["ARM", "live", "study_of"]
 
 ARM: Final = "precise"
 MODULE: Final = "experiments.compliance.life"
@@ -69,17 +69,6 @@ def study_of(keys: Keys) -> Study:
         live=None,
         limits=keys.limits,
     )
-
-
-def check_offers(keys: Keys, where: str) -> list[str]:
-    """Offers of campaigns of which nobody says how people respond to them."""
-    known = {offer.name for offer in keys.offers} | STANDARD_OFFERS.keys()
-    lacking = []
-    for path in keys.campaigns:
-        offer = load_campaign(path).offer
-        if offer and offer not in known:
-            lacking.append(f"{where}: offers: no entry for the offer {offer!r} of {path.name}")
-    return lacking
 
 
 def main(arguments: list[str]) -> dict[str, Any]:

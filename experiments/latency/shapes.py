@@ -47,7 +47,7 @@ class Load(Strict):
     """step, ramp, saw-tooth, flash-crowd: messages a second that it comes to."""
     at_s: float | None = Field(default=None, ge=0, le=3600)
     """step, flash-crowd: when, seconds after the beginning."""
-    period_s: float | None = Field(default=None, gt=0, le=3600)
+    period_s: float | None = Field(default=None, ge=GRID_S, le=3600)
     """saw-tooth: seconds from one edge to the next."""
     rise_s: float | None = Field(default=None, gt=0, le=3600)
     """flash-crowd: seconds from the first to the most."""
@@ -67,7 +67,10 @@ class Load(Strict):
         if beside := sorted(given - set(needs)):
             raise ValueError(f"a load of shape {self.shape} has no {', '.join(beside)}")
         if self.at_s is not None and self.at_s >= self.seconds:
-            raise ValueError(f"at_s is {self.at_s:g}: expected less than seconds, {self.seconds:g}")
+            raise ValueError(f"at_s: expected less than seconds, {self.seconds:g}")
+        knots_of = SHAPES[self.shape].knots
+        if knots_of is not None and not counted(knots_of(self))[1][-1]:
+            raise ValueError(f"seconds: not one message in {self.seconds:g} s at these rates; expected more")
         return self
 
 

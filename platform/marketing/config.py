@@ -55,6 +55,7 @@ __all__ = [
     "load_config",
     "read_model",
     "read_yaml",
+    "shorten",
     "suggest",
     "with_taps",
 ]

@@ -2,7 +2,8 @@
 
 Configuration, campaign and policy files are read by it. One form for all, worlds and tables too:
 `file:line: key = value: what was expected. Did you mean 'x'?` YAML 1.2 core scalars only: `10:00` and `no`
-stay words.
+stay words. A validator of a whole model may name the key it means by starting its message with it:
+`usage.x: ...`.
 """
 
 from __future__ import annotations
@@ -253,6 +254,7 @@ _EXPECTED: Final = {
     "model_type": "keys and values",
     "dict_type": "keys and values",
     "list_type": "a list",
+    "path_type": "the name of a file",
 }
 """Pydantic's type of error -> what was expected; the rest keep pydantic's own words. Worlds say the same."""
 
@@ -284,6 +286,9 @@ def problems_in(document: Document, model: type[BaseModel], error: ValidationErr
             )
             choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
             hint = suggest(value, choices) if isinstance(value, str) and choices else ""
+            if kind == "value_error" and (named := _named_in(expected, model, path)):
+                expected = expected.partition(": ")[2]
+                path, value = (*path, *named), _value_at(document, (*path, *named))
         shown = "" if value is None and kind == "missing" else _shown(path, hint, value)
         found.setdefault((path, expected), document.problem(path, shown, expected, hint))
     return list(found.values())
@@ -310,6 +315,29 @@ def _path_in_file(document: Document, loc: KeyPath, kind: str) -> KeyPath:
         missing = kind == "missing" and position == len(loc) - 1
         ways += [(*way, part) for way in ways if missing or (*way, part) in document.lines]
     return max(ways, key=lambda way: (way[-1:] == loc[-1:], len(way)))
+
+
+_NAMED: Final = re.compile(r"([a-z0-9_]+(?:\.[a-z0-9_]+)*): ")
+
+
+def _named_in(said: str, model: type[BaseModel], path: KeyPath) -> KeyPath:
+    """The keys below `path` that a message begins with; none where it begins with words that are no keys."""
+    found = _NAMED.match(said)
+    if found is None:
+        return ()
+    named = tuple(found[1].split("."))
+    return named if named[-1] in _known_keys(model, (*path, *named[:-1])) else ()
+
+
+def _value_at(document: Document, path: KeyPath) -> object:
+    """What the file says there; empty where it says nothing."""
+    value: Any = document.values
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return value
 
 
 def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
@@ -380,6 +408,8 @@ def beside(path: Path, info: ValidationInfo) -> Path:
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
     path = beside(path, info)
+    if os.path.isdir(path):
+        raise ValueError("expected a file; that is a folder")
     if not os.path.isfile(path):  # False, not an error, for a path that is too long
         raise ValueError(f"expected a file that exists; there is no {_short_name(path)}")
     return path

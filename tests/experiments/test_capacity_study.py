@@ -46,7 +46,7 @@ def kairos(*arguments):
         ("workers=[1,1]", "each value once"),
         ("workers=[0]", "workers"),
         ("subscribers=[10]", "subscribers"),
-        ("active_campaigns=[0]", "active_campaigns: at least the 1"),
+        ("active_campaigns=[0]", "--set: active_campaigns[0] = 0: expected at least 1"),
         ("search.repeats=2", "an odd number"),
         ("level.latency_ms=5000", "a backlog grows slowly"),
         ("level.percentile=p98", "level.percentile"),

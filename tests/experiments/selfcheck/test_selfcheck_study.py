@@ -134,7 +134,7 @@ def test_the_page_is_rebuilt_from_the_folder_alone(groups, tmp_path):
     [
         (
             "groups=[coverage-of-what]",
-            "groups = 'coverage-of-what': expected one of intervals, peeking, coverage, ",
+            "groups = ['coverage-of-what']: expected some of intervals, peeking, coverage, ",
         ),
         ("groups=[rerun, rerun]", "expected each group once"),
         ("groups=[]", "groups"),
