@@ -135,9 +135,8 @@ def start(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     wrong = [option for option, is_wrong in options.items() if is_wrong]
     if wrong:
         name = getattr(loaded.study, "kind", "")
-        raise BadInput(
-            f"{', '.join(wrong)}: {relative(loaded.path)} is of kind {name}, which has no jobs to spread"
-        )
+        lacks = "cannot go on once broken off" if wrong == ["--resume"] else "has no jobs to spread"
+        raise BadInput(f"{', '.join(wrong)}: {relative(loaded.path)} is of kind {name}, which {lacks}")
     if kind is not None:
         return kind.run(loaded, out, arguments)
     from experiments.endtoend import run_study

@@ -190,10 +190,14 @@ def merge_runs(run_dirs: Sequence[Path], out: Path, arguments: Sequence[str]) ->
         BadInput: a folder is none of a latency study, or they are not of one study on one machine.
     """
     opened = [open_run(path) for path in run_dirs]
+    for place, (path, run) in enumerate(zip(run_dirs, opened, strict=True)):
+        # Triggers counted twice would make the intervals too narrow.
+        if any(run.manifest.get("run_id") == other.manifest.get("run_id") for other in opened[:place]):
+            raise BadInput(f"{relative(path)}: the same run twice; expected different runs")
     frames = [_frame_in(path) for path in run_dirs]
     for path, run, frame in zip(run_dirs, opened, frames, strict=True):
         wrong = [key for key in frame if key not in _FREE and frame[key] != frames[0][key]]
-        wrong += [] if run.manifest["machine"] == opened[0].manifest["machine"] else ["the machine"]
+        wrong += [] if run.manifest.get("machine") == opened[0].manifest.get("machine") else ["the machine"]
         if wrong:
             raise BadInput(
                 f"{relative(path)}: {wrong[0]} differs from that of {relative(run_dirs[0])}; runs of one "
@@ -205,8 +209,8 @@ def merge_runs(run_dirs: Sequence[Path], out: Path, arguments: Sequence[str]) ->
     again = sum(frame["again"] for frame in frames)
     frame = frames[0] | {"study": f"{frames[0]['study']}-merged", "again": again}
     folder = RunFolder.create(out, frame["study"], frame["seed"], ["kairos", *arguments], {})
-    names = [run.manifest["run_id"] for run in opened]
-    folder.update(kind=frame["kind"], cores=opened[0].manifest["cores"], runs=names)
+    names = [run.manifest.get("run_id") for run in opened]
+    folder.update(kind=frame["kind"], cores=opened[0].manifest.get("cores"), runs=names)
     for number, phase in enumerate(phases):
         into = phase_folder(folder.path, number)
         into.mkdir(parents=True)

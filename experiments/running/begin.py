@@ -98,6 +98,22 @@ def differences(manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[
     return {"files": apart(was, now), "program": apart(program_was, program_now)}
 
 
+def _tells_all(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest says what a run is repeated from, each in the form that a run writes."""
+    scenario, versions_was = manifest.get("scenario"), manifest.get("versions")
+    if not isinstance(scenario, dict) or "study" not in scenario or not isinstance(versions_was, dict):
+        return False
+    overrides, files = manifest.get("overrides"), list(scenario.values())
+    if not isinstance(overrides, list) or not all(isinstance(one, dict) for one in files):
+        return False
+    said = [
+        *overrides,
+        *versions_was.values(),
+        *(one.get(key) for one in files for key in ("file", "sha256")),
+    ]
+    return all(isinstance(one, str) for one in said)
+
+
 def loaded_again(run_dir: Path, study: Path | None) -> LoadedStudy:
     """The study of a run with its settings, from its manifest.
 
@@ -111,14 +127,13 @@ def loaded_again(run_dir: Path, study: Path | None) -> LoadedStudy:
     from experiments.study import load_study
 
     manifest = open_run(run_dir).manifest
-    try:
-        path = study or Path(manifest["scenario"]["study"]["file"])
-        overrides = [str(setting) for setting in manifest["overrides"]]
-    except (KeyError, TypeError):
+    if not _tells_all(manifest):
         raise BadInput(
-            f"{relative(run_dir / 'manifest.json')}: does not say which study it ran with which settings; "
-            "it was made before runs could be repeated"
-        ) from None
+            f"{relative(run_dir / 'manifest.json')}: does not say which study it ran with which settings, "
+            "files and versions; it was made before runs could be repeated, or it is damaged"
+        )
+    path = study or Path(manifest["scenario"]["study"]["file"])
+    overrides = list(manifest["overrides"])
     if not path.is_file():
         raise BadInput(
             f"{path}: no such file; it is the study of {relative(run_dir)}, as seen from the folder in which "

@@ -41,7 +41,7 @@ Examples:
 RERUN_EXAMPLES: Final = """\b
 Examples:
   kairos rerun experiments/runs/demo/20260301-101500-seed1/manifest.json
-  kairos rerun reports/published/realism/manifest.json --processes 1
+  kairos rerun experiments/runs/realism/20260301-101500-seed7 --processes 1
 """
 
 Command = Callable[..., Any]

@@ -107,6 +107,7 @@ class Cluster:
     def _client(self) -> Iterator[Any]:
         try:
             from distributed import Client
+            from distributed.comm.addressing import get_address_host_port
         except ImportError:
             raise BadInput(
                 f"--cluster {self.address}: Dask is not installed here; install the extra `cluster`: "
@@ -114,6 +115,8 @@ class Cluster:
             ) from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said here, once
         try:
+            # A client of an address without a port is half made: it waits when it is thrown away.
+            get_address_host_port(self.address, strict=True)
             client = Client(self.address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             said = str(error).strip().partition("\n")[0]

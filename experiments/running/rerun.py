@@ -77,6 +77,10 @@ def rerun_study(
         BadInput: it cannot be run again.
         RunInvalid: the new run was broken off.
     """
+    if not manifest.exists():
+        raise BadInput(
+            f"{relative(manifest)}: no such file; expected the manifest.json of a run, or its folder"
+        )
     run_dir = manifest if manifest.is_dir() else manifest.parent
     if manifest.is_file() and manifest.name != "manifest.json":
         raise BadInput(f"{relative(manifest)}: expected the manifest.json of a run, or its folder")

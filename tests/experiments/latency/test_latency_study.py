@@ -2,6 +2,7 @@
 
 import html
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,12 @@ def test_the_page_is_rebuilt_from_the_folder_alone_in_both_languages(stalled, tm
 def test_runs_are_added_up(stalled, tmp_path):
     _, folder = stalled
     said = CliRunner().invoke(cli, ["merge", str(folder), str(folder), "--out", str(tmp_path)])
+    assert (said.exit_code, "the same run twice" in said.output) == (2, True)
+    again = tmp_path / "again"
+    shutil.copytree(folder, again)
+    manifest = json.loads((again / "manifest.json").read_text())
+    (again / "manifest.json").write_text(json.dumps(manifest | {"run_id": "again"}))
+    said = CliRunner().invoke(cli, ["merge", str(folder), str(again), "--out", str(tmp_path)])
     assert said.exit_code == 0, said.output
     (merged,) = (tmp_path / "latency-merged").iterdir()
     one, both = summary_of(folder)["results"], summary_of(merged)["results"]
@@ -132,7 +139,7 @@ def test_runs_are_added_up(stalled, tmp_path):
     summary = summary_of(folder)
     summary["load"]["rate_per_s"] = 99.0
     (other / "summary.json").write_text(json.dumps(summary))
-    (other / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
+    (other / "manifest.json").write_text(json.dumps(manifest | {"run_id": "other"}))
     said = CliRunner().invoke(cli, ["merge", str(folder), str(other), "--out", str(tmp_path)])
     assert said.exit_code == 2
     assert "load differs" in said.output

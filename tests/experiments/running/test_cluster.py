@@ -73,8 +73,9 @@ def test_what_is_wrong_with_a_cluster_is_said_before_anything_runs(tmp_path, mon
     monkeypatch.setattr("experiments.running.cluster.CONNECT_S", 1.0)
     with pytest.raises(BadInput, match=r"--cluster tcp://127\.0\.0\.1:1: no Dask scheduler answers there"):
         executor_of(cluster="tcp://127.0.0.1:1")
-    with pytest.raises(BadInput, match="--cluster nonsense://x: no Dask scheduler answers there"):
-        executor_of(cluster="nonsense://x")
+    for address in ("nonsense://x", "nonsense"):
+        with pytest.raises(BadInput, match=f"--cluster {address}: no Dask scheduler answers there"):
+            executor_of(cluster=address)
     with dask.scheduler(tmp_path) as (_, address):
         with pytest.raises(BadInput, match="the scheduler has no workers"):
             executor_of(cluster=address)

@@ -236,6 +236,33 @@ def test_mistakes_of_the_command_line_are_said(arguments, said, study, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"versions": 3},
+        {"versions": {"numpy": 2}},
+        {"scenario": []},
+        {"scenario": {"study": {}}},
+        {"scenario": {"study": {"file": "s.yaml", "sha256": 3}}},
+        {"overrides": "a=1"},
+        {"overrides": [1]},
+    ],
+)
+@pytest.mark.parametrize("command", [("rerun",), ("run", "--resume")])
+def test_a_damaged_manifest_is_refused_by_name(command, damage, tmp_path):
+    file = {"file": "s.yaml", "sha256": "0" * 64}
+    whole = {"scenario": {"study": file}, "versions": {"numpy": "2"}, "overrides": [], "results": {"a": "0"}}
+    (tmp_path / "manifest.json").write_text(json.dumps(whole | damage))
+    code, said = kairos(*command, tmp_path)
+    assert code == 2
+    assert "manifest.json: does not say which study it ran" in said
+
+
+def test_a_run_that_is_not_there_is_not_run_again(tmp_path):
+    code, said = kairos("rerun", tmp_path / "nowhere")
+    assert (code, "nowhere: no such file; expected the manifest.json of a run" in said) == (2, True)
+
+
 def test_a_full_disk_is_said_and_the_run_goes_on_later(study, small, tmp_path):
     """The system lets no file grow past some octets, as it does where the disk is full."""
     other = tmp_path / "long.yaml"
