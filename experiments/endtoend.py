@@ -7,21 +7,19 @@ itself.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 from experiments.folder import read_json, write_json
 from experiments.outcome import Outcome
 from experiments.problems import BadInput, RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import begin
+from experiments.running.begin import as_interrupt, begin, rerun_line
 from experiments.study import LoadedStudy
 from experiments.worker import Crew, Worker
 from reports.records import DETERMINISTIC
@@ -71,9 +69,9 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     folder = begin(loaded, out, arguments, files).folder
     job = {"study": str(loaded.path.resolve()), "overrides": list(loaded.overrides), "transport": choice.kind}
     write_json(folder.path / "job.json", job)
-    outcome = Outcome(study, folder.path, {"kind": choice.kind, "why": choice.why}, _rerun(loaded))
+    outcome = Outcome(study, folder.path, {"kind": choice.kind, "why": choice.why}, rerun_line(loaded))
     code = 0
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, as_interrupt)
     with Display() as display:
         display.note(
             f"{study.study}: {relative(folder.path)}, seed {study.seed}, signalling over {choice.kind}"
@@ -107,17 +105,6 @@ def results(run_dir: Path) -> list[Path]:
     ]
     capture = run_dir / "capture.pcapng"
     return [*found, capture] if capture.exists() else found
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
-
-
-def _rerun(loaded: LoadedStudy) -> str:
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
-    return shlex.join(words)
 
 
 def _phases(study: Any, run_dir: Path, outcome: Outcome, display: Display, watch: _Stopwatch) -> None:

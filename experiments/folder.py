@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import fcntl
 import hashlib
@@ -11,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -35,6 +36,7 @@ __all__ = [
     "read_json",
     "read_table",
     "versions",
+    "write_csv",
     "write_json",
 ]
 
@@ -105,6 +107,16 @@ ResultsOf = Callable[[Path, Mapping[str, Any], bool], dict[str, str]]
 
 def _no_results(path: Path, manifest: Mapping[str, Any], valid: bool) -> dict[str, str]:
     return {}
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes a table whole or not at all; what is None stays empty."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    os.replace(partial, path)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any, Final
 
 import sigtran
@@ -27,7 +26,7 @@ from experiments.latency.usage import Cores, cores_of
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
 from experiments.rehearsal.world import expect
-from experiments.running.begin import begin
+from experiments.running.begin import as_interrupt, begin
 from experiments.study import Limits, LoadedStudy
 from sigtran.transport import Kind
 from sim.scenario import load_world
@@ -54,7 +53,7 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     cores = cores_of() if keys.pin else None
     folder.update(cores=cores.as_json() if cores else {"apart": False, "why_not": "pin: false"})
     measured, said, code = Measured(), [], 0
-    before = signal.signal(signal.SIGTERM, _as_interrupt)
+    before = signal.signal(signal.SIGTERM, as_interrupt)
     with Display() as display:
         display.note(
             f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
@@ -76,10 +75,6 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
             signal.signal(signal.SIGTERM, before)
     closed = _close(folder, loaded, keys, measured, said, {"kind": choice.kind, "why": choice.why}, started)
     return code or closed
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 class _Site:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -32,6 +31,7 @@ from experiments.compliance.displacement import (
 from experiments.compliance.holds import HeldTrigger, holds
 from experiments.compliance.margins import BINS, Edge, edges, histogram
 from experiments.compliance.pressure import pressure
+from experiments.folder import write_csv
 from marketing.campaigns import Campaign
 from marketing.contact import Policy, load_policy
 from reports.records import read, write
@@ -277,12 +277,12 @@ def _write_rows(run_dir: Path, name: str, rows: Sequence[dict[str, Any]]) -> Non
 def _spreadsheets(run_dir: Path, life: dict[str, Any]) -> None:
     """The same figures for spreadsheets."""
     names = life["campaigns"]
-    _csv(
+    write_csv(
         run_dir / "suppressed.csv",
         ("campaign", "reason", "triggers"),
         ((name, reason, n) for name, by in life["suppressed"].items() for reason, n in by.items()),
     )
-    _csv(
+    write_csv(
         run_dir / "displacement.csv",
         ("displaced", *names, "unknown"),
         (
@@ -290,7 +290,7 @@ def _spreadsheets(run_dir: Path, life: dict[str, Any]) -> None:
             for name, row in zip(names, life["displaced"]["matrix"], strict=True)
         ),
     )
-    _csv(
+    write_csv(
         run_dir / "cap_use.csv",
         ("most", "per", "within_s", "channels", "classes", "contacts", "person_periods"),
         (
@@ -299,7 +299,7 @@ def _spreadsheets(run_dir: Path, life: dict[str, Any]) -> None:
             for n, many in enumerate(c["counts"])
         ),
     )
-    _csv(
+    write_csv(
         run_dir / "near_misses.csv",
         ("rule", "edge", "of", "unit", "from", "contacts"),
         (
@@ -308,16 +308,9 @@ def _spreadsheets(run_dir: Path, life: dict[str, Any]) -> None:
             for low, n in zip(("", *BINS[e["unit"]]), e["histogram"], strict=True)
         ),
     )
-    _csv(
+    write_csv(
         run_dir / "pressure_distribution.csv",
         ("contacts", "subscribers"),
         enumerate(life["pressure"]["distribution"]),
     )
-    _csv(run_dir / "releases.csv", ("hour", "released"), enumerate(life["holds"]["by_hour"]))
-
-
-def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    write_csv(run_dir / "releases.csv", ("hour", "released"), enumerate(life["holds"]["by_hour"]))

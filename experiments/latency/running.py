@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 from experiments.folder import RunFolder, open_run, read_json, write_json
@@ -20,7 +19,7 @@ from experiments.latency.worker import phase_folder
 from experiments.latency_study import Keys
 from experiments.problems import BadInput, RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import begin
+from experiments.running.begin import as_interrupt, begin, rerun_line
 from experiments.study import LoadedStudy
 from experiments.worker import Crew, Worker
 
@@ -50,7 +49,7 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     write_json(folder.path / "job.json", job)
     said: list[str] = []
     code = 0
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, as_interrupt)
     with Display() as display:
         display.note(
             f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
@@ -67,19 +66,8 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
             raise
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was measured is written now, in a moment
     frame = _frame(keys, {"kind": choice.kind, "why": choice.why})
-    closed = _close(folder, frame, said, time.monotonic() - started, _rerun(loaded))
+    closed = _close(folder, frame, said, time.monotonic() - started, rerun_line(loaded))
     return code or closed
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
-
-
-def _rerun(loaded: LoadedStudy) -> str:
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
-    return shlex.join(words)
 
 
 def _phases(keys: Keys, run_dir: Path, display: Display) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
+from experiments.folder import write_csv
 from experiments.uplift.designs import CONTROL, HELD_OUT, TREATED
 from experiments.uplift.results import Studied
 from experiments.uplift.specs import ArmOutcome
@@ -32,14 +29,14 @@ def write_tables(
         folder.mkdir(parents=True, exist_ok=True)
         write(folder / "outcomes.parquet", "uplift_outcomes", _outcomes(studied, name, outcome))
         write(folder / "contacts.parquet", "uplift_contacts", _contacts(outcome))
-    _csv(run_dir / "estimates.csv", ("comparison", "measure", *_FIGURES), _estimates(results))
-    _csv(run_dir / "days.csv", ("day", *results["days"]["arms"], *_LOOK), _days(results["days"]))
-    _csv(
+    write_csv(run_dir / "estimates.csv", ("comparison", "measure", *_FIGURES), _estimates(results))
+    write_csv(run_dir / "days.csv", ("day", *results["days"]["arms"], *_LOOK), _days(results["days"]))
+    write_csv(
         run_dir / "tornado.csv",
         ("offer", "parameter", "value", "at", "difference", "se", "how"),
         _tornado(results),
     )
-    _csv(
+    write_csv(
         run_dir / "replicates.csv",
         ("replicate", "people", "a", "b", "true", *_FIGURES),
         _replicates(replicates),
@@ -131,16 +128,3 @@ def _tornado(results: Mapping[str, Any]) -> Iterable[Row]:
 def _replicates(found: Sequence[Mapping[str, Any]]) -> Iterable[Row]:
     for number, one in enumerate(found):
         yield [number, one["people"], *one["take_ups"], one["true"], *_figures(one["estimate"])]
-
-
-def _csv(path: Path, header: Row, rows: Iterable[Row]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(["" if v is None else _plain(v) for v in row] for row in rows)
-    os.replace(partial, path)
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, np.floating) else value

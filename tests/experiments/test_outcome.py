@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from experiments.audit import RULES
-from experiments.endtoend import _as_interrupt
 from experiments.outcome import Outcome
+from experiments.running.begin import as_interrupt
 from experiments.study import load_study
 from reports.records import write
 
@@ -81,7 +81,7 @@ def test_arms_that_had_ended_are_kept(tmp_path, reason):
 
 
 def test_the_signal_has_its_name():
-    before = signal.signal(signal.SIGTERM, _as_interrupt)
+    before = signal.signal(signal.SIGTERM, as_interrupt)
     try:
         with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
             os.kill(os.getpid(), signal.SIGTERM)
