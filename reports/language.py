@@ -14,6 +14,7 @@ from string import Formatter
 from typing import Any, Final
 
 import yaml
+from markupsafe import escape
 
 __all__ = ["LANGUAGES", "CatalogueError", "Words", "catalogue", "catalogues"]
 
@@ -84,7 +85,11 @@ class Words:
         Raises:
             KeyError: there is no such key, or a value that the text names was not given.
         """
-        return self._texts[key][self.language].format(**values)
+        text = self._texts[key][self.language]
+        if any(hasattr(value, "__html__") for value in values.values()):
+            # A value that is a piece of a page already makes the whole one: nothing is escaped twice.
+            return escape(text).format(**values)
+        return text.format(**values)
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts

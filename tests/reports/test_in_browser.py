@@ -50,9 +50,12 @@ CONTRASTS = """() => {
     let last = null;
     for (const one of node.ownerSVGElement.querySelectorAll("path, rect, use")) {
       if (one === node || node.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) continue;
-      const box = one.getBoundingClientRect(), fill = getComputedStyle(one).fill;
+      const box = one.getBoundingClientRect(), drawn = getComputedStyle(one), fill = drawn.fill;
       if (one.closest("defs") || fill === "none" || fill.startsWith("url")) continue;
-      if (box.left <= x && x <= box.right && box.top <= y && y <= box.bottom) last = rgb(fill);
+      if (box.left <= x && x <= box.right && box.top <= y && y <= box.bottom) {
+        const share = parseFloat(drawn.fillOpacity) * parseFloat(drawn.opacity);  // of paper shines through
+        last = rgb(fill).slice(0, 3).map((v) => share * v + (1 - share) * 255);
+      }
     }
     return last;
   };

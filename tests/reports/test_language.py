@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from markupsafe import Markup, escape
 
 from reports import language
 from reports.language import LANGUAGES, CatalogueError, Words, catalogue, catalogues
@@ -41,3 +42,9 @@ def test_a_value_that_is_not_given_is_an_error() -> None:
 )
 def test_what_is_wrong_with_a_text_is_said(texts: dict[str, str], said: str) -> None:
     assert said in language._wrong(texts)
+
+
+def test_a_piece_of_a_page_is_not_escaped_twice() -> None:
+    said = Words("common", "en")("run.id", run_id=Markup("waypoint&#39;s"))
+    assert str(escape(said)) == "run waypoint&#39;s"
+    assert str(escape(Words("common", "en")("run.id", run_id="<"))) == "run &lt;"

@@ -17,9 +17,11 @@ NAMES = {
     "python", "kairos", "testbed", "numpy", "simpy", "pyarrow", "pydantic", "networkx", "sqlalchemy",
     "matplotlib", "uvicorn", "httpx", "usrsctp", "libusrsctp", "pysctp", "modprobe", "sctp", "exp", "sim",
     "subscribers", "usage", "segments", "max", "seed", "rerun", "arXiv", "postgresql", "class", "data",
-    "hdrhistogram",
+    "hdrhistogram", "fsync",
 }  # fmt: skip
 """Libraries, programs, modules and signs that a Chinese page may name in small letters."""
+WORLDS = Path(__file__).parents[2] / "scenarios" / "worlds"
+NAMES |= {part for world in WORLDS.glob("*.yaml") for part in world.stem.split("-")}
 CITED = re.compile(
     r"[A-Z][^：；。]*?(?:\(\d{4}\)|\d{4})(?:\s?\([^)]*\))?|Technology Review|Physics|Nature|arXiv"
 )

@@ -118,6 +118,7 @@ def test_a_condition_sees_habits_as_before_the_behaviour(town):
         return match(wave, rows)
 
     state.rules.match = watch
+    state.rules.concerned = lambda batch, rows: np.ones(len(batch), bool)
     calls = [{"t": f"{MONDAY} {h}:00", "kind": "call_ended", "role": 1, "peer": b"10086"} for h in (10, 12)]
     on_batch(state, town.batch(*calls), 0)
     first, second = seen_then
