@@ -148,9 +148,10 @@ def test_ctrl_c_or_a_kill_of_the_parent_leaves_no_process(number, code, tmp_path
         pids = begun(tmp_path, ["j0", "j1"])
         assert len(pids) == 4
         parent.send_signal(number)
-        parent.wait(20)
+        parent.wait(60)
     finally:
         parent.kill()
+        parent.wait()
     assert (parent.returncode, (tmp_path / "said").read_text()) == (code, "")
     # A job's own children end with it where it was told to stop; a kill of all leaves them to themselves.
     theirs = pids if number == signal.SIGINT else pids[::2]
