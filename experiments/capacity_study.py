@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from experiments.capacity.knee import SearchKeys
 from experiments.capacity.levels import ServiceLevel
 from experiments.capacity.sizing import SizingKeys
-from experiments.folder import open_run, read_json
-from experiments.problems import BadInput, relative
+from experiments.folder import page_again
+from experiments.problems import BadInput
 from experiments.study import Lists, LoadedStudy
 from marketing.config import ExistingFile, Strict
 
@@ -169,11 +169,6 @@ def results(run_dir: Path) -> list[Path]:
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
     """Writes the page again."""
-    from reports.capacity import NotReportable, write_report
+    from reports.capacity import write_report
 
-    open_run(run_dir)
-    read_json(run_dir / "summary.json")
-    try:
-        return write_report(run_dir, out, language)
-    except NotReportable as error:
-        raise BadInput(f"{relative(run_dir)}: {error}") from None
+    return page_again(write_report, run_dir, out, language)

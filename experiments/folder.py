@@ -33,6 +33,7 @@ __all__ = [
     "machine",
     "now",
     "open_run",
+    "page_again",
     "read_json",
     "read_table",
     "versions",
@@ -333,6 +334,24 @@ def check_reportable(path: Path) -> None:
             problems += error.lines
     if problems:
         raise BadInput(problems)
+
+
+def page_again(
+    write_report: Callable[[Path, Path | None, str], Path], run_dir: Path, out: Path | None, language: str
+) -> Path:
+    """Writes the page of a run that has its summary; where.
+
+    Raises:
+        BadInput: the folder lacks what a page is made of.
+    """
+    from reports.rendering import NotReportable
+
+    open_run(run_dir)
+    read_json(run_dir / "summary.json")
+    try:
+        return write_report(run_dir, out, language)
+    except NotReportable as error:
+        raise BadInput(f"{relative(run_dir)}: {error}") from None
 
 
 def _sha256(file: Path) -> str:

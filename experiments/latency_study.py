@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from experiments.folder import open_run, read_json
+from experiments.folder import page_again
 from experiments.latency.shapes import SHAPES, Load
-from experiments.problems import BadInput, relative
+from experiments.problems import BadInput
 from experiments.study import TIME_OF_DAY, Lists, LoadedStudy
 from marketing.config import ExistingFile, Strict
 
@@ -154,11 +154,6 @@ def results(run_dir: Path) -> list[Path]:
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
     """Writes the page again."""
-    from reports.latency import NotReportable, write_report
+    from reports.latency import write_report
 
-    open_run(run_dir)
-    read_json(run_dir / "summary.json")
-    try:
-        return write_report(run_dir, out, language)
-    except NotReportable as error:
-        raise BadInput(f"{relative(run_dir)}: {error}") from None
+    return page_again(write_report, run_dir, out, language)

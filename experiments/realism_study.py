@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from experiments.folder import open_run, read_json
-from experiments.problems import BadInput, relative
+from experiments.folder import page_again
+from experiments.problems import BadInput
 from experiments.study import LoadedStudy
 from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
@@ -72,14 +72,9 @@ def results(run_dir: Path) -> list[Path]:
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
     """Writes the page again."""
-    from reports.realism import NotReportable, write_report
+    from reports.realism import write_report
 
-    open_run(run_dir)
-    read_json(run_dir / "summary.json")
-    try:
-        return write_report(run_dir, out, language)
-    except NotReportable as error:
-        raise BadInput(f"{relative(run_dir)}: {error}") from None
+    return page_again(write_report, run_dir, out, language)
 
 
 def plan(loaded: LoadedStudy) -> Plan:

@@ -8,8 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from experiments.folder import open_run, read_json
-from experiments.problems import BadInput, relative
+from experiments.folder import page_again
 from experiments.study import LoadedStudy
 from marketing.config import Strict
 
@@ -79,11 +78,6 @@ def results(run_dir: Path) -> list[Path]:
 
 def report(run_dir: Path, out: Path | None, language: str = "en") -> Path:
     """Writes the page again."""
-    from reports.selfcheck import NotReportable, write_report
+    from reports.selfcheck import write_report
 
-    open_run(run_dir)
-    read_json(run_dir / "summary.json")
-    try:
-        return write_report(run_dir, out, language)
-    except NotReportable as error:
-        raise BadInput(f"{relative(run_dir)}: {error}") from None
+    return page_again(write_report, run_dir, out, language)

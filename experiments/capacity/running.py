@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 import time
@@ -26,7 +25,7 @@ from experiments.latency.usage import Cores, cores_of
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
 from experiments.rehearsal.world import expect
-from experiments.running.begin import as_interrupt, begin
+from experiments.running.begin import as_interrupt, begin, rerun_line
 from experiments.study import Limits, LoadedStudy
 from sigtran.transport import Kind
 from sim.scenario import load_world
@@ -259,9 +258,6 @@ def _close(
     results, why = conclude(keys, measured, processors=_processors(folder.manifest["cores"]))
     reasons = [*said, *why]
     folder.finish(reasons, whole=not said)
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
     summary = {
         "schema": SUMMARY_SCHEMA,
         "study": keys.study,
@@ -279,7 +275,7 @@ def _close(
             "ended": folder.manifest["ended"],
             "wall_s": round(time.monotonic() - started, 1),
         },
-        "rerun": shlex.join(words),
+        "rerun": rerun_line(loaded),
     }
     write_json(folder.path / "summary.json", summary)
     from reports.capacity import screen, write_report

@@ -6,7 +6,6 @@ under the rule that names it. What a machine lacks is said, and neither passed n
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from experiments.firewall_study import Keys
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
 from experiments.progress import Display
-from experiments.running.begin import Begun, begin
+from experiments.running.begin import Begun, begin, rerun_line
 from experiments.running.executor import Executor, InProcess, executor_of
 from experiments.running.kept import Kept
 from experiments.study import LoadedStudy
@@ -83,9 +82,6 @@ def _write(
     wall_s: float,
     ended: str | None = None,
 ) -> None:
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
     summary = {
         "schema": SUMMARY_SCHEMA,
         "study": keys.study,
@@ -105,7 +101,7 @@ def _write(
             "ended": ended,
             "wall_s": round(wall_s, 1),
         },
-        "rerun": shlex.join(words),
+        "rerun": rerun_line(loaded),
     }
     write_json(folder.path / "summary.json", summary)
 

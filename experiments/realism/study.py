@@ -7,7 +7,6 @@ jobs of their own.
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from experiments.progress import Display
 from experiments.realism.bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
 from experiments.realism.fits import Estimate
 from experiments.realism_study import Keys
-from experiments.running.begin import begin
+from experiments.running.begin import begin, rerun_line
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
@@ -90,9 +89,6 @@ def _write(
     reasons: list[str],
     wall_s: float,
 ) -> None:
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
     summary = {
         "schema": SUMMARY_SCHEMA,
         "study": keys.study,
@@ -113,7 +109,7 @@ def _write(
             "ended": now(),
             "wall_s": round(wall_s, 1),
         },
-        "rerun": shlex.join(words),
+        "rerun": rerun_line(loaded),
     }
     write_json(folder.path / "details.json", {"schema": "kairos.realism-pictures/1", **studied.pictures})
     write_json(folder.path / "summary.json", summary)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import Any, Final, TypeVar
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import begin
+from experiments.running.begin import begin, rerun_line
 from experiments.running.executor import Executor
 from experiments.selfcheck.case import Case, within
 from experiments.selfcheck.groups import GROUPS, cases_of
@@ -109,9 +108,6 @@ def _band(low: float | None, high: float | None) -> str:
 def _write(
     folder: RunFolder, loaded: LoadedStudy, keys: Keys, cases: list[Case], reasons: list[str], wall_s: float
 ) -> None:
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
     summary = {
         "schema": SUMMARY_SCHEMA,
         "study": keys.study,
@@ -126,7 +122,7 @@ def _write(
             "cases": [_plain(case) for case in cases],
         },
         "time": {"started": folder.manifest["started"], "ended": now(), "wall_s": round(wall_s, 1)},
-        "rerun": shlex.join(words),
+        "rerun": rerun_line(loaded),
     }
     write_json(folder.path / "summary.json", summary)
     drawn = [_plain(case) for case in cases if GROUPS[case.group].drawn]

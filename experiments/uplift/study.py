@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from experiments.folder import RunFolder, now, write_json
 from experiments.inference.peeking import peeking
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import begin
+from experiments.running.begin import begin, rerun_line
 from experiments.running.executor import Executor
 from experiments.study import LoadedStudy
 from experiments.uplift.designs import Assignment, Plan
@@ -84,9 +83,6 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
 def _write(
     folder: RunFolder, loaded: LoadedStudy, keys: Keys, found: _Found, reasons: list[str], wall_s: float
 ) -> None:
-    words = ["kairos", "run", relative(loaded.path)]
-    for setting in loaded.overrides:
-        words += ["--set", setting]
     summary = {
         "schema": SUMMARY_SCHEMA,
         "study": keys.study,
@@ -105,7 +101,7 @@ def _write(
             "wall_s": round(wall_s, 1),
             **found.cpu,
         },
-        "rerun": shlex.join(words),
+        "rerun": rerun_line(loaded),
     }
     write_json(folder.path / "summary.json", summary)
 
