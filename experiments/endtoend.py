@@ -8,7 +8,6 @@ itself.
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ from experiments.folder import read_json, write_json
 from experiments.outcome import Outcome
 from experiments.problems import BadInput, RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import as_interrupt, begin, rerun_line
+from experiments.running.begin import begin, rerun_line
+from experiments.running.stopping import Stopping
 from experiments.study import LoadedStudy
 from experiments.worker import Crew, Worker
 from reports.records import DETERMINISTIC
@@ -71,8 +71,7 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     write_json(folder.path / "job.json", job)
     outcome = Outcome(study, folder.path, {"kind": choice.kind, "why": choice.why}, rerun_line(loaded))
     code = 0
-    signal.signal(signal.SIGTERM, as_interrupt)
-    with Display() as display:
+    with Stopping() as stopping, Display() as display:
         display.note(
             f"{study.study}: {relative(folder.path)}, seed {study.seed}, signalling over {choice.kind}"
         )
@@ -81,7 +80,7 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
         except RunInvalid as error:
             outcome.reasons.append(str(error))
         except KeyboardInterrupt as interrupt:
-            outcome.reasons.append(f"stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}")
+            outcome.reasons.append(stopping.reason(interrupt))
             code = 130
         except BadInput:
             folder.finish(["the input was refused after the start"], whole=False)
@@ -89,7 +88,7 @@ def run_study(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
         except BaseException as error:
             folder.finish([f"{type(error).__name__}: {error}"], whole=False)
             raise
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was measured is written now, in a moment
+        stopping.closing()
         watch.part("start and report")
         text = outcome.close(folder, lambda: watch.budget(with_allowance=True))
     sys.stdout.write(text + "\n")

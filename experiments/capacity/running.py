@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,8 @@ from experiments.latency.usage import Cores, cores_of
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
 from experiments.rehearsal.world import expect
-from experiments.running.begin import as_interrupt, begin, rerun_line
+from experiments.running.begin import begin, rerun_line
+from experiments.running.stopping import Stopping
 from experiments.study import Limits, LoadedStudy
 from sigtran.transport import Kind
 from sim.scenario import load_world
@@ -52,27 +52,28 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     cores = cores_of() if keys.pin else None
     folder.update(cores=cores.as_json() if cores else {"apart": False, "why_not": "pin: false"})
     measured, said, code = Measured(), [], 0
-    before = signal.signal(signal.SIGTERM, as_interrupt)
-    with Display() as display:
-        display.note(
-            f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
+    with Stopping() as stopping:
+        with Display() as display:
+            display.note(
+                f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
+            )
+            try:
+                with TemporaryDirectory(prefix="probes-", dir=folder.path) as scratch:
+                    site = _Site(keys, choice.kind, cores, Path(scratch), display.note, measured)
+                    site.run()
+                write_json(folder.path / "drawn.json", {"schema": DRAWN_SCHEMA, **site.drawn})
+            except RunInvalid as error:
+                said.append(str(error))
+            except KeyboardInterrupt as interrupt:
+                said.append(stopping.reason(interrupt))
+                code = 130
+            except BaseException as error:
+                folder.finish([f"{type(error).__name__}: {error}"], whole=False)
+                raise
+        stopping.closing()
+        closed = _close(
+            folder, loaded, keys, measured, said, {"kind": choice.kind, "why": choice.why}, started
         )
-        try:
-            with TemporaryDirectory(prefix="probes-", dir=folder.path) as scratch:
-                site = _Site(keys, choice.kind, cores, Path(scratch), display.note, measured)
-                site.run()
-            write_json(folder.path / "drawn.json", {"schema": DRAWN_SCHEMA, **site.drawn})
-        except RunInvalid as error:
-            said.append(str(error))
-        except KeyboardInterrupt as interrupt:
-            said.append(f"stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}")
-            code = 130
-        except BaseException as error:
-            folder.finish([f"{type(error).__name__}: {error}"], whole=False)
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, before)
-    closed = _close(folder, loaded, keys, measured, said, {"kind": choice.kind, "why": choice.why}, started)
     return code or closed
 
 

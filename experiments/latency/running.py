@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ from experiments.latency.worker import phase_folder
 from experiments.latency_study import Keys
 from experiments.problems import BadInput, RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import as_interrupt, begin, rerun_line
+from experiments.running.begin import begin, rerun_line
+from experiments.running.stopping import Stopping
 from experiments.study import LoadedStudy
 from experiments.worker import Crew, Worker
 
@@ -49,24 +49,24 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     write_json(folder.path / "job.json", job)
     said: list[str] = []
     code = 0
-    signal.signal(signal.SIGTERM, as_interrupt)
-    with Display() as display:
-        display.note(
-            f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
-        )
-        try:
-            _phases(keys, folder.path, display)
-        except RunInvalid as error:
-            said.append(str(error))
-        except KeyboardInterrupt as interrupt:
-            said.append(f"stopped by {interrupt.args[0] if interrupt.args else 'Ctrl-C'}")
-            code = 130
-        except BaseException as error:
-            folder.finish([f"{type(error).__name__}: {error}"], whole=False)
-            raise
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was measured is written now, in a moment
-    frame = _frame(keys, {"kind": choice.kind, "why": choice.why})
-    closed = _close(folder, frame, said, time.monotonic() - started, rerun_line(loaded))
+    with Stopping() as stopping:
+        with Display() as display:
+            display.note(
+                f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
+            )
+            try:
+                _phases(keys, folder.path, display)
+            except RunInvalid as error:
+                said.append(str(error))
+            except KeyboardInterrupt as interrupt:
+                said.append(stopping.reason(interrupt))
+                code = 130
+            except BaseException as error:
+                folder.finish([f"{type(error).__name__}: {error}"], whole=False)
+                raise
+        stopping.closing()
+        frame = _frame(keys, {"kind": choice.kind, "why": choice.why})
+        closed = _close(folder, frame, said, time.monotonic() - started, rerun_line(loaded))
     return code or closed
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.folder import RunFolder, fingerprints, open_run, versions
@@ -21,7 +19,7 @@ from experiments.running.kept import Kept
 if TYPE_CHECKING:
     from experiments.study import LoadedStudy
 
-__all__ = ["Begun", "as_interrupt", "begin", "differences", "loaded_again", "rerun_line"]
+__all__ = ["Begun", "begin", "differences", "loaded_again", "rerun_line"]
 
 KEPT: Final = "kept"
 """Folder of a run with results that need not be had twice."""
@@ -151,8 +149,3 @@ def rerun_line(loaded: LoadedStudy) -> str:
     for setting in loaded.overrides:
         words += ["--set", setting]
     return shlex.join(words)
-
-
-def as_interrupt(number: int, frame: FrameType | None) -> None:
-    """A signal's handler: who is told to end ends as by Ctrl-C, and the reason has the signal's name."""
-    raise KeyboardInterrupt(signal.Signals(number).name)

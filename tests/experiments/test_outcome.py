@@ -1,8 +1,6 @@
 """A run that was broken off keeps the arms that had come to their end."""
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,6 @@ import pytest
 
 from experiments.audit import RULES
 from experiments.outcome import Outcome
-from experiments.running.begin import as_interrupt
 from experiments.study import load_study
 from reports.records import write
 
@@ -78,12 +75,3 @@ def test_arms_that_had_ended_are_kept(tmp_path, reason):
     assert summary["signalling"]["generated"] == 99
     assert summary["invalid_reasons"] == [reason]
     assert f"INVALID: {reason}" in text
-
-
-def test_the_signal_has_its_name():
-    before = signal.signal(signal.SIGTERM, as_interrupt)
-    try:
-        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
-            os.kill(os.getpid(), signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
