@@ -20,7 +20,7 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
     Raises:
         NotReportable: a file is missing, damaged, or lacks a key.
     """
-    from reports.selfcheck_figures import bands
+    from reports.selfcheck_figures import bands, overview
 
     words = Words(PAGE, language)
     manifest, summary = (read_json(run_dir / name) for name in ("manifest.json", "summary.json"))
@@ -41,6 +41,9 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             answer=answer(words, summary),
             checks=[_check(words, name, cases) for name, cases in groups],
             groups=[(name, title_of(words, name), about_of(words, name), cases) for name, cases in groups],
+            overview=overview(
+                words, words("section.answer"), [(title_of(words, name), cases) for name, cases in groups]
+            ),
             pictures={name: bands(words, title_of(words, name), cases) for name, cases in groups},
             name_of=lambda group, what: name_of(words, group, what),
         )

@@ -1,4 +1,4 @@
-"""The picture of a selfcheck report: every found value beside the band in which it must lie.
+"""The pictures of a selfcheck report: found values beside the bands in which they must lie.
 
 Each row has a scale of its own, since shares, seconds and counts stand below one another: the band is drawn
 equally wide everywhere, and a value where it lies in it or beside it. Written as SVG by hand: its letters are
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import inf
 from typing import Any, Final
 
 from reports.drawing import LETTERS
 from reports.language import Words
 
-__all__ = ["bands", "place"]
+__all__ = ["bands", "overview", "place", "room"]
 
 ROW: Final = 48
 TOP: Final = 4
@@ -59,33 +60,83 @@ def place(value: float, low: float | None, high: float | None) -> float:
 
 def bands(words: Words, title: str, cases: Sequence[Mapping[str, Any]]) -> str:
     """An `<svg>` element with a row for each value that decides, of the cases of one group; else empty."""
-    from reports.selfcheck import band_text, name_of, value_text
+    from reports.selfcheck import name_of
 
-    rows = [(case, what, case["found"][what]) for case in cases for what in case["bands"]]
+    rows = [
+        (
+            _name(case["name"], words("mark.said", name="", said=name_of(words, case["group"], what))),
+            case,
+            what,
+        )
+        for case, what in _deciding(cases)
+    ]
+    return _picture(words, str(cases[0]["group"]), title, rows)
+
+
+def overview(words: Words, title: str, groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:
+    """An `<svg>` element with a row for each group: how many values hold, and the one nearest to its edge."""
+    rows = []
+    for called, cases in groups:
+        deciding = _deciding(cases)
+        if deciding:
+            inside = sum(bool(case["bands"][what]["inside"]) for case, what in deciding)
+            name = escape(
+                words("mark.said", name=called, said=words("hold", inside=inside, values=len(deciding)))
+            )
+            case, what = min(deciding, key=lambda one: room(one[0]["found"][one[1]], one[0]["bands"][one[1]]))
+            rows.append((name, case, what))
+    return _picture(words, "overview", title, rows)
+
+
+def room(value: float | None, band: Mapping[str, Any]) -> float:
+    """How far inside its band a value lies, in parts of the band's width, or of a tenth of its only end.
+
+    Below zero outside it; infinite where one value alone is right.
+    """
+    if not band["inside"] or value is None:
+        return -1.0
+    low, high = band["least"], band["most"]
+    if low == high:
+        return inf
+    width = (
+        high - low if low is not None and high is not None else abs(high if low is None else low) / 10 or 1.0
+    )
+    return min((high - value if high is not None else inf), (value - low if low is not None else inf)) / width
+
+
+def _deciding(cases: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str]]:
+    """Values that have a band: each with its case."""
+    return [(case, what) for case in cases for what in case["bands"]]
+
+
+def _picture(
+    words: Words, identity: str, title: str, rows: Sequence[tuple[str, Mapping[str, Any], str]]
+) -> str:
+    from reports.selfcheck import band_text, value_text
+
     if not rows:
         return ""
-    identity = f"hatch-{cases[0]['group']}"
-    parts = [_HATCH.format(id=escape(identity))]
-    for number, (case, what, value) in enumerate(rows):
+    identity = escape(identity)
+    parts = [_HATCH.format(id=f"hatch-{identity}")]
+    for number, (name, case, what) in enumerate(rows):
         y = TOP + ROW * number + 32
-        low, high = case["bands"][what]["least"], case["bands"][what]["most"]
-        called = name_of(words, case["group"], what)
-        shown = f"{value_text(value)} ({band_text(words, low, high)})"
+        band, value = case["bands"][what], case["found"][what]
+        low, high = band["least"], band["most"]
         parts += [
-            _name(LEFT, y - 18, case["name"], words("mark.said", name="", said=called)),
-            _strip(y, low, high, identity),
-            _mark(y, place(value, low, high) if value is not None else 0.98, case["bands"][what]["inside"]),
-            _text(RIGHT + 12, y, shown),
+            f'<text x="{LEFT}" y="{y - 14:.1f}">{name}</text>',
+            _strip(y, low, high, f"hatch-{identity}"),
+            _mark(y, place(value, low, high) if value is not None else 0.98, band["inside"]),
+            _text(RIGHT + 12, y, f"{value_text(value)} ({band_text(words, low, high)})"),
         ]
     height = 2 * TOP + ROW * len(rows)
-    group = escape(str(cases[0]["group"]))
-    inside = sum(bool(case["bands"][what]["inside"]) for case, what, _ in rows)
+    inside = sum(bool(case["bands"][what]["inside"]) for _, case, what in rows)
     said = words("picture_said", inside=inside, values=len(rows))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{group}-title {group}-said" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'aria-labelledby="{identity}-title {identity}-said" '
         f'viewBox="0 0 {WIDTH} {height}" font-family="{LETTERS}" font-size="13" fill="{INK}">'
-        f'<title id="{group}-title">{escape(title)}</title>'
-        f'<desc id="{group}-said">{escape(said)}</desc>{"".join(parts)}</svg>'
+        f'<title id="{identity}-title">{escape(title)}</title>'
+        f'<desc id="{identity}-said">{escape(said)}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -97,10 +148,9 @@ def _text(x: float, y: float, text: str) -> str:
     return f'<text x="{x}" y="{y + 4:.1f}">{escape(text)}</text>'
 
 
-def _name(x: float, y: float, name: str, said: str) -> str:
+def _name(name: str, said: str) -> str:
     """A case's name, which is the same in every language, and what was found of it."""
-    named = f'<tspan lang="en">{escape(name)}</tspan>'
-    return f'<text x="{x}" y="{y + 4:.1f}">{named}{escape(said)}</text>'
+    return f'<tspan lang="en">{escape(name)}</tspan>{escape(said)}'
 
 
 def _strip(y: float, low: float | None, high: float | None, hatch: str) -> str:

@@ -20,7 +20,7 @@ from experiments.selfcheck.case import Case, judged, within
 from experiments.selfcheck.groups import Group
 from experiments.selfcheck.rerun import JOBS, Twice, case_of, run_twice
 from reports.selfcheck import write_report
-from reports.selfcheck_figures import place
+from reports.selfcheck_figures import place, room
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 STUDY = SCENARIOS / "studies" / "selfcheck.yaml"
@@ -110,9 +110,10 @@ def test_the_page_says_it_in_both_languages(language, said, groups, tmp_path):
     for outside in ('src="http', "<script", "@import", "<link"):
         assert outside not in page
     pictures = [ET.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
-    assert len(pictures) == 2
+    assert len(pictures) == 3  # all groups, and one each
     kinds = [element.tag.rpartition("}")[2] for picture in pictures for element in picture.iter()]
-    assert (kinds.count("circle"), kinds.count("path")) == (4, 2), "dots inside, crosses outside"
+    assert (kinds.count("circle"), kinds.count("path")) == (5, 3), "dots inside, crosses outside"
+    assert page.count("<details open>") == 1, "that of the group which fails"
     if language == "zh":
         words = html.unescape(re.sub(r"<[^>]+>", " ", page[page.index("<main>") :]))
         assert "checks" not in words
@@ -165,6 +166,23 @@ def test_a_value_is_drawn_where_it_lies(value, band):
     assert 0 < at < 1
     if low is not None and high is not None and high - low > 1e-6:
         assert (0.3 - 1e-6 <= at <= 0.7 + 1e-6) == inside or abs(at - 0.3) < 1e-6 or abs(at - 0.7) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most", "expected"),
+    [
+        (0.96, 0.93, 0.97, 0.25),
+        (0.94, 0.93, 0.97, 0.25),
+        (0.95, 0.95, None, 0.0),
+        (720, None, 900, 2.0),
+        (10, 10, 10, math.inf),
+        (0.92, 0.93, 0.97, -1.0),
+        (None, 0.93, 0.97, -1.0),
+    ],
+)
+def test_how_much_room_a_value_has_in_its_band(value, least, most, expected):
+    inside = value is not None and within(value, (least, most))
+    assert room(value, {"least": least, "most": most, "inside": inside}) == pytest.approx(expected)
 
 
 def test_nothing_tried_or_nothing_found_is_not_passed():
