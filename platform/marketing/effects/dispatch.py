@@ -142,8 +142,7 @@ class Dispatcher:
         )
         contact, meaning = found.contact, found.meaning
         if contact is not None:
-            self.engine.on_reply(inbound.source, contact.campaign)
-            self.note("answered", inbound.source, contact.campaign, inbound.t_us)
+            self._answered(contact, inbound.t_us)
         if meaning == "stop":
             self.engine.on_opt_out(inbound.source)
             if inbound.source.isascii() and inbound.source.isdigit():  # ² is a digit too, and no number
@@ -160,8 +159,7 @@ class Dispatcher:
         self.metrics.count("answers", channel=answer.channel, meaning=meaning)
         if contact is None:
             return
-        self.engine.on_reply(contact.msisdn, contact.campaign)
-        self.note("answered", contact.msisdn, contact.campaign, answer.t_us)
+        self._answered(contact, answer.t_us)
         if answer.said == "stop":
             self.engine.on_opt_out(contact.msisdn)
             self._notes.append(OptOut(int(contact.msisdn), answer.t_us, contact.originator))
@@ -172,6 +170,11 @@ class Dispatcher:
         )
         if answer.said == "accept":
             self._wants(contact, answer.t_us)
+
+    def _answered(self, contact: SentContact, t_us: int) -> None:
+        contact.answered = True
+        self.engine.on_reply(contact.msisdn, contact.campaign)
+        self.note("answered", contact.msisdn, contact.campaign, t_us)
 
     def _wants(self, contact: SentContact, t_us: int) -> None:
         """An order; one contact makes one, however often it is asked for."""
@@ -341,6 +344,7 @@ class Dispatcher:
             if reason:
                 waiting.append((decision, _unsent(reason)))
                 continue
+            self.conversations.leaving(SentContact.of(contact))  # its answer may be the first we hear
             try:
                 sent = self.channel.submit(outgoing(contact), self._submit_patience_s(contact))
             except OSError as error:
@@ -383,12 +387,9 @@ class Dispatcher:
                 if outcome.state == "unknown":
                     self.on_fault(f"contact {contact.contact_id}: {outcome.reason}")
             if outcome.counted:
-                self.conversations.sent(_sent(contact), outcome.message_ids)
-                if contact.campaign.follow_ups:
-                    self.note("sent", contact.msisdn, contact.campaign.campaign, decision.t_us)
-                for message_id in outcome.message_ids:
-                    if message_id in self._early:
-                        self._take_receipt(self._early.pop(message_id))
+                self._has_left(decision, contact, outcome.message_ids)
+            else:
+                self.conversations.unsent(contact.contact_id)
             operations.append(
                 Settled(
                     contact.contact_id,
@@ -405,6 +406,19 @@ class Dispatcher:
         except LedgerError as error:
             # Still reserved in the ledger: it counts, and after a restart it is unknown.
             self.on_fault(str(error))
+
+    def _has_left(self, decision: Decision, contact: Contact, message_ids: tuple[str, ...]) -> None:
+        """It is with the channel's peer, for all that is known. Answer and receipts may be here already."""
+        sent = self.conversations.contact(contact.contact_id) or SentContact.of(contact)
+        self.conversations.sent(sent, message_ids)
+        if contact.campaign.follow_ups and not sent.answered:
+            self.note("sent", contact.msisdn, contact.campaign.campaign, decision.t_us)
+        for message_id in message_ids:
+            if message_id in self._early:
+                self._take_receipt(self._early.pop(message_id))
+        row, now_us = self.engine.row_now(decision.trigger), self.clock.now_us()
+        if message_ids and self.engine.barred(row, now_us) == "do_not_disturb":
+            self._spawn(self._cancel([contact.msisdn]))  # what to cancel was not known when the stop came
 
     async def _cancel(self, msisdns: list[str]) -> None:
         for msisdn in msisdns:
@@ -473,7 +487,7 @@ class Dispatcher:
         for decision in decisions:
             contact = _contact(decision)
             self._end(decision, "sent", "")
-            self.conversations.sent(_sent(contact), ())
+            self.conversations.sent(SentContact.of(contact), ())
             if contact.campaign.follow_ups:
                 self.note("sent", contact.msisdn, contact.campaign.campaign, decision.t_us)
             self.metrics.count("contacts", state="handed over")
@@ -562,17 +576,4 @@ def _begun(trigger: Trigger) -> TriggerRecord:
         t_received_ns=trigger.received_ns,
         t_decoded_ns=trigger.decoded_ns,
         t_matched_ns=trigger.matched_ns,
-    )
-
-
-def _sent(contact: Contact) -> SentContact:
-    campaign = contact.campaign
-    return SentContact(
-        contact.contact_id,
-        campaign.campaign,
-        campaign.offer,
-        campaign.originator,
-        contact.msisdn,
-        contact.channel,
-        decided_us=contact.decided_us,
     )

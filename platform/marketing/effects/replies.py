@@ -3,6 +3,9 @@
 A campaign's originator is an access code with the campaign's sub-code behind it, so a reply to it answers the
 latest contact of that campaign. A reply to a bare access code answers the one contact that is still open and
 that takes such an answer; where there are several it answers none.
+
+A contact can be answered from the moment at which a channel has it: who has the message may write back before
+we have been told, or have taken in, that it was accepted. As under the caps, what may have left has left.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from marketing.campaigns import Campaign
+from marketing.engine import Contact
 
 __all__ = ["Conversations", "Match", "SentContact", "Unanswered", "match"]
 
@@ -37,8 +41,24 @@ class SentContact:
     decided_us: int = 0
     ended_us: int = 0
     """The latest of its final receipts, Unix us; 0 = none yet."""
+    answered: bool = False
+    """Somebody has written back, whatever."""
     ordered: bool = False
     """It has been answered by an order."""
+
+    @classmethod
+    def of(cls, contact: Contact) -> SentContact:
+        """Of a contact that was decided."""
+        campaign = contact.campaign
+        return cls(
+            contact.contact_id,
+            campaign.campaign,
+            campaign.offer,
+            campaign.originator,
+            contact.msisdn,
+            contact.channel,
+            decided_us=contact.decided_us,
+        )
 
 
 @dataclass(slots=True)
@@ -47,13 +67,34 @@ class Conversations:
 
     _latest: dict[str, dict[str, SentContact]] = field(default_factory=dict)
     """MSISDN -> originator -> contact, the latest last."""
+    _leaving: dict[str, dict[str, SentContact]] = field(default_factory=dict)
+    """MSISDN -> contact id -> contacts of which a channel has yet to say what became of them."""
     _by_contact: dict[str, SentContact] = field(default_factory=dict)
     _by_message: dict[str, SentContact] = field(default_factory=dict)
     _open: dict[str, dict[str, SentContact]] = field(default_factory=dict)
     """MSISDN -> contact id -> contacts with open messages."""
 
+    def leaving(self, contact: SentContact) -> None:
+        """A contact that is handed to a channel; `sent` or `unsent` says what became of it."""
+        self._leaving.setdefault(contact.msisdn, {})[contact.contact_id] = contact
+        self._by_contact[contact.contact_id] = contact
+
+    def unsent(self, contact_id: str) -> None:
+        """It has not left after all. An order that it was answered by meanwhile stands: it was asked for."""
+        contact = self._by_contact.get(contact_id)
+        if contact is not None:
+            self._has_left(contact)
+            if not contact.ordered:
+                del self._by_contact[contact_id]
+
+    def _has_left(self, contact: SentContact) -> None:
+        theirs = self._leaving.get(contact.msisdn)
+        if theirs is not None and theirs.pop(contact.contact_id, None) is not None and not theirs:
+            del self._leaving[contact.msisdn]
+
     def sent(self, contact: SentContact, message_ids: tuple[str, ...]) -> None:
         """A contact that the centre has accepted, at least in part."""
+        self._has_left(contact)
         theirs = self._latest.setdefault(contact.msisdn, {})
         theirs.pop(contact.originator, None)
         theirs[contact.originator] = contact
@@ -77,11 +118,22 @@ class Conversations:
 
     def answered(self, msisdn: str, originator: str) -> SentContact | None:
         """The contact that a reply from a subscriber to one of our numbers answers."""
-        return self._latest.get(msisdn, {}).get(originator)
+        return self._theirs(msisdn).get(originator)
+
+    def _theirs(self, msisdn: str) -> dict[str, SentContact]:
+        theirs = self._latest.get(msisdn, {})
+        leaving = self._leaving.get(msisdn)
+        if leaving is None:
+            return theirs
+        found = dict(theirs)
+        for one in leaving.values():
+            found.pop(one.originator, None)
+            found[one.originator] = one
+        return found
 
     def latest(self, msisdn: str, access_code: str) -> list[SentContact]:
         """The latest contact of each number that begins with an access code, the latest first."""
-        theirs = self._latest.get(msisdn, {})
+        theirs = self._theirs(msisdn)
         return [theirs[number] for number in reversed(theirs) if number.startswith(access_code)]
 
     def contact(self, contact_id: str) -> SentContact | None:

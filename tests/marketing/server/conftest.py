@@ -97,6 +97,8 @@ class Centre:
     cancels: list[str] = field(default_factory=list)
     answer: Any = None
     """submit_sm -> command status, or None for the default."""
+    withholds: bool = False
+    """While it does, submissions are taken and not answered."""
     parts: Reassembler = field(default_factory=Reassembler)
 
     def __post_init__(self):
@@ -123,7 +125,13 @@ class Centre:
         same = sum(get_text(s.tlvs, "contact_id") == contact_id for s in self.submits)
         self.submits.append(body)
         self.arrived.append(time.monotonic_ns())
-        return pdu.SubmitSmResp(f"{contact_id}.{same + 1}" if not status else ""), status
+        answer = pdu.SubmitSmResp(f"{contact_id}.{same + 1}" if not status else ""), status
+        return self._later(answer) if self.withholds else answer
+
+    async def _later(self, answer):
+        while self.withholds:
+            await asyncio.sleep(0.002)
+        return answer
 
     def deliver(self, body):
         async def send():
