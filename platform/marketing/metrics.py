@@ -39,6 +39,7 @@ MetricName = Literal[
     "tick_seconds",
     "submit_seconds",
     "http_refused",
+    "clock_steps",
 ]
 
 METRICS: Final[
@@ -72,6 +73,7 @@ METRICS: Final[
     "loop_seconds": (Gauge, "What the event loop has spent its time with, since the start", ("stage",)),
     "tick_seconds": (Histogram, "lockstep: real time from a tick's barrier to its acknowledgement", ()),
     "http_refused": (Counter, "HTTP requests that were not let in", ("status",)),
+    "clock_steps": (Counter, "How often the machine's clock was set while it ran", ("direction",)),
     "submit_seconds": (Histogram, "Real time from the socket read to the message centre's acceptance", ()),
 }
 """Name -> kind, help, labels. No label ever carries a subscriber's number."""

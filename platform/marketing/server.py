@@ -58,6 +58,7 @@ from marketing.starting import (
     resume,
     schedule_groups,
 )
+from marketing.stepping import follow_clock
 from marketing.ticks import apply_tick
 from marketing.workers import WorkerLost
 
@@ -491,6 +492,7 @@ class Server:
         was_up = False
         while not self._stopping.is_set():
             await self._wait(self._sleep_s())
+            follow_clock(self.clock, self.engine, self.ledger, self.metrics)
             self._take_signalling()
             self.occupation.to("messages")
             inbound, self._inbound = self._inbound, []

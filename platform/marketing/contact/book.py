@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from marketing.contact.bounds import PLAIN, Kind
 from marketing.contact.hours import Span
 from marketing.contact.pairs import Log, Pairs
+from marketing.contact.steps import ClockStep
 
 __all__ = ["NEVER", "Book", "Moving", "Remembered", "month_of"]
 
@@ -167,6 +168,12 @@ class Book:
     def settled(self, row: int, at_us: int, kind: Kind, ended_us: int) -> bool:
         """A contact decided at an instant has been received by another, or never will be; False: not here."""
         return self.log.end(row, at_us // 1_000_000, kind.group, kind.channels, max(_up_s(ended_us), 1))
+
+    def clock_set(self, step: ClockStep) -> None:
+        """Single contacts move along with a clock that has been set."""
+        latest_s = self.log.slots["latest_s"].astype(np.int64)
+        moves = (latest_s >= step.from_us // 1_000_000) & (latest_s <= _up_s(step.until_us))
+        self.log.slots["latest_s"] = np.where(moves, np.maximum(latest_s + step.by_s, 1), latest_s)
 
     def opt_out(self, row: int) -> None:
         """On the do-not-disturb list for good, whatever any clock shows: one may be behind the network's."""

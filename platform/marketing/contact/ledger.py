@@ -19,6 +19,7 @@ from marketing.contact.guard import NO_GUARD, Guard
 from marketing.contact.operations import (
     Allowance,
     AnswerGiven,
+    ClockStep,
     ConfirmationDone,
     ConfirmationWanted,
     MessageDone,
@@ -35,6 +36,7 @@ from marketing.contact.statements import Statements
 __all__ = [
     "Allowance",
     "AnswerGiven",
+    "ClockStep",
     "ConfirmationDone",
     "ConfirmationWanted",
     "Ledger",
@@ -277,6 +279,10 @@ class Ledger:
         stands = dict(self._among(self._sql.answers, [g.contact_id for g in given]))
         return [stands[g.contact_id] for g in given]
 
+    def _clock_set(self, steps: list[ClockStep]) -> list[int]:
+        run = self._connection.execute
+        return [run(self._sql.clock_set, _columns(step)).rowcount for step in steps]
+
     def _among(self, statement: sa.Select[Any], keys: Sequence[Any], **more: Any) -> Iterator[Any]:
         for start in range(0, len(keys), CHUNK):
             yield from self._connection.execute(statement, {"keys": keys[start : start + CHUNK], **more})
@@ -311,6 +317,7 @@ _HANDLERS: Final[dict[type, Callable[[Ledger, list[Any]], list[Any]]]] = {
     ConfirmationWanted: Ledger._confirmation_wanted,
     ConfirmationDone: Ledger._confirmation_done,
     AnswerGiven: Ledger._answer_given,
+    ClockStep: Ledger._clock_set,
 }
 
 

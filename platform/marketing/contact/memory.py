@@ -16,6 +16,7 @@ from marketing.contact.guard import NO_GUARD, Guard
 from marketing.contact.ledger import whole
 from marketing.contact.operations import (
     AnswerGiven,
+    ClockStep,
     ConfirmationDone,
     ConfirmationWanted,
     MessageDone,
@@ -178,6 +179,16 @@ class MemoryLedger:
                 self._answers[g.contact_id] = g.answer
         return [self._answers[g.contact_id] for g in given]
 
+    def _clock_set(self, steps: list[ClockStep]) -> list[int]:
+        results = []
+        for step in steps:
+            counted = (c for c in self._contacts.values() if c.counted)
+            moved = [c for c in counted if step.from_us <= c.latest_us <= step.until_us]
+            for contact in moved:
+                contact.latest_us += step.by_us
+            results.append(len(moved))
+        return results
+
 
 def _new(known: set[str], key: str) -> bool:
     fresh = key not in known
@@ -195,4 +206,5 @@ _HANDLERS: Final[dict[type, Callable[[MemoryLedger, list[Any]], list[Any]]]] = {
     ConfirmationWanted: MemoryLedger._confirmation_wanted,
     ConfirmationDone: MemoryLedger._nothing,
     AnswerGiven: MemoryLedger._answer_given,
+    ClockStep: MemoryLedger._clock_set,
 }

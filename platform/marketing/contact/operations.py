@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from marketing.contact.schema import ContactState
+from marketing.contact.steps import ClockStep
 
 __all__ = [
     "Allowance",
     "AnswerGiven",
+    "ClockStep",
     "ConfirmationDone",
     "ConfirmationWanted",
     "DeskAnswer",
@@ -159,4 +161,5 @@ Operation = (
     | ConfirmationWanted
     | ConfirmationDone
     | AnswerGiven
+    | ClockStep
 )

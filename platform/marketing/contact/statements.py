@@ -113,6 +113,12 @@ class Statements:
             .where(contact.c.contact_id == key, contact.c.latest_us > latest_us)
             .values(latest_us=latest_us)
         )
+        self.clock_set = (
+            sa.update(contact)
+            .where(contact.c.counted, contact.c.latest_us >= sa.bindparam("from_us"))
+            .where(contact.c.latest_us <= sa.bindparam("until_us"))
+            .values(latest_us=contact.c.latest_us + sa.bindparam("by_us", type_=sa.BigInteger))
+        )
         stop = insert(opt_out)
         self.opt_out = stop.on_conflict_do_update(
             index_elements=[opt_out.c.msisdn],

@@ -49,6 +49,17 @@ class LedgerWriter:
             self._later = loop.call_later(PATIENCE_S, self._write)
         return await future
 
+    def apply_now(self, operations: Sequence[Operation]) -> list[Any]:
+        """The results of operations that are written at once, after all that were asked for before.
+
+        Raises:
+            LedgerError: see `apply`.
+        """
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((operations, future))
+        self._write()
+        return future.result()
+
     def close(self) -> None:
         """Writes what waits, then closes the database."""
         self._write()

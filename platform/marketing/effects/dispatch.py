@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
 from marketing.channels import Answer, Inbound, Outcome, Outgoing, Receipt
@@ -32,7 +32,7 @@ from marketing.effects.confirmations import Confirmations, Due
 from marketing.effects.content import outgoing
 from marketing.effects.orders import BossError
 from marketing.effects.records import TriggerRecord, Triggers
-from marketing.effects.replies import Conversations, SentContact, match
+from marketing.effects.replies import Conversations, SentContact, match, received_us
 from marketing.effects.reservations import reservation
 from marketing.engine import Contact, Decision, Trigger
 from marketing.metrics import Metrics
@@ -183,9 +183,11 @@ class Dispatcher:
         self._orders.append(wanted)
 
     def _take_receipt(self, done: MessageDone) -> None:
-        contact = self.conversations.done(done.message_id, done.at_us)
+        contact = self.conversations.done(done.message_id)
         if contact is not None:
-            self._notes.append(done)
+            at_us = received_us(contact, done.at_us, self.clock)
+            contact.ended_us = max(contact.ended_us, at_us)
+            self._notes.append(replace(done, at_us=at_us))
             if not contact.open_messages:
                 by, ended = (contact.originator, contact.channel), (contact.decided_us, contact.ended_us)
                 self.engine.on_ended(contact.msisdn, *by, *ended)
@@ -302,11 +304,14 @@ class Dispatcher:
         """Whom BOSS lets through, and the policy still; the others end here, whatever BOSS does."""
         refusals: Sequence[Reason] = ["boss_unknown"] * len(asked)
         passed: list[Decision] = []
+        steps = self.clock.steps
         try:
             refusals = await self.accounts.refusals([_contact(d) for d in asked], self.clock.now_us())
         finally:  # also when the platform ends meanwhile
             for decision, refusal in zip(asked, refusals, strict=True):
-                reason = refusal or self._last_look(decision, _contact(decision))
+                # What was decided by a clock that has been set since is not reserved by the new one.
+                late: Reason = "late" if self.clock.steps != steps else ""
+                reason = refusal or self._last_look(decision, _contact(decision)) or late
                 if reason:
                     self._end(decision, "suppressed", reason, unsent=True)
                 else:

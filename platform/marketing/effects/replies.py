@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from marketing.campaigns import Campaign
+from marketing.clock import Clock
 from marketing.engine import Contact
 
-__all__ = ["Conversations", "Match", "SentContact", "Unanswered", "match"]
+__all__ = ["Conversations", "Match", "SentContact", "Unanswered", "match", "received_us"]
 
 Meaning = Literal["order", "stop", "other", "unasked", "ambiguous", "no campaign"]
 STOP: Final = "TD"
@@ -175,6 +176,16 @@ class Unanswered:
                     one.set_result(kept)
 
         return answer
+
+
+def received_us(contact: SentContact, told_us: int, clock: Clock) -> int:
+    """When a contact was received, of which the peer tells when by its own clock; on ours.
+
+    Rules ask how long ago that was. Where the two clocks are known to differ, it counts from now: later it
+    cannot have been.
+    """
+    differ = clock.mode == "wall" and (clock.steps > 0 or told_us < contact.decided_us)
+    return clock.now_us() if differ else told_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BEHAVIOUR, BehaviourBatch, empty
 from marketing.campaigns import Campaign, Target
 from marketing.contact import NEVER, Reason
+from marketing.contact.steps import ClockStep
 from marketing.engine import (
     Change,
     Contact,
@@ -301,6 +302,11 @@ class DividedHost:
         row = self.profiles.row_of_msisdn(msisdn) if self.policy.remembers else -1
         if row >= 0 and self._links:
             self._tell(self._link_of(row), "ended", msisdn, originator, channel, decided_us, ended_us)
+
+    def clock_set(self, step: ClockStep) -> None:
+        """To all workers: each has contacts of its own."""
+        for link in self._links:
+            self._tell(link, "clock_set", step)
 
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         """Of all workers, in the order of time and campaign."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BehaviourBatch
 from marketing.campaigns import CHANNELS, Campaign, Target
 from marketing.contact import Book, Kind, Policy, Reason
+from marketing.contact.steps import ClockStep
 from marketing.engine import (
     Change,
     Contact,
@@ -157,6 +158,9 @@ class EngineHost(Protocol):
     def on_ended(
         self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int
     ) -> None: ...
+    def clock_set(self, step: ClockStep) -> None:
+        """The clock shows another time from now on; between two batches."""
+
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         """Triggers on hold whose campaign or subscriber has gone since the last call."""
 
@@ -309,6 +313,9 @@ class LocalHost:
 
     def on_ended(self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int) -> None:
         on_ended(self.state, msisdn, originator, channel, decided_us, ended_us)
+
+    def clock_set(self, step: ClockStep) -> None:
+        self.state.book.clock_set(step)
 
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         return self.state.take_ended()

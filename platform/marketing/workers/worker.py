@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from marketing.behaviours import BEHAVIOUR, BehaviourBatch
 from marketing.campaigns import Campaign, Target
 from marketing.contact import Kind, Reason
+from marketing.contact.steps import ClockStep
 from marketing.engine import (
     Change,
     Decision,
@@ -202,6 +203,9 @@ class Worker:
     def ended(self, msisdn: str, originator: str, channel: str, decided_us: int, ended_us: int) -> None:
         on_ended(self.state, msisdn, originator, channel, decided_us, ended_us)
 
+    def clock_set(self, step: ClockStep) -> None:
+        self._host.clock_set(step)
+
     def take_ended(self) -> list[tuple[Trigger, Reason]]:
         return [(replace(one, event=None, values=None), why) for one, why in self.state.take_ended()]
 
@@ -280,13 +284,15 @@ COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     name: getattr(Worker, name)
     for name in (
         *("begin", "batch", "timers", "replay", "due", "figures"),
-        *("unsent", "reaches", "opt_out", "reply", "follow", "ended", "take_ended", "enter", "remember"),
+        *("unsent", "reaches", "opt_out", "reply", "follow", "ended", "clock_set", "take_ended"),
+        *("enter", "remember"),
         *("choose", "select", "handsets"),
         *("change", "group", "switch", "capture", "restore", "last_us", "releases", "crowd", "set_crowd"),
     )
 }
 UNANSWERED: Final = frozenset(
-    {"unsent", "reaches", "opt_out", "reply", "follow", "ended", "enter", "remember", "set_crowd"}
+    {"unsent", "reaches", "opt_out", "reply", "follow", "ended", "clock_set"}
+    | {"enter", "remember", "set_crowd"}
 )
 """Whoever says these goes on at once; what follows finds them done."""
 

@@ -12,6 +12,7 @@ from marketing.contact.memory import MemoryLedger
 from marketing.effects import Accounts, Conversations, SentContact
 from marketing.effects.dispatch import Dispatcher
 from marketing.effects.records import Triggers
+from marketing.effects.replies import received_us
 from marketing.engine import new_state, on_batch
 from marketing.metrics import Metrics
 from marketing.workers import LocalHost
@@ -113,3 +114,15 @@ def test_of_several_the_latest_that_may_have_left_is_answered():
     assert talk.latest("86139", "100860") == [new]
     talk.unsent("nobody knows it")
     assert [m for m, _ in talk.pending("86139")] == ["new.1", "old.1"]
+
+
+def test_a_receipt_counts_by_our_own_clock_where_the_peers_is_another(town):
+    one = contact("c")
+    one.decided_us = town.at(f"{DAY} 10:00")
+    clock = Clock("wall")
+    assert received_us(one, one.decided_us, clock) == one.decided_us
+    assert abs(received_us(one, one.decided_us - 1, clock) - clock.now_us()) < 5_000_000
+    clock.follow(1)
+    assert abs(received_us(one, one.decided_us + 1, clock) - clock.now_us()) < 5_000_000
+    for mode in ("live", "lockstep"):
+        assert received_us(one, 7, Clock(mode, 9)) == 7
