@@ -135,13 +135,38 @@ STEPS_S: Final = (0.0, -30.0, 0.0, 45.0, -300.0, 600.0, -3600.0, 3600.0, 0.0)
 
 def clock_steps(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> dict[str, Any]:
     """The machine's clock is set back and forward, by seconds and by an hour, and right again."""
-    chance = random.Random(keys.seed)
     if keys.played.wide_s is None:
         said = "the policy has no moment with an hour of open hours on both sides"
         return {"tried": "nothing", "skipped": said, "tries": 0, "violations": {}, "faults": []}
-    # Gaps and windows are measured by the clock: what it leaps, they leap.
+    # A gap lets through one message a person, and no cap is reached; see `clock_leaps`.
     played = replace(keys.played.unpaced(), start_s=keys.played.wide_s)
-    still = replace(keys, factor=1.0, played=played)
+    return _clock_set(folder, replace(keys, played=played), transport, seconds, STEPS_S, "up to two hours")
+
+
+LEAPS_S: Final = (0.0, 45.0, -300.0, 600.0, -3600.0, 3600.0)
+"""Before the clock is set forward past the longest gap or window, and right again."""
+DAY_S: Final = 86_400
+
+
+def clock_leaps(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> dict[str, Any]:
+    """The same with gaps and rolling windows, at last by days: no time has passed for who has a message."""
+    played = keys.played.paced()
+    if played is None or keys.played.wide_s is None:
+        wide = "moment with an hour of open hours on both sides"
+        said = f"the policy has no {'gap and no rolling window' if played is None else wide}"
+        return {"tried": "nothing", "skipped": said, "tries": 0, "violations": {}, "faults": []}
+    days = 1 + played.longest_s() // DAY_S
+    steps_s = (*LEAPS_S, float(days * DAY_S), 0.0)
+    keys = replace(keys, played=replace(played, start_s=keys.played.wide_s))
+    return _clock_set(folder, keys, transport, seconds, steps_s, f"up to {days} d")
+
+
+def _clock_set(
+    folder: Path, keys: CrashKeys, transport: Kind, seconds: float, steps_s: Sequence[float], most: str
+) -> dict[str, Any]:
+    """The clock is wrong by each of these, one after another."""
+    chance = random.Random(keys.seed)
+    still = replace(keys, factor=1.0)
     with open_scene(folder, still, transport, behaviour=TALKATIVE) as scene:
         right_s = scene.clock.us(time.monotonic_ns()) / 1e6 - time.time()
         file = folder / "faults.json"
@@ -154,13 +179,13 @@ def clock_steps(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) 
         step(0.0)
         scene.configure(clock={"mode": "wall"})
         with _served(scene, (FAULTY, str(file))) as child:
-            for by_s in STEPS_S:
+            for by_s in steps_s:
                 step(by_s)
-                scene.load(seconds / len(STEPS_S), keys.stimuli_per_s, chance)
+                scene.load(seconds / len(steps_s), keys.stimuli_per_s, chance)
             scene.settle(30.0)
             code = child.stop()
-        steps = len(STEPS_S) - 1
-        return _result(scene, f"clock stepped {steps} times, by up to two hours", code, tries=steps)
+        steps = len(steps_s) - 1
+        return _result(scene, f"clock stepped {steps} times, by {most}", code, tries=steps)
 
 
 def disk_full(folder: Path, keys: CrashKeys, transport: Kind, seconds: float) -> dict[str, Any]:
@@ -232,6 +257,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "smsc_vanishes": smsc_vanishes,
     "boss_ill": boss_ill,
     "clock_steps": clock_steps,
+    "clock_leaps": clock_leaps,
     "disk_full": disk_full,
     "postgres_restarts": postgres_restarts,
 }

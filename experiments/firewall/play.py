@@ -12,6 +12,8 @@ from typing import Any, Final
 
 __all__ = ["OWN", "Played"]
 
+MANY: Final = 1000
+"""In place of a month's cap that is not to be reached."""
 STOP: Final = "TD"
 """What answers end marketing, where a campaign does not say."""
 
@@ -55,13 +57,30 @@ class Played:
         return replace(self, campaigns=laid)
 
     def unpaced(self) -> Played:
-        """Without gaps and rolling windows, which are measured by a clock and leap where it leaps."""
+        """Without gaps and rolling windows, so that other rules are reached in a short time."""
         policy = {k: v for k, v in self.policy.items() if k not in ("minimum_gap_s", "not_after")}
         caps = dict(policy.get("caps") or {})
         if caps.get("rules"):
             caps["rules"] = [rule for rule in caps["rules"] if not rule.get("within_s")]
             policy["caps"] = caps
         return replace(self, policy=policy)
+
+    def paced(self) -> Played | None:
+        """By gaps and rolling windows alone; None: it has none.
+
+        What the calendar counts is left out: by a clock that is days wrong nobody can keep a day's cap.
+        """
+        caps = {"per_calendar_month": MANY, "rules": [rule for rule in self._rules() if rule.get("within_s")]}
+        policy = {**self.policy, "caps": caps, "duplicate": {"same_campaign_days": 0}}
+        return replace(self, policy=policy) if self.longest_s() else None
+
+    def longest_s(self) -> int:
+        """The longest gap or window of the policy, seconds; 0: it has none."""
+        ruled = [*self._rules(), *(self.policy.get("not_after") or ())]
+        return max([self.policy.get("minimum_gap_s") or 0, *(rule.get("within_s") or 0 for rule in ruled)])
+
+    def _rules(self) -> list[Mapping[str, Any]]:
+        return (self.policy.get("caps") or {}).get("rules") or []
 
 
 # --------------------------------------------------------------------------- what firewall studies play

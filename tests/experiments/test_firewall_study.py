@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from experiments.firewall.cases import Case, case_of
 from experiments.firewall.crash import CrashKeys, crash, distribution
 from experiments.firewall.faults import FAULTS
 from experiments.firewall.grounds import Stimulus
+from experiments.firewall.play import OWN
 from experiments.firewall.proxy import BossProxy, SmppProxy
 from experiments.firewall.served import Faults
 from reports.firewall import NotReportable, answer, write_report
@@ -112,7 +114,7 @@ def test_a_platform_killed_under_load_oversteps_nothing_and_loses_nothing(tmp_pa
     assert found["back_s"]["n"] + found["while_starting"] == 5
 
 
-@pytest.mark.parametrize("name", ["smsc_vanishes", "disk_full"])
+@pytest.mark.parametrize("name", ["smsc_vanishes", "disk_full", "clock_leaps"])
 def test_what_the_platform_stands_on_breaks(name, tmp_path, sctp):
     found = FAULTS[name](tmp_path, CrashKeys(stimuli_per_s=30, subscribers=200, seed=2), sctp, 5.0)
     assert found["violations"] == {}, found["findings"]
@@ -120,6 +122,19 @@ def test_what_the_platform_stands_on_breaks(name, tmp_path, sctp):
     assert found["faults"] == []
     assert found["tries"] > 0
     assert found["contacts"] > 10
+
+
+def test_a_clock_leaps_only_where_something_could_leap_with_it():
+    paced = OWN.paced()
+    assert paced.policy["minimum_gap_s"] == OWN.policy["minimum_gap_s"]
+    assert paced.policy["caps"] == {"per_calendar_month": 1000, "rules": []}
+    assert (OWN.longest_s(), OWN.unpaced().longest_s(), OWN.unpaced().paced()) == (300, 0, None)
+    rules = [{"most": 2, "per": "day"}, {"most": 1, "within_s": 604_800}]
+    never = [{"classes": ["a"], "after": ["b"], "within_s": 900_000}]
+    more = replace(OWN, policy={**OWN.policy, "caps": {"rules": rules}})
+    assert more.longest_s() == 604_800
+    assert more.paced().policy["caps"]["rules"] == rules[1:]
+    assert replace(more, policy={**more.policy, "not_after": never}).longest_s() == 900_000
 
 
 # --------------------------------------------------------------------------- the harness itself
