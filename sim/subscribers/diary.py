@@ -70,7 +70,7 @@ def power(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Power:
 def journeys(world: Habitat, from_us: int, to_us: int, subs: Subs = None) -> Crossings:
     """All that leave the network or come to it at from_us <= t < to_us, by (t_us, sub)."""
     who = chosen(world.population.n, subs)
-    days = [crossings(world, day, who, away(world, day, who)) for day in days_of(from_us, to_us)]
+    days = [crossings(day, who, away(world, day, who)) for day in days_of(from_us, to_us)]
     columns = [
         np.concatenate([getattr(day, name) for day in days])
         for name in ("t_us", "sub", "cell", "plmn", "lac")
@@ -86,7 +86,7 @@ def state_at(world: Habitat, t_us: int, subs: Subs = None) -> tuple[NDArray[np.i
     day = t_us // DAY_US
     midnight, travel = day * DAY_US, away(world, day, who)
     walked = walk(world.topology, _trips(world, day, who, travel).between(midnight, t_us + 1))
-    crossed = crossings(world, day, who, travel)
+    crossed = crossings(day, who, travel)
     switched = _switch(world, day, who, travel)
     cell = np.where(travel.before, -1, world.population.home_cell[who]).astype(np.int32)
     t = np.concatenate([walked.t_us, crossed.t_us])
