@@ -20,7 +20,8 @@ from experiments.progress import Display
 from experiments.realism.bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
 from experiments.realism.fits import Estimate
 from experiments.realism_study import Keys
-from experiments.running.begin import begin, rerun_line
+from experiments.running.begin import begin
+from experiments.running.ending import early_end, summary_of
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
@@ -61,16 +62,9 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     started = time.monotonic()
     run = begin(loaded, out, arguments, {"world": keys.world, "event world": keys.event_world})
     folder = run.folder
-    try:
-        with Display() as display:
-            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.days} days")
-            studied = _studied(keys, display, run.kept)
-    except KeyboardInterrupt:
-        folder.finish(["stopped by Ctrl-C"], whole=False)
-        raise
-    except BaseException as error:
-        folder.finish([f"{type(error).__name__}: {error}"], whole=False)
-        raise
+    with early_end(folder.finish), Display() as display:
+        display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.days} days")
+        studied = _studied(keys, display, run.kept)
     rows = rows_of(studied.found)
     reasons = judge(rows)
     _write(folder, loaded, keys, studied, rows, reasons, time.monotonic() - started)
@@ -91,28 +85,11 @@ def _write(
     reasons: list[str],
     wall_s: float,
 ) -> None:
-    summary = {
-        "schema": SUMMARY_SCHEMA,
-        "study": keys.study,
-        "kind": keys.kind,
-        "title": keys.title,
-        "seed": keys.seed,
-        "seeds": keys.seeds,
-        "days": keys.days,
-        "moving_days": keys.moving_days,
-        "subscribers": studied.subscribers,
-        "messages": studied.messages,
-        "valid": not reasons,
-        "invalid_reasons": reasons,
-        "populations": COLUMNS,
-        "measures": rows,
-        "time": {
-            "started": folder.manifest["started"],
-            "ended": now(),
-            "wall_s": round(wall_s, 1),
-        },
-        "rerun": rerun_line(loaded),
-    }
+    summary = summary_of(
+        folder, loaded, SUMMARY_SCHEMA, reasons, ended=now(), wall_s=wall_s,
+        seeds=keys.seeds, days=keys.days, moving_days=keys.moving_days, subscribers=studied.subscribers,
+        messages=studied.messages, populations=COLUMNS, measures=rows,
+    )  # fmt: skip
     write_json(folder.path / "details.json", {"schema": "kairos.realism-pictures/1", **studied.pictures})
     write_json(folder.path / "summary.json", summary)
 
