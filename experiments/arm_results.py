@@ -90,7 +90,7 @@ def results(facts: ArmFacts, recorder: Recorder, spent: Spent) -> dict[str, Any]
         "behaviours": check
         and {key: check[key] for key in ("equal", "kinds", "unknown_truth", "unknown_platform")},
         "capture": _capture(facts, recorder.capture, folder),
-        "held_split": _held_split(facts, platform, recorder),
+        "held_split": _held_split(facts, platform),
         "spent": {k: round(v, 2) for k, v in asdict(spent).items()},
         "invalid": invalid,
     }
@@ -197,7 +197,7 @@ def _capture(facts: ArmFacts, window: CaptureWindow | None, folder: Path) -> dic
     }
 
 
-def _held_split(facts: ArmFacts, platform: PlatformRecords, recorder: Recorder) -> list[dict[str, Any]]:
+def _held_split(facts: ArmFacts, platform: PlatformRecords) -> list[dict[str, Any]]:
     """Triggers sent at the moment and released later, by campaign, and what became of them."""
     if platform.triggers is None:
         return []

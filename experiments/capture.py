@@ -226,7 +226,7 @@ def run_command(
         raise BadInput(f"--out {target.name}: {error.strerror}{gone}") from None
     length = f"{(reached_us - start_us) / _MINUTE_US:.4g} minutes from day {day} {start}, seed {seed}"
     stopped = f" (of {minutes:g} wanted: stopped, and complete up to there)" if reached_us < end_us else ""
-    print(f"{target.name}: {tap.messages} messages, {length}{stopped}", file=sys.stderr)  # noqa: T201
+    print(f"{target.name}: {tap.messages} messages, {length}{stopped}", file=sys.stderr)  # noqa: T201 - the command line
     if stopped:
         sys.exit(130)
 

@@ -51,6 +51,9 @@ _DO_NOT_DISTURB: Final = 10_001
 _CONTROL_GROUP: Final = 10_002
 _BLANKET: Final = 10_003
 
+_DISTURB_FILE: Final = "do_not_disturb.csv"
+_CONTROL_FILE: Final = "control_group.csv"
+
 _EXTRACT_SCHEMA: Final = pa.schema(
     [
         ("imsi", pa.string()),
@@ -208,21 +211,8 @@ def arm_files(
     `more`: other keys of the configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    disturb, control = folder / "do_not_disturb.csv", folder / "control_group.csv"
-    policy = dict(read_yaml(study.policy).values)
-    for path, members in ((disturb, drawn.do_not_disturb), (control, drawn.control_group)):
-        rows = [(extract["msisdn"][i], "") for i in np.flatnonzero(members).tolist()]
-        _write_csv(path, ("msisdn", "since"), [*rows, *_listed(study.policy, policy.get(path.stem))])
-    policy["do_not_disturb"] = {"file": disturb.name}
-    policy["control_group"] = {"file": control.name}
-    for section in ("timezones", "busy_cells"):
-        named = policy.get(section)
-        if isinstance(named, dict) and named.get("file"):
-            # The copy stands in another folder than what it names.
-            copied = folder / f"{section}.csv"
-            copied.write_bytes((study.policy.parent / named["file"]).read_bytes())
-            policy[section] = {**named, "file": copied.name}
-    _write_yaml(folder / "policy.yaml", policy)
+    policy = folder / "policy.yaml"
+    _write_policy(policy, study.policy, drawn, extract)
     days = None
     if open_days is not None:
         days = (folder / "days.csv").resolve()
@@ -244,7 +234,7 @@ def arm_files(
         "origins": os.path.relpath(inputs / "origins.csv", folder),
         "lists": {name: os.path.relpath(inputs / "lists" / f"{name}.csv", folder) for name in LISTS},
         "campaigns": [os.path.relpath(file, folder) for file in files],
-        "policy": "policy.yaml",
+        "policy": policy.name,
         "ledger": {"url": "sqlite:///ledger.db"},
         "records": {"dir": records.name},
         **(more or {}),
@@ -253,9 +243,27 @@ def arm_files(
         config["segments"] = os.path.relpath(study.segments, folder)
     _write_yaml(folder / "platform.yaml", config)
     tokens: dict[str, str] = {role: clear for role, (clear, _) in made.items()}
-    return ArmFiles(
-        folder, folder / "platform.yaml", folder / "policy.yaml", disturb, tuple(files), records, tokens
-    )
+    disturb = folder / _DISTURB_FILE
+    return ArmFiles(folder, folder / "platform.yaml", policy, disturb, tuple(files), records, tokens)
+
+
+def _write_policy(to: Path, source: Path, drawn: ListDraw, extract: Mapping[str, Sequence[Any]]) -> None:
+    """Copies a policy with the lists that it names; theirs are joined by those drawn for the study."""
+    folder = to.parent
+    policy = dict(read_yaml(source).values)
+    lists = ((_DISTURB_FILE, drawn.do_not_disturb), (_CONTROL_FILE, drawn.control_group))
+    for path, members in ((folder / name, members) for name, members in lists):
+        rows = [(extract["msisdn"][i], "") for i in np.flatnonzero(members).tolist()]
+        _write_csv(path, ("msisdn", "since"), [*rows, *_listed(source, policy.get(path.stem))])
+        policy[path.stem] = {"file": path.name}
+    for section in ("timezones", "busy_cells"):
+        named = policy.get(section)
+        if isinstance(named, dict) and named.get("file"):
+            # The copy stands in another folder than what it names.
+            copied = folder / f"{section}.csv"
+            copied.write_bytes((source.parent / named["file"]).read_bytes())
+            policy[section] = {**named, "file": copied.name}
+    _write_yaml(to, policy)
 
 
 def _campaign_files(

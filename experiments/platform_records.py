@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.summary import trigger_counts
 from marketing.effects.records import recover_records
 from reports.records import TABLES, write
 
-__all__ = ["PlatformRecords", "take_over"]
+__all__ = ["PlatformRecords", "take_over", "trigger_counts"]
+
+STATES: Final = ("sent", "held", "failed", "suppressed")
+"""In which a trigger may end."""
 
 
 class PlatformRecords:
@@ -49,6 +52,23 @@ class PlatformRecords:
             "lost": generated - received,
             "errors": sum(errors.values()) if isinstance(errors, dict) else int(errors),
         }
+
+
+def trigger_counts(triggers: pa.Table) -> dict[str, Any]:
+    """Triggers by their final state; suppressed ones by reason."""
+    states = triggers["state"].to_pylist()
+    reasons = triggers["reason"].to_pylist()
+    unknown = sorted(set(states) - set(STATES))
+    if unknown:
+        raise ValueError(f"triggers in states that are none: {unknown}")
+    suppressed: dict[str, int] = {}
+    for state, reason in zip(states, reasons, strict=True):
+        if state == "suppressed":
+            suppressed[reason or "unknown"] = suppressed.get(reason or "unknown", 0) + 1
+    counts: dict[str, Any] = {"total": len(states)}
+    counts.update({state: states.count(state) for state in STATES if state != "suppressed"})
+    counts["suppressed"] = dict(sorted(suppressed.items()))
+    return counts
 
 
 def take_over(folder: Path, into: Path) -> PlatformRecords:

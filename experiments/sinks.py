@@ -1,4 +1,4 @@
-"""Sinks of a run that need more than the simulator: Parquet tables that grow as time goes on, an association.
+"""A sink of a run that needs more than the simulator: Parquet tables that grow as time goes on.
 
 The truth of a long run never is in memory at once. An arm of a study, which needs it again, keeps it instead
 (`experiments.arm_records`).
@@ -15,25 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from experiments.link import SignallingLink
 from reports.records import TABLES
-from sim.network.wire import WireBatch
 from sim.sinks import Nothing
 
-__all__ = ["ToAssociation", "TruthFolder"]
+__all__ = ["TruthFolder"]
 
 _GROUP: Final = 1 << 17
 """Rows of a row group."""
-
-
-class ToAssociation(Nothing):
-    """Messages to the platform, as they come."""
-
-    def __init__(self, link: SignallingLink) -> None:
-        self._link = link
-
-    def signalling(self, batch: WireBatch) -> None:
-        self._link.send([batch])
 
 
 class TruthFolder(Nothing):

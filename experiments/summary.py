@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.audit import RULES
@@ -21,7 +20,6 @@ __all__ = [
     "latency",
     "no_latency",
     "summary",
-    "trigger_counts",
     "uplift_entry",
 ]
 
@@ -29,7 +27,6 @@ SUMMARY_SCHEMA: Final = "kairos.summary/1"
 PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p99": 0.99}
 BEYOND: Final = 3
 """A percentile is given where so many samples are expected beyond it: n (1 - p) >= 3, so 300 for p99."""
-STATES: Final = ("sent", "held", "failed", "suppressed")
 SIGNALLING: Final = ("generated", "received", "decoded", "lost", "errors")
 
 
@@ -68,23 +65,6 @@ def no_latency(reason: str, offered_per_s: float | None = None) -> dict[str, Any
         "offered_per_s": None if offered_per_s is None else round(offered_per_s, 1),
         "reason": reason,
     }
-
-
-def trigger_counts(triggers: pa.Table) -> dict[str, Any]:
-    """Triggers by their final state; suppressed ones by reason."""
-    states = triggers["state"].to_pylist()
-    reasons = triggers["reason"].to_pylist()
-    unknown = sorted(set(states) - set(STATES))
-    if unknown:
-        raise ValueError(f"triggers in states that are none: {unknown}")
-    suppressed: dict[str, int] = {}
-    for state, reason in zip(states, reasons, strict=True):
-        if state == "suppressed":
-            suppressed[reason or "unknown"] = suppressed.get(reason or "unknown", 0) + 1
-    counts: dict[str, Any] = {"total": len(states)}
-    counts.update({state: states.count(state) for state in STATES if state != "suppressed"})
-    counts["suppressed"] = dict(sorted(suppressed.items()))
-    return counts
 
 
 def add_triggers(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -339,7 +339,7 @@ def judge_world(
     )
     for what, number in Counter(finding.what for finding in findings).most_common(_SHOWN):
         example = next(finding for finding in findings if finding.what == what)
-        print(f"  {number} x {what} (act {example.act}: {' '.join(example.messages)})")  # noqa: T201
+        print(f"  {number} x {what} (act {example.act}: {' '.join(example.messages)})")  # noqa: T201 - the command's answer
     verdicts = []
     with Doing() as tell:
         for judged in names:
@@ -347,7 +347,7 @@ def judge_world(
             verdicts.append(judge(judged, watch.kept))
     for verdict in verdicts:
         for line in lines_of(verdict):
-            print(line)  # noqa: T201
+            print(line)  # noqa: T201 - the command's answer
     if json_file is not None:
         said = {
             "world": name, "subscribers": world.n, "messages": watch.messages, "acts": len(watch.rows),

@@ -46,7 +46,7 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             load=load_said(summary, words),
             percentiles=_percentiles(summary, words),
             stages=_stages(summary, words),
-            used=_used(summary, words),
+            used=_used(summary),
             pictures=pictures(summary, _wakes(run_dir), words),
             files=[*_FILES, *(f"phases/N/{name}" for name in _PHASE_FILES)],
         )
@@ -238,7 +238,7 @@ def _stages(summary: Mapping[str, Any], words: Words) -> list[list[str]]:
     return rows
 
 
-def _used(summary: Mapping[str, Any], words: Words) -> list[list[str]]:
+def _used(summary: Mapping[str, Any]) -> list[list[str]]:
     """A row a phase: messages, load of both processes, backlog, the disk."""
     rows = []
     for one in summary["results"]["phases"]:

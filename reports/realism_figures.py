@@ -101,7 +101,7 @@ def _overview(summary: Mapping[str, Any], called: Mapping[str, str], words: Word
     return svg(figure, "overview", words("overview.title"))
 
 
-def _town(axes: Axes, where: Mapping[str, Any]) -> None:
+def _town(axes: Axes) -> None:
     axes.set_aspect("equal")
     axes.grid(visible=False)
     axes.set_xticks([])
@@ -133,7 +133,7 @@ def _map(where: Mapping[str, Any], words: Words) -> str:
             ha="right" if place["x_km"] > right else "center", zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )  # fmt: skip
-    _town(axes, where)
+    _town(axes)
     corner = x.min()
     axes.plot([corner, corner + 2], [y.min() - 0.7] * 2, color=INK, linewidth=2)
     axes.text(corner + 1, y.min() - 0.9, words("map.scale"), ha="center", va="top", fontsize=9)
@@ -160,7 +160,7 @@ def _handovers(where: Mapping[str, Any], links: Sequence[Sequence[int]], words: 
     axes.plot([], [], color=ACCENT, linewidth=3, label=words("handovers.within"))
     axes.plot([], [], color=OTHER, linewidth=3, linestyle=(0, (2, 1)), label=words("handovers.between"))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2, fontsize=10)
-    _town(axes, where)
+    _town(axes)
     return svg(figure, "handovers", words("handovers.title", n=len(links)))
 
 
@@ -176,7 +176,7 @@ def _density(where: Mapping[str, Any], density: Sequence[Sequence[float]], words
             alpha=0.75, linewidth=0,
         )  # fmt: skip
         axes.set_title(f"{hour:02d}:30", fontsize=11)
-        _town(axes, where)
+        _town(axes)
     return svg(figure, "density", words("density.title"))
 
 

@@ -65,7 +65,8 @@ def half_table(quantile: Callable[[float, bool], float], upper: bool) -> list[in
     return rows
 
 
-def _as_source(name: str, rows: list[int]) -> str:
+def as_source(name: str, rows: list[int]) -> str:
+    """A tuple of whole numbers as the lines of a module."""
     lines, line = [f"{name} = ("], "   "
     for value in rows:
         cell = f" {value},"
@@ -87,7 +88,7 @@ def source() -> str:
     ]
     for name, (quantile, text) in DISTRIBUTIONS.items():
         for half, upper in (("LOWER", False), ("UPPER", True)):
-            parts.append(f"# {text}\n" + _as_source(f"{name}_{half}", half_table(quantile, upper)))
+            parts.append(f"# {text}\n" + as_source(f"{name}_{half}", half_table(quantile, upper)))
     return "\n".join(parts) + "\n"
 
 

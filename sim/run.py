@@ -20,7 +20,7 @@ import simpy
 from numpy.typing import NDArray
 
 from sim.network.build import Settings, build_network, template_library
-from sim.network.faults import stage_of
+from sim.network.faults import Faults, stage_of
 from sim.network.handsets import Handsets, Row, organic_story, part_row
 from sim.network.intents import Calls, Identities, Journeys, Services, Texts
 from sim.network.library import TemplateLibrary
@@ -251,17 +251,7 @@ class Run:
             silent=not messages, block_us=block_us,
         )  # fmt: skip
         people.draw_ahead(Timetable(start_us, end_us, self.network.block_us))
-        self._faults = (
-            stage_of(
-                world.scenario.faults,
-                world.draws,
-                settings.epoch_unix_us,
-                world.topology.bsc_point_codes,
-                start_us,
-            )
-            if messages
-            else None
-        )
+        self._faults = _faults_of(world, settings.epoch_unix_us, start_us) if messages else None
         self._sink = sink
         self._tick_us = tick_us
         self._end_us = end_us
@@ -278,12 +268,10 @@ class Run:
         )
         self.handsets.multimedia = self.multimedia
         if responses is not None:
-            self.handsets.desk = boss or _nobody
-            self.env.process(
-                organic_story(
-                    self.env, self.handsets, organic_rows(responses, start_us, end_us), boss or _nobody
-                )
-            )
+            told = boss or _nobody
+            self.handsets.desk = told
+            organic = organic_rows(responses, start_us, end_us)
+            self.env.process(organic_story(self.env, self.handsets, organic, told))
         self._window = self.env.event()
         self.env.process(self._windows())
 
@@ -418,6 +406,13 @@ def _able(world: World, sub: int, t_us: int, ability: str) -> bool:
     """Whether somebody's handset of that day can do something."""
     model = int(world.population.terminal_at(t_us // DAY_US, np.array([sub]))[0])
     return bool(getattr(TERMINALS[model], ability))
+
+
+def _faults_of(world: World, epoch_unix_us: int, start_us: int) -> Faults | None:
+    """What a world's signalling suffers on its way from the BSCs."""
+    return stage_of(
+        world.scenario.faults, world.draws, epoch_unix_us, world.topology.bsc_point_codes, start_us
+    )
 
 
 def _identities(world: World) -> Identities:

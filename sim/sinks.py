@@ -1,7 +1,7 @@
 """Where a run's output goes: nowhere, a digest, a flat file, several places. Others derive from `Nothing`.
 
-Beside these: a capture (`experiments.capture`), an association, Parquet (`experiments.sinks`), and what an
-arm of a study records (`experiments.arm_records`).
+Beside these: a capture (`experiments.capture`), Parquet (`experiments.sinks`), and what an arm of a study
+records (`experiments.arm_records`).
 """
 
 from __future__ import annotations

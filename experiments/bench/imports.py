@@ -136,7 +136,7 @@ def main(arguments: list[str]) -> None:
                 results.append(
                     {"rows": n, "kind": kind, "file_mb": path.stat().st_size >> 20} | json.loads(said)
                 )
-                print(" ".join(f"{key}={value}" for key, value in results[-1].items()), flush=True)  # noqa: T201
+                print(" ".join(f"{key}={value}" for key, value in results[-1].items()), flush=True)  # noqa: T201 - the command's answer
     if out is not None:
         out.write_text(
             json.dumps({"machine": machine(), "results": results}, indent=2) + "\n", encoding="utf-8"

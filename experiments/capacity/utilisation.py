@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from experiments.capacity.knee import Knee
 
-__all__ = ["FULL", "STAGES", "Bottleneck", "Resource", "Stage", "bottleneck", "joined", "stage_shares"]
+__all__ = ["FULL", "STAGES", "Bottleneck", "Resource", "Stage", "bottleneck", "joined"]
 
 Stage = Literal[
     "generator", "transport", "decode", "engine", "decide", "ledger", "records", "messages", "other"
@@ -127,16 +127,6 @@ def at_knee(knee: Knee) -> tuple[tuple[Resource, ...], Bottleneck]:
         return resources, Bottleneck("others")
     lagged = sum(t.verdict.outcome == "generator" for t in breaking) * 2 > len(breaking)
     return resources, bottleneck(resources, lagged=lagged)
-
-
-def stage_shares(resources: Sequence[Resource]) -> dict[str, float]:
-    """Stage -> processors' worth of work, over all resources that do not contain one another."""
-    shares: dict[str, float] = {}
-    for resource in resources:
-        if not _many(resource):
-            for stage, share in resource.parts.items():
-                shares[stage] = shares.get(stage, 0.0) + share
-    return {stage: shares[stage] for stage in STAGES if stage in shares}
 
 
 def as_json(resource: Resource) -> dict[str, Any]:

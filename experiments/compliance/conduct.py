@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import time
@@ -21,6 +20,7 @@ from experiments.folder import now, write_json
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
 from experiments.running.begin import Begun, begin
+from experiments.running.ending import early_end, summary_of
 from experiments.running.executor import InProcess
 from experiments.running.kept import Kept
 from experiments.study import LoadedStudy
@@ -43,17 +43,10 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     run = begin(loaded, out, arguments, files)
     folder = run.folder
     conduct = _Conduct(loaded, keys, run, [(path, load(path)) for path in keys.campaigns])
-    try:
-        with Display() as display:
-            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
-            for name in keys.groups:
-                conduct.take(name, display)
-    except KeyboardInterrupt:
-        conduct.close(["stopped by Ctrl-C"], whole=False)
-        raise
-    except BaseException as error:
-        conduct.close([f"{type(error).__name__}: {error}"], whole=False)
-        raise
+    with early_end(conduct.close), Display() as display:
+        display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
+        for name in keys.groups:
+            conduct.take(name, display)
     reasons = conduct.close([])
     from reports.compliance import screen, write_report
 
@@ -224,41 +217,22 @@ class _Conduct:
     # ---- the summary
 
     def _write(self, reasons: Sequence[str], ended: str | None = None) -> None:
-        keys, manifest = self.keys, self.folder.manifest
-        words = ["kairos", "run", relative(self.loaded.path)]
-        for setting in self.loaded.overrides:
-            words += ["--set", setting]
+        keys = self.keys
         contacts = 0 if self.life is None else self.life["audit"]["contacts"]
         outcomes = Counter(case.outcome for case in self.cases)
-        summary = {
-            "schema": SUMMARY_SCHEMA,
-            "study": keys.study,
-            "kind": keys.kind,
-            "title": keys.title,
-            "seed": keys.seed,
-            "valid": ended is not None and not reasons,
-            "invalid_reasons": list(reasons),
-            "policy": relative(keys.policy),
-            "days": keys.days,
-            "epoch": str(self.world.epoch),
-            "near_s": keys.near_s,
-            "groups": list(keys.groups),
-            "contacts": {"received": contacts},
-            "life": self.life,
-            "cases": [asdict(case) for case in self.cases],
-            "left_out": [asdict(one) for one in self.cast.left_out if self._asked(one.group)],
-            "totals": {
-                "cases": len(self.cases),
-                **{word: outcomes[word] for word in ("passed", "failed", "skipped")},
-                "contacts": sum(c.contacts for c in self.cases),
-            },
-            "time": {
-                "started": manifest["started"],
-                "ended": ended,
-                "wall_s": round(time.monotonic() - self.began, 1),
-            },
-            "rerun": shlex.join(words),
+        totals = {
+            "cases": len(self.cases),
+            **{word: outcomes[word] for word in ("passed", "failed", "skipped")},
+            "contacts": sum(c.contacts for c in self.cases),
         }
+        summary = summary_of(
+            self.folder, self.loaded, SUMMARY_SCHEMA, reasons,
+            ended=ended, wall_s=time.monotonic() - self.began,
+            policy=relative(keys.policy), days=keys.days, epoch=str(self.world.epoch), near_s=keys.near_s,
+            groups=list(keys.groups), contacts={"received": contacts}, life=self.life,
+            cases=[asdict(case) for case in self.cases],
+            left_out=[asdict(one) for one in self.cast.left_out if self._asked(one.group)], totals=totals,
+        )  # fmt: skip
         write_json(self.folder.path / "summary.json", summary)
 
     def _asked(self, group: str) -> bool:

@@ -195,6 +195,75 @@ def open_scene(
         yield scene
 
 
+@dataclass(slots=True)
+class _Killed:
+    """A platform that is killed and started again, and what was measured of it."""
+
+    scene: Scene
+    keys: CrashKeys
+    chance: random.Random
+    progress: Callable[[int, int], None]
+    kills: int = 0
+    starting: int = 0
+    """Kills before it was serving again."""
+    at_reply: int = 0
+    """Kills just after a confirmation had come."""
+    back_s: list[float] = field(default_factory=list)
+    """From each kill until it served again."""
+    cpu_s: list[float] = field(default_factory=list)
+    """Processor time that this took it."""
+    _killed_ns: int = 0
+    _served: bool = False
+    """It has been serving before."""
+
+    def over_and_over(self) -> int:
+        """All the kills, then a last life to its orderly end; its exit code."""
+        while self.kills < self.keys.kills:
+            with self.scene.start() as child:
+                if self._served and self.chance.random() < self.keys.starting_share:
+                    self._kill_starting(child)
+                else:
+                    self._live(child)
+                    self._kill_serving(child)
+            self.kills += 1
+            self.progress(self.kills, self.keys.kills)
+        with self.scene.start() as child:
+            self._live(child)
+            self.scene.settle(40.0)
+            time.sleep(0.5)
+            return child.stop()
+
+    def _kill_starting(self, child: PlatformChild) -> None:
+        time.sleep(self.chance.uniform(0.0, max(self.back_s, default=1.0)))
+        child.process.send_signal(signal.SIGKILL)
+        child.process.wait(10)
+        self.starting += 1
+        self._killed_ns = time.monotonic_ns()
+
+    def _live(self, child: PlatformChild) -> None:
+        """Until it serves, and then some load."""
+        scene = self.scene
+        scene.serve(child)
+        served_ns = time.monotonic_ns()
+        if self._served:
+            self.back_s.append((served_ns - self._killed_ns) / 1e9)
+            self.cpu_s.append(_processor_s(child.process.pid))
+            scene.blind[-1] = Blind(scene.blind[-1].from_ns, served_ns)
+        self._served = True
+        scene.load(self.chance.uniform(0.05, self.keys.up_s), self.keys.stimuli_per_s, self.chance)
+
+    def _kill_serving(self, child: PlatformChild) -> None:
+        for _ in range(self.chance.choice((0, 3, 10))):
+            self.scene.act(self.chance)
+        if self.chance.random() < self.keys.at_reply_share:
+            self.scene.handsets.confirmed.clear()
+            self.at_reply += self.scene.handsets.confirmed.wait(1.0)
+        else:
+            time.sleep(self.chance.uniform(0.0, 0.02))
+        self._killed_ns = self.scene.kill(child)
+        self.scene.blind.append(Blind(self._killed_ns, 0))
+
+
 def crash(
     folder: Path,
     keys: CrashKeys,
@@ -202,72 +271,30 @@ def crash(
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:
     """Kills it so many times; what was tried and what came of it."""
-    chance = random.Random(keys.seed)
-    back_s: list[float] = []
-    starting, at_reply, cpu_s = 0, 0, list[float]()
     with open_scene(folder, keys, transport) as scene:
-        killed_ns = 0
-        kills = 0
-        first = True
-        while True:
-            last = kills >= keys.kills
-            with scene.start() as child:
-                if not last and not first and chance.random() < keys.starting_share:
-                    time.sleep(chance.uniform(0.0, max(back_s, default=1.0)))
-                    child.process.send_signal(signal.SIGKILL)
-                    child.process.wait(10)
-                    kills, starting = kills + 1, starting + 1
-                    killed_ns = time.monotonic_ns()
-                    progress(kills, keys.kills)
-                    continue
-                scene.serve(child)
-                served_ns = time.monotonic_ns()
-                if not first:
-                    back_s.append((served_ns - killed_ns) / 1e9)
-                    cpu_s.append(_processor_s(child.process.pid))
-                    scene.blind[-1] = Blind(scene.blind[-1].from_ns, served_ns)
-                first = False
-                scene.load(chance.uniform(0.05, keys.up_s), keys.stimuli_per_s, chance)
-                if last:
-                    scene.settle(40.0)
-                    time.sleep(0.5)
-                    code = child.stop()
-                    break
-                for _ in range(chance.choice((0, 3, 10))):
-                    scene.act(chance)
-                if chance.random() < keys.at_reply_share:
-                    scene.handsets.confirmed.clear()
-                    at_reply += scene.handsets.confirmed.wait(1.0)
-                else:
-                    time.sleep(chance.uniform(0.0, 0.02))
-                killed_ns = scene.kill(child)
-                scene.blind.append(Blind(killed_ns, 0))
-                kills += 1
-                progress(kills, keys.kills)
+        killed = _Killed(scene, keys, random.Random(keys.seed), progress)
+        code = killed.over_and_over()
         found = scene.judged()
         told = accounts(scene.site, scene.tap.stimuli, scene.handsets, scene.blind, scene.boss)
         faults = list(scene.handsets.faults)
-    slow = sum(s >= BACK_WITHIN_S for s in back_s)
-    violations = dict(found["violations"])
-    wrong = {name: n for name, n in violations.items() if n}
     if code:
         faults.append(f"the platform ended with exit code {code} when it was to stop")
     return {
-        "kills": kills,
-        "while_starting": starting,
-        "at_reply": at_reply,
+        "kills": killed.kills,
+        "while_starting": killed.starting,
+        "at_reply": killed.at_reply,
         "stimuli": len(scene.tap.stimuli),
         "contacts": found["contacts"],
         "in_flight": found["in_flight"],
         "stops": len(scene.handsets.stops),
-        "violations": wrong,
+        "violations": {name: n for name, n in found["violations"].items() if n},
         "findings": found["findings"][:10],
         "accounts": told,
-        "back_s": distribution(back_s),
-        "back_processor_s": distribution(cpu_s),
-        "back_each_s": [round(s, 3) for s in back_s],
+        "back_s": distribution(killed.back_s),
+        "back_processor_s": distribution(killed.cpu_s),
+        "back_each_s": [round(s, 3) for s in killed.back_s],
         "load_average": round(os.getloadavg()[0], 1),
-        "not_back_in_time": slow,
+        "not_back_in_time": sum(s >= BACK_WITHIN_S for s in killed.back_s),
         "faults": faults,
     }
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -125,8 +126,8 @@ def race(
         process.start()
     try:
         found = [answers.get(timeout=WAIT_S + keys.rounds) for _ in processes]
-    except Exception as error:
-        raise RunInvalid(f"a worker of the race did not answer ({type(error).__name__})") from None
+    except Empty:
+        raise RunInvalid("a worker of the race did not answer") from None
     finally:
         for process in processes:
             process.join(10)

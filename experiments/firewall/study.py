@@ -21,7 +21,8 @@ from experiments.firewall_study import Keys
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import relative
 from experiments.progress import Display
-from experiments.running.begin import Begun, begin, rerun_line
+from experiments.running.begin import Begun, begin
+from experiments.running.ending import early_end, summary_of
 from experiments.running.executor import Executor, InProcess, executor_of
 from experiments.running.kept import Kept
 from experiments.study import LoadedStudy
@@ -49,21 +50,14 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     run = begin(loaded, out, arguments, {})
     folder = run.folder
     cases: list[Case] = []
-    try:
-        with Display() as display:
-            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
-            for case in _cases(keys, run, loaded.running.processes, display.note):
-                cases.append(case)
-                display.note(f"{case.outcome:8} {case.group}: {case.name}: {told(case)}")
-                _write(folder, loaded, keys, cases, [], time.monotonic() - started)
-    except KeyboardInterrupt:
-        folder.finish(["stopped by Ctrl-C"], whole=False)
-        raise
-    except BaseException as error:
-        folder.finish([f"{type(error).__name__}: {error}"], whole=False)
-        raise
+    with early_end(folder.finish), Display() as display:
+        display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}")
+        for case in _cases(keys, run, loaded.running.processes, display.note):
+            cases.append(case)
+            display.note(f"{case.outcome:8} {case.group}: {case.name}: {told(case)}")
+            _write(folder, loaded, cases, [], time.monotonic() - started)
     reasons = [f"{c.group}: {c.name}: {'; '.join(c.said)}" for c in cases if c.outcome == "failed"]
-    _write(folder, loaded, keys, cases, reasons, time.monotonic() - started, ended=now())
+    _write(folder, loaded, cases, reasons, time.monotonic() - started, ended=now())
     write_json(folder.path / "judged.json", {"schema": JUDGED_SCHEMA, "cases": judged_by_draws(cases)})
     folder.finish(reasons)
     from reports.firewall import screen, write_report
@@ -76,33 +70,20 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
 def _write(
     folder: RunFolder,
     loaded: LoadedStudy,
-    keys: Keys,
     cases: list[Case],
     reasons: list[str],
     wall_s: float,
     ended: str | None = None,
 ) -> None:
-    summary = {
-        "schema": SUMMARY_SCHEMA,
-        "study": keys.study,
-        "kind": keys.kind,
-        "title": keys.title,
-        "seed": keys.seed,
-        "valid": ended is not None and not reasons,
-        "invalid_reasons": reasons,
-        "cases": [asdict(case) for case in cases],
-        "totals": {
-            "cases": len(cases),
-            **{word: sum(c.outcome == word for c in cases) for word in ("passed", "failed", "skipped")},
-            "contacts": sum(c.contacts for c in cases),
-        },
-        "time": {
-            "started": folder.manifest["started"],
-            "ended": ended,
-            "wall_s": round(wall_s, 1),
-        },
-        "rerun": rerun_line(loaded),
+    totals = {
+        "cases": len(cases),
+        **{word: sum(c.outcome == word for c in cases) for word in ("passed", "failed", "skipped")},
+        "contacts": sum(c.contacts for c in cases),
     }
+    summary = summary_of(
+        folder, loaded, SUMMARY_SCHEMA, reasons, ended=ended, wall_s=wall_s,
+        cases=[asdict(case) for case in cases], totals=totals,
+    )  # fmt: skip
     write_json(folder.path / "summary.json", summary)
 
 

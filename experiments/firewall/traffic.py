@@ -156,7 +156,7 @@ def make_traffic(subscribers: int, seed: int, sessions: float = 9.0, first: int 
     place = np.repeat(chance.integers(0, len(CELLS), len(who)), burst)
     order = np.lexsort((row, t_us))
     campaign = chance.integers(0, len(CAMPAIGNS), len(row))
-    stops = _stops(chance, who, moment, subscribers)
+    stops = _stops(chance, who, moment)
     control = chance.random(subscribers) < 0.02
     return Traffic(t_us[order], row[order], campaign[order], place[order], stops, zone, control, first)
 
@@ -175,7 +175,7 @@ def _edges(_zone: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _stops(
-    chance: np.random.Generator, who: NDArray[np.int64], moment: NDArray[np.int64], subscribers: int
+    chance: np.random.Generator, who: NDArray[np.int64], moment: NDArray[np.int64]
 ) -> tuple[tuple[int, int], ...]:
     """Every twentieth subscriber stops, shortly before one of his moments, in the middle of a second."""
     chosen = np.flatnonzero(chance.random(len(who)) < 0.006)

@@ -30,7 +30,7 @@ from sim.bssap.elements import Codec, Element, MessageType
 from sim.bssap.errors import EncodeError
 from sim.bssap.identity import MobileIdentity, encode_mobile_identity
 from sim.bssap.octets import push_bcd
-from sim.bssap.procedures import LADDERS, Params, ladder
+from sim.bssap.procedures import LADDERS, OPTION_VALUES, Params, ladder
 from sim.bssap.sccp_address import Address, GlobalTitle
 from sim.bssap.user_data import UserData, text_user_data
 
@@ -42,17 +42,6 @@ _SI_SCCP: Final = 3
 #: Most optional elements and longest content that a table-made message gets; short ones meet more borders.
 _CONTENT: Final = 12
 _KINDS: Final = tuple(LADDERS)
-_CHOICES: Final[dict[str, tuple[Any, ...]]] = {
-    "identity": ("tmsi", "imsi"),
-    "ask_identity": (False, True),
-    "auth": (False, True),
-    "cipher": (None, False, True),
-    "reallocate": (False, True),
-    "ask_imei": (False, True),
-    "released_by": ("caller", "callee", "network"),
-    "handover": (False, True),
-    "page_by_tmsi": (False, True),
-}
 
 
 class Draws:
@@ -379,7 +368,7 @@ def _management(d: Draws) -> bytes:
 def _story(d: Draws) -> list[bytes]:
     """The SCCP messages of one procedure with drawn values."""
     kind = d.pick(_KINDS)
-    options = {name: d.pick(_CHOICES[name]) for name in LADDERS[kind].options if name in _CHOICES}
+    options = {name: d.pick(OPTION_VALUES[name]) for name in LADDERS[kind].options}
     text = d.pick(("", "1", "OK", "Your balance is 12.50"))
     values: dict[str, Any] = {
         "imsi": "00101" + d.digits(10),

@@ -17,7 +17,6 @@ __all__ = [
     "chi2_above",
     "normal_below",
     "normal_quantile",
-    "t_above",
     "t_quantile",
     "z_of",
 ]
@@ -49,13 +48,6 @@ def t_quantile(level: float, df: float) -> float:
     from scipy.special import stdtrit
 
     return -float(stdtrit(df, (1.0 - level) / 2.0))
-
-
-def t_above(t: float, df: float) -> float:
-    """Two-sided tail: chance of a Student's t farther from 0 than t."""
-    from scipy.special import stdtr
-
-    return 2.0 * float(stdtr(df, -abs(t)))
 
 
 def chi2_above(x: float, df: int) -> float:

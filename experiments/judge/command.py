@@ -9,37 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from experiments.judge.messages import traffic
+from experiments.judge.verdict import Verdict
 from experiments.problems import write_text
 from experiments.progress import Doing
 
-__all__ = ["JUDGES", "Verdict", "judge", "lines_of", "record", "run_command"]
+__all__ = ["judge", "lines_of", "record", "run_command"]
 
 _SHOWN: Final = 20
 """Complaints that are printed in full."""
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What one judge said of a run."""
-
-    judge: str
-    version: str
-    messages: int = 0
-    complaints: list[tuple[str, str]] = field(default_factory=list)
-    """(what is wrong, the message in hexadecimal)"""
-    compared: Counter[str] = field(default_factory=Counter)
-    """Field -> messages in which both spoke of it."""
-    confirmed: Counter[str] = field(default_factory=Counter)
-    """`protocol: message type` -> how many the judge confirmed."""
-    elements: Counter[str] = field(default_factory=Counter)
-    """`message: element` -> how often the judge met it in a message that it confirmed."""
-    excused: Counter[str] = field(default_factory=Counter)
-    """Excuse -> messages that needed it."""
 
 
 def _sources() -> dict[str, Callable[[list[bytes]], Verdict]]:
@@ -47,9 +28,6 @@ def _sources() -> dict[str, Callable[[list[bytes]], Verdict]]:
     from experiments.judge.wireshark import judge_wireshark
 
     return {"tshark": judge_wireshark, "pycrate": judge_pycrate}
-
-
-JUDGES: Final = ("tshark", "pycrate")
 
 
 def judge(name: str, messages: Iterable[bytes]) -> Verdict:

@@ -20,7 +20,7 @@ from sigtran.m3ua import encode as encode_m3ua
 from sim.bssap import bssap, bssmap, dtap, gsm7, sccp, sms
 from sim.bssap.bssmap_elements import BY_NAME
 from sim.bssap.elements import Element, Message, MessageType, message
-from sim.bssap.procedures import LADDERS, Params, ladder
+from sim.bssap.procedures import LADDERS, OPTION_VALUES, Params, ladder
 from sim.bssap.sccp import SccpMessage
 from sim.bssap.sccp_address import SSN_BSSAP, Address
 from sim.bssap.sms import RP_MESSAGES
@@ -35,11 +35,8 @@ _BSSAP: Final = Address(SSN_BSSAP)
 _EXPEDITED: Final = b"\xa5"
 """First octet of expedited data: BSSAP has none (TS 48.006 9.2), so it must not look like BSSAP's."""
 _DTAP_TYPES: Final = tuple((row.pd, kind) for row in dtap.PROTOCOLS for kind in row.messages)
-_CHOICES: Final[dict[str, tuple[Any, ...]]] = {
-    "identity": ("tmsi", "imsi"),
-    "released_by": ("caller", "callee", "network"),
-    "cipher": (None, True, False),
-}  # fmt: skip
+_CHOICES: Final = {**OPTION_VALUES, "cipher": (None, True, False)}
+"""Options in the order in which those of a seed have been drawn ever since judges confirmed its messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +96,7 @@ def params(rng: Random, kind: str, route: _Route) -> Params:
     """Random values, and random options of that ladder."""
     mcc, mnc = plmn(rng)
     one, two, three, four = route.references
-    chosen: dict[str, Any] = {
-        option: rng.choice(_CHOICES.get(option, (False, True))) for option in LADDERS[kind].options
-    }
+    chosen: dict[str, Any] = {option: rng.choice(_CHOICES[option]) for option in LADDERS[kind].options}
     tpdu = b""
     if "sms" in kind and rng.random() < 0.9:
         tpdu = cut_to_fit(deliver if kind.startswith("mt") else submit, rng)

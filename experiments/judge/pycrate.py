@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, Final
 
-from experiments.judge.command import Verdict
 from experiments.judge.kinds import kinds_of
+from experiments.judge.verdict import Verdict
 from experiments.problems import BadInput
 from sigtran import m3ua
 from sigtran.m3ua import NUMBERS, DataMessage, Tag, decode, encode

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from experiments.judge import tshark as judge_tshark
-from experiments.judge.command import Verdict
 from experiments.judge.connections import own_connection
 from experiments.judge.excuses import EXCUSES, Excuse
 from experiments.judge.fields import FIELDS, compare
 from experiments.judge.kinds import kinds_of
+from experiments.judge.verdict import Verdict
 from experiments.problems import BadInput
 from sim.m3ua_view import view_m3ua
 

@@ -20,13 +20,16 @@ from experiments.progress import Display
 from experiments.realism.bands import COLUMNS, MEASURES, OURS, UNIFORM, WAYPOINT, verdict
 from experiments.realism.fits import Estimate
 from experiments.realism_study import Keys
-from experiments.running.begin import begin, rerun_line
+from experiments.running.begin import begin
+from experiments.running.ending import early_end, summary_of
 from experiments.study import LoadedStudy
 
 if TYPE_CHECKING:
     from experiments.realism.tables import Lived
     from experiments.running.executor import Executor
+    from sim.network.intents import People
     from sim.network.library import TemplateLibrary
+    from sim.world import World
 
 __all__ = ["HYSTERESIS_DB", "judge", "lives_of", "rows_of", "run_study"]
 
@@ -59,16 +62,9 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     started = time.monotonic()
     run = begin(loaded, out, arguments, {"world": keys.world, "event world": keys.event_world})
     folder = run.folder
-    try:
-        with Display() as display:
-            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.days} days")
-            studied = _studied(keys, display, run.kept)
-    except KeyboardInterrupt:
-        folder.finish(["stopped by Ctrl-C"], whole=False)
-        raise
-    except BaseException as error:
-        folder.finish([f"{type(error).__name__}: {error}"], whole=False)
-        raise
+    with early_end(folder.finish), Display() as display:
+        display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.days} days")
+        studied = _studied(keys, display, run.kept)
     rows = rows_of(studied.found)
     reasons = judge(rows)
     _write(folder, loaded, keys, studied, rows, reasons, time.monotonic() - started)
@@ -89,28 +85,11 @@ def _write(
     reasons: list[str],
     wall_s: float,
 ) -> None:
-    summary = {
-        "schema": SUMMARY_SCHEMA,
-        "study": keys.study,
-        "kind": keys.kind,
-        "title": keys.title,
-        "seed": keys.seed,
-        "seeds": keys.seeds,
-        "days": keys.days,
-        "moving_days": keys.moving_days,
-        "subscribers": studied.subscribers,
-        "messages": studied.messages,
-        "valid": not reasons,
-        "invalid_reasons": reasons,
-        "populations": COLUMNS,
-        "measures": rows,
-        "time": {
-            "started": folder.manifest["started"],
-            "ended": now(),
-            "wall_s": round(wall_s, 1),
-        },
-        "rerun": rerun_line(loaded),
-    }
+    summary = summary_of(
+        folder, loaded, SUMMARY_SCHEMA, reasons, ended=now(), wall_s=wall_s,
+        seeds=keys.seeds, days=keys.days, moving_days=keys.moving_days, subscribers=studied.subscribers,
+        messages=studied.messages, populations=COLUMNS, measures=rows,
+    )  # fmt: skip
     write_json(folder.path / "details.json", {"schema": "kairos.realism-pictures/1", **studied.pictures})
     write_json(folder.path / "summary.json", summary)
 
@@ -119,41 +98,16 @@ def _studied(keys: Keys, display: Display, executor: Executor) -> _Studied:
     """Lives through all worlds and measures them."""
     from experiments.realism import measure, mobility, pictures
     from experiments.realism.moves import moved
-    from experiments.realism.network import ping_pong_share, planned_channels
+    from experiments.realism.network import planned_channels
     from experiments.realism.nulls import UniformUse, Waypoint
-    from experiments.realism.tables import live_through
     from experiments.realism.usage import graph_of_weeks
     from sim.network.build import template_library
-    from sim.network.intents import People
     from sim.run import Inhabitants, build, settings_of
     from sim.scenario import load_world
-    from sim.world import World
 
     scenario = load_world(keys.world, keys.world_settings)
-    library = template_library(settings_of(scenario))
     studied = _Studied(subscribers=scenario.subscribers)
-
-    def lived(
-        name: str,
-        world: World,
-        people: People,
-        *,
-        channels: Any = None,
-        days: int = keys.days,
-        library: TemplateLibrary = library,
-    ) -> Lived:
-        def watch(t_us: int, messages: int) -> None:
-            end_us = days * 86_400_000_000
-            display.event(
-                name,
-                {"event": "progress", "t_us": t_us, "start_us": 0, "end_us": end_us, "messages": messages},
-            )
-
-        result = live_through(world, people, days, library, watch=watch, channels=channels)
-        display.close(name)
-        studied.messages += result.messages
-        return result
-
+    lived = _living(keys.days, template_library(settings_of(scenario)), display, studied)
     world = build(scenario, keys.seed)
     still = build(load_world(keys.world, keys.world_settings | NO_ROOMS), keys.seed)
     worlds = {OURS: world, WAYPOINT: still, UNIFORM: world}
@@ -174,11 +128,7 @@ def _studied(keys: Keys, display: Display, executor: Executor) -> _Studied:
     }
     moves[UNIFORM] = moves[OURS]
     ranges = ground.daily_range_km(moves[WAYPOINT].hourly)
-    margins = []
-    for margin in HYSTERESIS_DB:
-        settings = keys.world_settings | {"network.radio.hysteresis_db": margin}
-        other = build(load_world(keys.world, settings), keys.seed)
-        margins.append(lived(f"hysteresis {margin:g} dB", other, Inhabitants(other)))
+    margins = _margins(keys, lived)
     limits: dict[str, tuple[Any, Lived]] = {}
     for name, people in populations.items():
         channels = planned_channels(lives[name])
@@ -194,13 +144,63 @@ def _studied(keys: Keys, display: Display, executor: Executor) -> _Studied:
         each.append(found["offered"])
     studied.found[OURS] |= measure.over_seeds(each)
     studied.pictures = pictures.pictures_of(lives, moves, limits, ties, crowds[OURS])
+    studied.pictures["hysteresis"] = _ping_pong(margins)
+    studied.pictures["seeds"] = {name: [found[name] for found in each] for name in each[0]}
+    return studied
+
+
+def _living(
+    usual_days: int, usual_library: TemplateLibrary, display: Display, studied: _Studied
+) -> Callable[..., Lived]:
+    """What lives through a world: shows how far it is, and counts the messages that it made."""
+    from experiments.realism.tables import live_through
+
+    def lived(
+        name: str,
+        world: World,
+        people: People,
+        *,
+        channels: Any = None,
+        days: int = usual_days,
+        library: TemplateLibrary = usual_library,
+    ) -> Lived:
+        def watch(t_us: int, messages: int) -> None:
+            end_us = days * 86_400_000_000
+            display.event(
+                name,
+                {"event": "progress", "t_us": t_us, "start_us": 0, "end_us": end_us, "messages": messages},
+            )
+
+        result = live_through(world, people, days, library, watch=watch, channels=channels)
+        display.close(name)
+        studied.messages += result.messages
+        return result
+
+    return lived
+
+
+def _margins(keys: Keys, live: Callable[..., Lived]) -> list[Lived]:
+    """The world lived through with each of HYSTERESIS_DB."""
+    from sim.run import Inhabitants, build
+    from sim.scenario import load_world
+
+    lives = []
+    for margin in HYSTERESIS_DB:
+        settings = keys.world_settings | {"network.radio.hysteresis_db": margin}
+        world = build(load_world(keys.world, settings), keys.seed)
+        lives.append(live(f"hysteresis {margin:g} dB", world, Inhabitants(world)))
+    return lives
+
+
+def _ping_pong(margins: Sequence[Lived]) -> list[list[float]]:
+    """For each of HYSTERESIS_DB: itself, share of handovers that go back, and its interval."""
+    from experiments.realism.network import ping_pong_share
+
     shares = [ping_pong_share(life) for life in margins]
-    studied.pictures["hysteresis"] = [
+    return [
         [margin, share.value, share.low, share.high]
         for margin, share in zip(HYSTERESIS_DB, shares, strict=True)
     ]
-    studied.pictures["seeds"] = {name: [found[name] for found in each] for name in each[0]}
-    return studied
 
 
 @dataclass(frozen=True, slots=True)

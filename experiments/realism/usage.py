@@ -39,8 +39,6 @@ class Configured:
 
     calls_hours: F64
     """Share of a working day's calls by hour."""
-    service_hours: F64
-    """The same of calls to service lines."""
     texts_hours: F64
     segment_calls_hours: F64
     """Share of a working day's calls by segment and hour; shape (segments, 24)."""
@@ -60,7 +58,6 @@ class Configured:
     def of(scenario: WorldScenario) -> Configured:
         return Configured(
             calls_hours=_shares(usage_offered.mean_day(scenario, "calls")[1]),
-            service_hours=_shares(usage_offered.mean_day(scenario, "services")[1]),
             texts_hours=_shares(usage_offered.mean_day(scenario, "texts")[1]),
             segment_calls_hours=_by_segment(scenario, "calls"),
             segment_texts_hours=_by_segment(scenario, "texts"),

@@ -123,10 +123,10 @@ def _tell_tries(loaded: LoadedStudy, tries: Mapping[str, float], as_json: bool) 
     """Of a study that says how often it tries what."""
     name, kind = (str(getattr(loaded.study, key)) for key in ("study", "kind"))
     if as_json:
-        print(json.dumps({"study": name, "kind": kind, "tries": dict(tries)}, indent=1))  # noqa: T201
+        print(json.dumps({"study": name, "kind": kind, "tries": dict(tries)}, indent=1))  # noqa: T201 - the command's answer
         return
     rows = [f"  {_figure(count):>8} {what}" for what, count in tries.items()]
-    print("\n".join([f"Study {name}, {kind}, tries", *rows]))  # noqa: T201
+    print("\n".join([f"Study {name}, {kind}, tries", *rows]))  # noqa: T201 - the command's answer
 
 
 def plan_of(loaded: LoadedStudy) -> Plan:

@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 from experiments.folder import RunFolder, now, write_json
 from experiments.problems import RunInvalid, relative
 from experiments.progress import Display
-from experiments.running.begin import begin, rerun_line
+from experiments.running.begin import begin
+from experiments.running.ending import early_end, summary_of
 from experiments.running.executor import Executor
 from experiments.selfcheck.case import Case, within
 from experiments.selfcheck.groups import GROUPS, cases_of
@@ -53,20 +54,11 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     run = begin(loaded, out, arguments, {})
     folder = run.folder
     cases: list[Case] = []
-    try:
-        with Display() as display:
-            display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.scale}")
-            for case in _cases(keys, run.kept):
-                cases.append(case)
-                display.note(
-                    f"{'passed' if case.passed else 'FAILED'} {case.group}: {case.name}: {case.tried}"
-                )
-    except KeyboardInterrupt:
-        folder.finish(["stopped by Ctrl-C"], whole=False)
-        raise
-    except BaseException as error:
-        folder.finish([f"{type(error).__name__}: {error}"], whole=False)
-        raise
+    with early_end(folder.finish), Display() as display:
+        display.note(f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, {keys.scale}")
+        for case in _cases(keys, run.kept):
+            cases.append(case)
+            display.note(f"{'passed' if case.passed else 'FAILED'} {case.group}: {case.name}: {case.tried}")
     reasons = [f"{case.group}: {case.name}: {_said(case)}" for case in cases if not case.passed]
     _write(folder, loaded, keys, cases, reasons, time.monotonic() - started)
     folder.finish(reasons)
@@ -108,22 +100,12 @@ def _band(low: float | None, high: float | None) -> str:
 def _write(
     folder: RunFolder, loaded: LoadedStudy, keys: Keys, cases: list[Case], reasons: list[str], wall_s: float
 ) -> None:
-    summary = {
-        "schema": SUMMARY_SCHEMA,
-        "study": keys.study,
-        "kind": keys.kind,
-        "title": keys.title,
-        "seed": keys.seed,
-        "valid": not reasons,
-        "invalid_reasons": reasons,
-        "results": {
-            "scale": keys.scale,
-            "passed": sum(case.passed for case in cases),
-            "cases": [_plain(case) for case in cases],
-        },
-        "time": {"started": folder.manifest["started"], "ended": now(), "wall_s": round(wall_s, 1)},
-        "rerun": rerun_line(loaded),
+    results = {
+        "scale": keys.scale,
+        "passed": sum(case.passed for case in cases),
+        "cases": [_plain(case) for case in cases],
     }
+    summary = summary_of(folder, loaded, SUMMARY_SCHEMA, reasons, ended=now(), wall_s=wall_s, results=results)
     write_json(folder.path / "summary.json", summary)
     drawn = [_plain(case) for case in cases if GROUPS[case.group].drawn]
     write_json(folder.path / "drawn.json", {"schema": DRAWN_SCHEMA, "cases": drawn})

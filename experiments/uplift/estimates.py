@@ -29,7 +29,7 @@ from experiments.uplift.primary import difference_of
 from experiments.uplift.sides import DAY_US, SHARES, Comparison, Side
 from experiments.uplift.specs import ArmOutcome
 
-__all__ = ["arm_figures", "by_campaign", "by_group", "compared", "guardrails", "novelty", "take_up_over_days"]
+__all__ = ["arm_figures", "by_campaign", "by_group", "compared", "guardrails", "novelty"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -222,13 +222,6 @@ def _with_adjusted(
 
 
 # --------------------------------------------------------------------------- over time
-
-
-def take_up_over_days(outcome: ArmOutcome, rows: I64, from_day: int) -> I64:
-    """How many of some people have an order by the end of each day of campaigns, (days,)."""
-    day = outcome.ordered_us[rows] // DAY_US - (from_day - 1)
-    taken = day[(outcome.ordered_us[rows] >= 0) & (day >= 0)]
-    return np.cumsum(np.bincount(taken, minlength=outcome.days - from_day + 1)).astype(np.int64)
 
 
 def novelty(arm: ArmOutcome, control: ArmOutcome, from_day: int, ages: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _SAME: Final = ("imsi", "kind", "role", "lac", "ci", "peer", "cause", "detail")
 
 
 def _marked(t_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The end of the second (`experiments.link`): what happens at its very begin belongs to it too."""
+    """The end of the second (`experiments.link`): what happens as it begins belongs to it too."""
     return (t_us // SECOND_US + 1) * SECOND_US
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pack", "packed_columns", "unpack", "unpacked_columns"]
+__all__ = ["pack", "unpack"]
 
 T = TypeVar("T")
 
@@ -29,16 +29,6 @@ def unpack(kind: type[T], values: Mapping[str, Any]) -> T:
     hints = get_type_hints(kind)
     made = {name: _unpacked(hints[name], held) for name, held in values.items()}
     return kind(**made)
-
-
-def packed_columns(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """Columns by name."""
-    return {name: _packed(column) for name, column in columns.items()}
-
-
-def unpacked_columns(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """What `packed_columns` was given."""
-    return {name: _array(held) for name, held in values.items()}
 
 
 def _packed(value: Any) -> Any:

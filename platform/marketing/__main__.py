@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             logging.getLogger("marketing").exception("the platform failed")
             return 1
     except ConfigError as error:
-        print(safe(str(error)), file=sys.stderr)  # noqa: T201
+        print(safe(str(error)), file=sys.stderr)  # noqa: T201 - the command line
         return 2
 
 

@@ -83,7 +83,7 @@ class CaptureWriter(Closing):
         handshake: bool = True,
         comment: str = "",
     ) -> None:
-        self._file: BinaryIO = open(path, "wb") if isinstance(path, str | Path) else path  # noqa: SIM115
+        self._file: BinaryIO = open(path, "wb") if isinstance(path, str | Path) else path  # noqa: SIM115 - closed by close()
         self._own = isinstance(path, str | Path)
         self._servers = frozenset(servers)
         self._streams = streams
@@ -203,7 +203,7 @@ class CaptureReader:
     def __init__(
         self, source: str | Path | BinaryIO | Any, *, udp_port: int = UDP_PORT, name: str = ""
     ) -> None:
-        self._file: BinaryIO = open(source, "rb") if isinstance(source, str | Path) else source  # noqa: SIM115
+        self._file: BinaryIO = open(source, "rb") if isinstance(source, str | Path) else source  # noqa: SIM115 - closed by close()
         self._own = isinstance(source, str | Path)
         self._name = name or (str(source) if self._own else str(getattr(source, "name", "stream")))
         self._dissector = Dissector(udp_port)

@@ -28,6 +28,7 @@ class Bssap:
 
 
 def decode(data: bytes) -> Bssap:
+    """Discrimination, DLCI (DTAP alone), and the octets announced; DecodeError where more follow."""
     reader = Reader(data)
     discrimination = reader.pull_u8()
     if discrimination not in (BSSMAP, DTAP):
@@ -43,6 +44,7 @@ def decode(data: bytes) -> Bssap:
 
 @writer("BSSAP")
 def encode(value: Bssap) -> bytes:
+    """Mirror of `decode`; EncodeError where there is nothing to carry, or more than 255 octets."""
     if value.discrimination not in (BSSMAP, DTAP):
         raise EncodeError(f"BSSAP discrimination {value.discrimination}")
     if not value.payload:

@@ -38,6 +38,7 @@ class PartyNumber:
 
 
 def decode_number(data: bytes) -> PartyNumber:
+    """A party BCD number, TS 24.008 10.5.4.7 and 10.5.4.9: octet 3a where bit 8 of octet 3 is 0."""
     reader = Reader(data)
     octet = reader.pull_u8()
     indicators = None
@@ -47,6 +48,7 @@ def decode_number(data: bytes) -> PartyNumber:
 
 
 def encode_number(value: PartyNumber) -> bytes:
+    """Mirror of `decode_number`; an indicator that is not None makes octet 3a."""
     if not (0 <= value.type < 8 and 0 <= value.plan < 16):
         raise EncodeError(f"type of number {value.type}, plan {value.plan}")
     octet = value.type << 4 | value.plan
@@ -77,6 +79,7 @@ class Cause:
 
 
 def decode_cause(data: bytes) -> Cause:
+    """A cause, TS 24.008 10.5.4.11."""
     reader = Reader(data)
     octet = reader.pull_u8()
     recommendation = None if octet & 0x80 else reader.pull_u8() & 0x7F
@@ -85,6 +88,7 @@ def decode_cause(data: bytes) -> Cause:
 
 
 def encode_cause(value: Cause) -> bytes:
+    """Mirror of `decode_cause`; EncodeError for a value beyond its bits."""
     if not (0 <= value.value < 128 and 0 <= value.location < 16 and 0 <= value.coding < 4):
         raise EncodeError(f"cause {value.value}, location {value.location}, coding {value.coding}")
     octet = value.coding << 5 | value.spare << 4 | value.location

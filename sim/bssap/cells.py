@@ -92,6 +92,7 @@ def _push_cell(cell: Cell, fields: tuple[str, ...]) -> bytes:
 
 
 def decode_cell_identifier_list(data: bytes) -> CellIdentifier:
+    """A cell identifier list, TS 48.008 3.2.2.27; DecodeError unless the octets are whole cells."""
     reader = Reader(data)
     octet = reader.pull_u8()
     fields = DISCRIMINATORS.get(octet & 15)
@@ -105,6 +106,7 @@ def decode_cell_identifier_list(data: bytes) -> CellIdentifier:
 
 
 def encode_cell_identifier_list(value: CellIdentifier) -> bytes:
+    """Mirror of `decode_cell_identifier_list`."""
     fields = DISCRIMINATORS.get(value.discriminator)
     if fields is None:
         raise EncodeError(f"cell identification discriminator {value.discriminator} is reserved")

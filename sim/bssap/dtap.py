@@ -66,6 +66,11 @@ class Dtap:
 
 
 def decode(data: bytes) -> Dtap:
+    """A DTAP message from its protocol discriminator on, TS 24.007 11.2.3.
+
+    An RR message of a type that the A interface does not know is kept as `RR_OTHER`; everything else that is
+    unknown, or does not fit its type, is a DecodeError that names the message and the element.
+    """
     reader = Reader(data)
     first = reader.pull_u8()
     protocol = BY_PD.get(first & 15)
@@ -96,6 +101,7 @@ def decode(data: bytes) -> Dtap:
 
 @writer("DTAP")
 def encode(value: Dtap) -> bytes:
+    """Mirror of `decode`; elements in the order given. EncodeError names what does not fit."""
     protocol = BY_PD.get(value.pd)
     if protocol is None:
         raise EncodeError(f"protocol discriminator {value.pd} is unknown")

@@ -159,6 +159,7 @@ def message(name: str, elements: Mapping[str, Any] | Iterable[tuple[str, Any]] =
 
 
 def decode_value(element: Element, data: bytes) -> Any:
+    """What an element's octets say; DecodeError names the element and the lengths that it may have."""
     if not element.low <= len(data) <= element.high:
         raise DecodeError(f"{element.name}: {len(data)} octets, {element.low} to {element.high} wanted")
     try:
@@ -168,6 +169,7 @@ def decode_value(element: Element, data: bytes) -> Any:
 
 
 def encode_value(element: Element, value: Any) -> bytes:
+    """Mirror of `decode_value`; EncodeError names the element."""
     try:
         data = element.codec.encode(value)
     except WRONG_VALUE as error:

@@ -76,6 +76,7 @@ class Layout:
 
 
 def layout(text: str, *, entries: str = "", entry: str = "") -> Layout:
+    """A layout from its drawing, `name bits | name bits`, cut into parts where whole octets end."""
     parts: list[_Row] = []
     open_part: list[tuple[str, int]] = []
     for name, bits in _row(text):
@@ -148,6 +149,7 @@ class Group:
 
 
 def group(number: str, *octets: str, entries: str = "", entry: str = "") -> Group:
+    """A group from the drawings of its octets, bits 7-1 of each."""
     found = Group(number, tuple(map(_row, octets)), entries, _row(entry))
     named = tuple(
         tuple(

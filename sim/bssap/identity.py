@@ -51,6 +51,7 @@ def tmsi(value: int) -> MobileIdentity:
 
 
 def decode_mobile_identity(data: bytes) -> MobileIdentity:
+    """The value of a mobile identity, TS 24.008 10.5.1.4; DecodeError where it is not of its type."""
     if not data:
         raise DecodeError("mobile identity: empty")
     first = data[0]
@@ -77,6 +78,7 @@ def decode_mobile_identity(data: bytes) -> MobileIdentity:
 
 
 def encode_mobile_identity(value: MobileIdentity) -> bytes:
+    """Mirror of `decode_mobile_identity`; an even number of digits ends with the semi-octet 1111."""
     if value.kind == "TMSI":
         assert value.tmsi is not None
         return b"\xf4" + value.tmsi.to_bytes(4, "big")
@@ -114,6 +116,7 @@ def decode_plmn(data: bytes) -> tuple[str, str]:
 
 
 def encode_plmn(mcc: str, mnc: str) -> bytes:
+    """Mirror of `decode_plmn`; EncodeError for other than three digits, and two or three."""
     if len(mcc) != 3 or len(mnc) not in (2, 3):
         raise EncodeError(f"PLMN {mcc!r} {mnc!r}: three digits, and two or three")
     try:

@@ -262,6 +262,11 @@ def _pull_parameter(row: SccpType, name: str, reader: Reader, length_octets: int
 
 
 def decode(data: bytes) -> SccpMessage:
+    """An SCCP message, Q.713; optional parameters that its type does not have are skipped.
+
+    Raises:
+        DecodeError: type unknown, parameter cut short, pointer beyond the end.
+    """
     reader = Reader(data)
     code = reader.pull_u8()
     row = BY_CODE.get(code)

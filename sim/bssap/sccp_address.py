@@ -114,6 +114,7 @@ def _encode_global_title(value: GlobalTitle) -> bytes:
 
 
 def decode_address(data: bytes) -> Address:
+    """A party address, Q.713 3.4: indicator, then what it announces of point code, SSN and global title."""
     reader = Reader(data)
     indicator = reader.pull_u8()
     point_code = int.from_bytes(reader.pull(2), "little") if indicator & 1 else None
@@ -126,6 +127,7 @@ def decode_address(data: bytes) -> Address:
 
 
 def encode_address(value: Address) -> bytes:
+    """Mirror of `decode_address`; the indicator follows from what is there."""
     title = value.global_title
     indicator = (value.point_code is not None) | (value.ssn is not None) << 1
     indicator |= (title.indicator if title else 0) << 2

@@ -91,6 +91,7 @@ class Rp:
 
 
 def decode_rp(data: bytes) -> Rp:
+    """An RP message, TS 24.011 7.3: type, reference, elements. DecodeError for an unknown type."""
     reader = Reader(data)
     code = reader.pull_u8()
     row = _RP_BY_CODE.get(code & 7)
@@ -102,6 +103,7 @@ def decode_rp(data: bytes) -> Rp:
 
 @writer("RP")
 def encode_rp(value: Rp) -> bytes:
+    """Mirror of `decode_rp`; EncodeError where that side sends no such message."""
     row = _RP_BY_NAME.get((value.message.name, value.from_network))
     if row is None:
         sender = "network" if value.from_network else "MS"

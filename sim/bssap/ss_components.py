@@ -140,11 +140,13 @@ def _encode_component(value: Component) -> Tlv:
 
 
 def decode_facility(data: bytes) -> tuple[Component, ...]:
+    """Components of a Facility element, TS 24.080 3.6, in order; DecodeError for a tag that is none."""
     return tuple(_decode_component(value) for value in ber.decode_all(data))
 
 
 @writer("Facility")
 def encode_facility(value: tuple[Component, ...]) -> bytes:
+    """Mirror of `decode_facility`."""
     return ber.encode_all(tuple(_encode_component(component) for component in value))
 
 
@@ -218,6 +220,7 @@ class SsArgument:
 
 
 def decode_ss_argument(parameter: bytes) -> SsArgument:
+    """An SsArgument; what follows the known fields is kept. DecodeError where there is no SS code."""
     reader = _pull_sequence(parameter, "SS argument")
     code = ber.pull_tlv(reader)
     if code.tag != ber.OCTET_STRING or len(code.content) != 1:

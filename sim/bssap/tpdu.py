@@ -42,6 +42,7 @@ class TpAddress:
 
 
 def pull_address(reader: Reader) -> TpAddress:
+    """An address field, TS 23.040 9.1.2.5: its length counts semi-octets."""
     length = reader.pull_u8()
     octet = reader.pull_u8()
     if length > 20:
@@ -59,6 +60,7 @@ def pull_address(reader: Reader) -> TpAddress:
 
 
 def push_address(value: TpAddress) -> bytes:
+    """Mirror of `pull_address`; EncodeError beyond 20 semi-octets."""
     if not (0 <= value.type < 8 and 0 <= value.plan < 16):
         raise EncodeError(f"type of number {value.type}, plan {value.plan}")
     octet = 0x80 | value.type << 4 | value.plan
@@ -439,6 +441,7 @@ def decode(data: bytes, *, from_network: bool | None = None) -> Tpdu:
 
 @writer("TPDU")
 def encode(value: Tpdu) -> bytes:
+    """Mirror of `decode`; EncodeError names the field that does not fit."""
     match value:
         case Deliver():
             return _encode_deliver(value)

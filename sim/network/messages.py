@@ -35,8 +35,6 @@ class Submit:
     """Not to be delivered at or after this; None: the SMSC's default."""
     arrived_ns: int = 0
     """Reading of the door's clock when the socket was read."""
-    arrived_us: int = -1
-    """World time of arrival; -1 until the run sets it."""
     receipt: bool = True
     """A delivery receipt is wanted."""
 

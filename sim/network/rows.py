@@ -16,8 +16,6 @@ from sim.bssap.identity import encode_plmn
 from sim.bssap.octets import push_bcd
 
 FIXED: Final = struct.Struct(">8s8sIIHHHHH3s3s3s3sHH16s4s8sBB2sIIIIBB4s3s")
-FIXED_LENGTH: Final = FIXED.size
-
 
 TRANSACTION_OCTETS: Final = tuple(
     bytes(flag << 7 | ti << 4 | discriminator for discriminator in (3, 9) for flag in (0, 1))

@@ -7,7 +7,7 @@ switching on; it is delivered, cancelled, or expires; and its receipt goes back 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import simpy
@@ -75,7 +75,7 @@ class ServiceCentre:
 
     def take(self, submit: Submit, t_us: int) -> None:
         """A message arrives at `t_us`, which is not before now."""
-        entry = _Entry(replace(submit, arrived_us=t_us), self.env.event())
+        entry = _Entry(submit, self.env.event())
         self._held[submit.message_id] = entry
         self.env.process(self._carry(entry, t_us))
 

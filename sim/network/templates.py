@@ -22,14 +22,10 @@ from sim.network.wire import data_message
 
 SLOTS: Final = ("page", "alert", "ring", "talk", "talk2")
 """Names of the waits that an instance fills with a duration of its own, in the order of its slot columns."""
-PACE_ONE: Final = 1 << 16
-"""The pace (unit 1/65536) at which the base delays of a ladder hold as they stand."""
-SLS_OFFSET: Final = 23
-"""Where the SLS stands in a message of `sim.network.wire.data_message`."""
 END: Final = "end"
 """The moment of a ladder's last step."""
 FREE_DIGIT: Final = "x"
-_CONSTANT_DIGITS: Final = 8
+"""Stands for a digit that is a value: of a long number all but the first two, which decide its type."""
 _SETS: Final = 4  # three bind the octets, the fourth only checks
 UPLINK: Final = 1
 SECOND_LEG: Final = 2
@@ -74,13 +70,6 @@ Ladders = Callable[[Shape, Values], Sequence[StepLike]]
 """The reference codec: the ladder of a shape with these values."""
 VisibleOf = Callable[[Shape, StepLike], int]
 """Which visibility rule (index, -1 none) a step of a ladder falls under."""
-
-
-def number_shape(digits: str) -> str:
-    """A short number as it is; a long one with its first two digits (they decide the type of number)."""
-    if len(digits) <= _CONSTANT_DIGITS:
-        return digits
-    return digits[:2] + FREE_DIGIT * (len(digits) - 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from sim.bssap import gsm7
 from sim.bssap.errors import EncodeError
 from sim.bssap.user_data import (
     GSM7,
-    Concatenation,
     UserData,
     alphabet,
     decode_user_data,
@@ -53,12 +52,6 @@ def smpp_body(data: bytes, data_coding: int, esm_class: int) -> tuple[bytes, boo
 def user_data(body: bytes, header: bool) -> UserData:
     """What a handset makes of TP-DCS, TP-UDL and TP-UD."""
     return decode_user_data(body[1:], body[0], header)
-
-
-def body_text(body: bytes, header: bool) -> tuple[str, Concatenation | None]:
-    """The text alone, and which part of what it is."""
-    data = user_data(body, header)
-    return data.text or "", data.concatenation
 
 
 def _semi(value: int) -> int:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import sys
 from math import exp, sqrt
 
-from sim.draw_tables_make import half_table
+from sim.draw_tables_make import as_source, half_table
 
 RHO, GAMMA, BETA = 0.6, 0.21, 0.8
 OUTINGS = 1.5
@@ -61,17 +61,6 @@ def distance() -> list[int]:
     return rows
 
 
-def _as_source(name: str, rows: list[int]) -> str:
-    lines, line = [f"{name} = ("], "   "
-    for value in rows:
-        cell = f" {value},"
-        if len(line) + len(cell) > 108:
-            lines.append(line)
-            line = "   "
-        line += cell
-    return "\n".join([*lines, line, ")"])
-
-
 def source() -> str:
     """The text of the module."""
     tables = {
@@ -87,7 +76,7 @@ def source() -> str:
         '"""\n\n'
         "# fmt: off\n"
     )
-    return head + "\n".join(_as_source(name, rows) for name, rows in tables.items()) + "\n"
+    return head + "\n".join(as_source(name, rows) for name, rows in tables.items()) + "\n"
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def away(world: Habitat, day: int, who: I64) -> Away:
     return out
 
 
-def crossings(world: Habitat, day: int, who: I64, travel: Away) -> Crossings:
+def crossings(day: int, who: I64, travel: Away) -> Crossings:
     """Leaving and coming on a day, in order."""
     out, back = np.flatnonzero(travel.leaves), np.flatnonzero(travel.returns)
     t = np.concatenate([travel.board[out], travel.land[back]])

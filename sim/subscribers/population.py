@@ -45,11 +45,13 @@ U64 = NDArray[np.uint64]
 LANGUAGES: Final = ("zh", "en")
 CHUNK: Final = 1 << 16
 """Subscribers drawn at a time."""
+REJECTS_Q16: Final = (1_600, 22_000)
+"""Share of calls rejected, 1/65536: by most, and by those who often reject."""
+NO_ANSWER_Q16: Final = 5_200
+"""Share of calls left ringing, 1/65536."""
 
 _MOBILE_SERIALS = 10**7
 _IMSI_SERIALS = 10**9
-_REJECTS_Q16 = (1_600, 22_000)
-_NO_ANSWER_Q16 = 5_200
 _CITY_SHIFT = 32  # msisdn ranges: cities from 0 on, origins of roamers from here on
 _LIKED_FACTOR = 6  # a kind of place that somebody's likings lead to weighs so much more
 _PLACE_OF_WEIGHT = np.array(
@@ -239,13 +241,13 @@ class Population:
     @property
     def reject_q16(self) -> Column[np.int32]:
         """Chance of rejecting an alerting call, out of 65536."""
-        chance = np.array(_REJECTS_Q16, dtype=np.int32)
+        chance = np.array(REJECTS_Q16, dtype=np.int32)
         return self._column(np.int32, lambda i: chance[self.habits[i] >> HABITS.index("often-rejects") & 1])
 
     @property
     def no_answer_q16(self) -> Column[np.int32]:
         """Chance of letting a call ring out, out of 65536."""
-        return self._column(np.int32, lambda i: np.full(len(i), _NO_ANSWER_Q16, dtype=np.int32))
+        return self._column(np.int32, lambda i: np.full(len(i), NO_ANSWER_Q16, dtype=np.int32))
 
     @property
     def call_rate_q16(self) -> Column[np.int32]:

@@ -419,10 +419,6 @@ class ResponseModel:
         rate: I64 = np.maximum(mean_rate * liking >> 16, 1) if mean_rate > 0 else liking * 0
         return rate
 
-    def contacted_in(self, replicates: I64, contacts: Contacts, end_us: int) -> NDArray[np.bool_]:
-        """Which contacts are taken up before `end_us`, shape (replicates, contacts)."""
-        return self.ordered_in(replicates, contacts, end_us) >= 0
-
     def ordered_in(self, replicates: I64, contacts: Contacts, end_us: int) -> I64:
         """When contacts are taken up, shape (replicates, contacts); -1: not before `end_us`."""
         keys = np.array([terms.key for terms in self._terms], dtype=np.int64)[contacts.offer]

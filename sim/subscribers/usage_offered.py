@@ -17,6 +17,7 @@ from sim.draws import ONE_Q16
 from sim.scenario import WorldScenario
 from sim.subscribers import usage_profiles as profiles
 from sim.subscribers import usage_trains
+from sim.subscribers.population import NO_ANSWER_Q16, REJECTS_Q16
 from sim.subscribers.segments import SEGMENTS
 from sim.subscribers.usage_calls import ABANDON_SHARE, FAR_END_SHARES
 
@@ -27,8 +28,6 @@ _CURVES: Final = {
     "texts": (profiles.TEXT_WEEK, profiles.TEXTS),
     "services": (profiles.SERVICE_WEEK, profiles.SERVICE),
 }
-_REJECTS_Q16 = (1_600, 22_000)  # sim.subscribers.population: of everybody, and of those who often reject
-_NO_ANSWER_Q16 = 5_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,6 @@ class Offered:
     """Conversation in the busy hour, milli-Erlang, both ends counted."""
     bhca: float
     """Calls made to people and machines in the busy hour."""
-    calls_in_busy_hour: float
-    """Calls received in the busy hour, from inside and outside, as meant."""
     terminating_share: float
     """Of the conversations in the busy hour that are received."""
     pages_per_hour: float
@@ -96,7 +93,6 @@ def _offered(scenario: WorldScenario, scaled: float) -> Offered:
         busy_hour=busy,
         merl=hours * 1000.0,
         bhca=made + to_machines,
-        calls_in_busy_hour=received,
         terminating_share=(talks_inside + talks_in) / talks if talks else 0.0,
         pages_per_hour=received + texts_received,
         calls_per_day=usage.calls_per_day * scaled * day_calls,
@@ -141,8 +137,8 @@ def _working_factor(week: NDArray[np.int64], segment: int) -> float:
 def _answered(scenario: WorldScenario) -> float:
     """Share of alerting calls that people answer."""
     often = scenario.habits.often_rejects_share
-    rejects = (1.0 - often) * _REJECTS_Q16[0] + often * _REJECTS_Q16[1]
-    return 1.0 - (rejects + _NO_ANSWER_Q16) / 65536.0
+    rejects = (1.0 - often) * REJECTS_Q16[0] + often * REJECTS_Q16[1]
+    return 1.0 - (rejects + NO_ANSWER_Q16) / 65536.0
 
 
 def day_factor(scenario: WorldScenario, what: str, day: int) -> float:

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, wilcoxon
 
-from experiments.bench.compare.comparison import LOOKS
-from experiments.bench.compare.noise import Alarms, clopper_pearson, learnt, study
-from experiments.bench.compare.rule import LEAST_ROUNDS, Rule, Verdict, decide, interval, least_rounds
+from experiments.bench.compare.noise import Alarms, learnt, study
+from experiments.bench.compare.rule import LEAST_ROUNDS, LOOKS, Rule, Verdict, decide, interval, least_rounds
 
 STAGES = 6
 ROUNDS = 10
@@ -153,13 +152,13 @@ def test_too_few_rounds_and_wrong_numbers_are_refused():
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 100), (1, 100), (2, 2000), (37, 40), (40, 40), (500, 1000)])
-def test_clopper_pearson_as_scipy_has_it(hits, of):
+def test_bounds_of_alarms_as_scipy_has_them(hits, of):
     expected = binomtest(hits, of).proportion_ci(0.95, "exact")
-    assert clopper_pearson(hits, of) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert Alarms(hits, of).bounds == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_nothing_seen_says_nothing():
-    assert clopper_pearson(0, 0) == (0, 1)
+    assert Alarms(0, 0).bounds == (0, 1)
 
 
 def test_a_study_of_recorded_rounds():

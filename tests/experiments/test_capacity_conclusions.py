@@ -16,7 +16,7 @@ from experiments.capacity.busy import held_up, loop_shares
 from experiments.capacity.levels import ProbeResult, ServiceLevel, least_triggers
 from experiments.capacity.scaling import pair_ratio, scalability, slope
 from experiments.capacity.sizing import SizingKeys, Unit, needs
-from experiments.capacity.utilisation import Resource, bottleneck, joined, stage_shares
+from experiments.capacity.utilisation import Resource, bottleneck, joined
 from experiments.inference.estimate import Estimate, Refused
 from experiments.latency.pacing import SLOT_NS
 from experiments.problems import RunInvalid
@@ -117,9 +117,6 @@ def test_probes_are_put_together_by_their_medians():
     rows = [[Resource("platform_loop", x, {"engine": x / 2, "ledger": x / 4})] for x in (0.2, 0.9, 0.5)]
     (found,) = joined(rows)
     assert (found.busy, dict(found.parts)) == (0.5, {"engine": 0.25, "ledger": 0.125})
-    assert stage_shares([LOOP, PUMP, Resource("platform_processors", 1.0, {"engine": 1.0})]) == {
-        "transport": 0.5, "decode": 0.2, "engine": 0.3, "ledger": 0.45,
-    }  # fmt: skip
 
 
 def test_the_loop_is_read_between_two_instants(tmp_path):

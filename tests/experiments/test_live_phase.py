@@ -12,9 +12,10 @@ from experiments.latency.joining import join, lag
 from experiments.latency.pacing import Schedule, pace
 from experiments.latency.worldtime import WorldTime
 from experiments.live import schedule
+from experiments.platform_records import trigger_counts
 from experiments.problems import RunInvalid
 from experiments.study import Limits, LiveKeys
-from experiments.summary import latency, no_latency, trigger_counts
+from experiments.summary import latency, no_latency
 from experiments.weave import POLL_NS, Weaver
 from sigtran import MessageBatch
 from sim.network.live import FIRST_REACTION

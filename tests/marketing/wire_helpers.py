@@ -17,7 +17,7 @@ from marketing.behaviours import BehaviourBatch, Kind, concatenate
 from marketing.correlate import Correlator
 from marketing.decode import decode_batch
 from sim.bssap.errors import EncodeError
-from sim.bssap.procedures import LADDERS, Params, ladder
+from sim.bssap.procedures import LADDERS, OPTION_VALUES, Params, ladder
 
 MSC, BSC, BSC2 = 1, 257, 258
 WAIT_US = {
@@ -27,17 +27,6 @@ WAIT_US = {
     "talk": 40_000_000,
     "talk2": 20_000_000,
     "page": 1_500_000,
-}
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "identity": ("tmsi", "imsi"),
-    "ask_identity": (False, True),
-    "auth": (False, True),
-    "cipher": (None, False, True),
-    "reallocate": (False, True),
-    "ask_imei": (False, True),
-    "released_by": ("caller", "callee", "network"),
-    "handover": (False, True),
-    "page_by_tmsi": (False, True),
 }
 
 
@@ -97,8 +86,8 @@ def variants() -> tuple[tuple[str, dict[str, Any]], ...]:
 
 def _variants() -> Iterable[tuple[str, dict[str, Any]]]:
     for kind, row in LADDERS.items():
-        for values in product(*(CHOICES.get(option, (None,)) for option in row.options)):
-            options = {k: v for k, v in zip(row.options, values, strict=True) if k in CHOICES}
+        for values in product(*(OPTION_VALUES[option] for option in row.options)):
+            options: dict[str, Any] = dict(zip(row.options, values, strict=True))
             try:
                 ladder(kind, Params(**options))
             except EncodeError:

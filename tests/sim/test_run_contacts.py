@@ -33,39 +33,17 @@ SCENARIO = WorldScenario(
 EPOCH = SCENARIO.epoch_unix_us
 
 
-class Desk:
-    """A sink that keeps what handsets and people did."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, list] = {"parts": [], "contacts": [], "responses": [], "visible": []}
-
-    def signalling(self, batch): ...
-    def acts(self, rows): ...
-
-    def visible(self, rows):
-        self.seen["visible"] += rows.tolist()
-
-    def parts(self, rows):
-        self.seen["parts"] += rows
-
-    def contacts(self, rows):
-        self.seen["contacts"] += rows
-
-    def responses(self, rows):
-        self.seen["responses"] += rows
-
-
 @pytest.fixture(scope="module")
 def world():
     return build(SCENARIO, 3)
 
 
 @pytest.fixture
-def alive(world, library):
+def alive(world, library, new_desk):
     """A run that begins at ten o'clock, its desk, and a way to let time pass."""
 
     def begin(until_h: int = 24, offer: Offer | None = None, start_us: int = 10 * HOUR, boss=None):
-        desk = Desk()
+        desk = new_desk()
         run = Run(
             world, sink=desk, tick_us=TICK, start_us=start_us, end_us=until_h * HOUR,
             library=library, boss=boss,

@@ -34,35 +34,15 @@ SCENARIO = WorldScenario(
 EPOCH = SCENARIO.epoch_unix_us
 
 
-class Desk:
-    def __init__(self):
-        self.rows = {"parts": [], "contacts": [], "responses": [], "visible": []}
-
-    def signalling(self, batch): ...
-    def acts(self, rows): ...
-
-    def visible(self, rows):
-        self.rows["visible"] += rows.tolist()
-
-    def parts(self, rows):
-        self.rows["parts"] += rows
-
-    def contacts(self, rows):
-        self.rows["contacts"] += rows
-
-    def responses(self, rows):
-        self.rows["responses"] += rows
-
-
 @pytest.fixture(scope="module")
 def world():
     return build(SCENARIO, 3)
 
 
 @pytest.fixture
-def alive(world, library):
+def alive(world, library, new_desk):
     def begin(until_h=24):
-        desk = Desk()
+        desk = new_desk()
         run = Run(
             world, sink=desk, tick_us=MINUTE, start_us=10 * HOUR, end_us=until_h * HOUR, library=library,
             originators={"1008605": "wap-pack", "1008607": "mms-pack"},
@@ -123,7 +103,7 @@ def test_a_link_is_shown_by_a_handset_with_a_browser(world, alive):
     run.inject_submits(link(world, person(world, "wap")), 10 * HOUR)
     [receipt] = pass_time(20 * MINUTE)
     assert receipt.state == "delivered"
-    [part], [contact] = desk.rows["parts"], desk.rows["contacts"]
+    [part], [contact] = desk.seen["parts"], desk.seen["contacts"]
     assert part["channel"] == "wap"
     assert part["cell"] in cells_of(world)
     assert part["text"] == contact["text"] == "候车看新闻 http://wap.example.com/news"
@@ -136,10 +116,10 @@ def test_a_long_link_is_one_contact_of_several_parts(world, alive):
     assert len(submits) > 2
     run.inject_submits(submits, 10 * HOUR)
     pass_time(20 * MINUTE)
-    assert [p["part"] for p in desk.rows["parts"]] == list(range(1, len(submits) + 1))
-    assert {p["channel"] for p in desk.rows["parts"]} == {"wap"}
-    assert [bool(p["text"]) for p in desk.rows["parts"]] == [False] * (len(submits) - 1) + [True]
-    [contact] = desk.rows["contacts"]
+    assert [p["part"] for p in desk.seen["parts"]] == list(range(1, len(submits) + 1))
+    assert {p["channel"] for p in desk.seen["parts"]} == {"wap"}
+    assert [bool(p["text"]) for p in desk.seen["parts"]] == [False] * (len(submits) - 1) + [True]
+    [contact] = desk.seen["contacts"]
     assert contact["text"].startswith("新" * 100)
 
 
@@ -147,8 +127,8 @@ def test_a_handset_without_a_browser_receives_the_link_and_shows_nothing(world, 
     run, desk, pass_time = alive()
     run.inject_submits(link(world, person(world, "wap", has=False)), 10 * HOUR)
     assert [r.state for r in pass_time(20 * MINUTE)] == ["delivered"]
-    assert len(desk.rows["parts"]) == 1
-    assert not desk.rows["contacts"]
+    assert len(desk.seen["parts"]) == 1
+    assert not desk.seen["contacts"]
 
 
 def test_a_multimedia_message_is_notified_over_the_air_and_fetched(world, alive):
@@ -156,7 +136,7 @@ def test_a_multimedia_message_is_notified_over_the_air_and_fetched(world, alive)
     sub = person(world, "mms")
     run.inject_mms([picture(world, sub)], [], 10 * HOUR)
     assert not pass_time(20 * MINUTE)  # of the notification nothing is told by short message
-    [part], [contact] = desk.rows["parts"], desk.rows["contacts"]
+    [part], [contact] = desk.seen["parts"], desk.seen["contacts"]
     assert (part["channel"], part["parts"], part["source"]) == ("mms", 1, "1008607")
     assert part["text"] == contact["text"] == "新手机 发彩信吧"
     assert part["smsc_us"] == 10 * HOUR + EPOCH
@@ -165,7 +145,7 @@ def test_a_multimedia_message_is_notified_over_the_air_and_fetched(world, alive)
     assert (report.status, report.message_id) == ("Retrieved", "mm.c2")
     assert report.t_us + EPOCH == part["t_us"]
     # The notification itself is at the tap, before the message is fetched.
-    seen = [row[0] for row in desk.rows["visible"] if row[2] == 21 and row[6] == b"1008607"]
+    seen = [row[0] for row in desk.seen["visible"] if row[2] == 21 and row[6] == b"1008607"]
     assert len(seen) >= 1
     assert max(seen) < part["t_us"]
 
@@ -175,7 +155,7 @@ def test_who_cannot_show_it_never_fetches_it_and_it_expires(world, alive):
     sub = person(world, "mms", has=False)
     run.inject_mms([picture(world, sub, until_us=11 * HOUR)], [], 10 * HOUR)
     pass_time(2 * HOUR)
-    assert not desk.rows["parts"]
+    assert not desk.seen["parts"]
     assert [(r.status, r.t_us) for r in run.outgoing_mms()] == [("Expired", 11 * HOUR)]
 
 
@@ -185,7 +165,7 @@ def test_who_is_off_gets_it_when_switched_on_or_not_at_all(world, alive):
     run.inject_mms([picture(world, sub, until_us=10 * HOUR + 30 * MINUTE)], [], 10 * HOUR)
     pass_time(HOUR)
     assert [r.status for r in run.outgoing_mms()] == ["Expired"]
-    assert not desk.rows["parts"]
+    assert not desk.seen["parts"]
 
 
 def test_it_can_be_taken_back_until_it_is_fetched(world, alive):
@@ -195,7 +175,7 @@ def test_it_can_be_taken_back_until_it_is_fetched(world, alive):
     pass_time(MINUTE)
     run.inject_mms([], [MmsCancel("mm.c2", 0)], int(run.env.now))
     pass_time(13 * HOUR)
-    assert not desk.rows["parts"]
+    assert not desk.seen["parts"]
     assert not run.outgoing_mms()
     assert not run.multimedia.cancel("mm.c2")
 

@@ -156,7 +156,7 @@ def aa(**options: Any) -> None:
     noise of each stage, and the threshold that this machine can hold. Worth doing once for each class of
     machine, when it is as busy as it will be.
     """
-    from experiments.bench.compare.noise import run_aa
+    from experiments.bench.compare.aa import run_aa
 
     if not run_aa(**options):
         sys.exit(3)

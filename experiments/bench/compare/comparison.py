@@ -14,18 +14,17 @@ from typing import Any, Final
 import click
 
 from experiments.bench.compare.build import Build, Commit, build, commit_of, head_of, repository
-from experiments.bench.compare.rule import Finding, Rule, Verdict, decide, least_rounds
+from experiments.bench.compare.noise import rules_of
+from experiments.bench.compare.rule import LOOKS, Finding, Rule, Verdict, decide, least_rounds
 from experiments.bench.compare.run import Field, Pair, Plan, Round, rounds_of
 from experiments.bench.stages import STAGES
 from experiments.bench.stages_command import this_machine
 from experiments.folder import write_json
 from experiments.problems import BadInput, RunInvalid
 
-__all__ = ["COMPARE_SCHEMA", "LOOKS", "Result", "checked_plan", "compare", "opened", "run_compare"]
+__all__ = ["COMPARE_SCHEMA", "Result", "checked_plan", "compare", "opened", "run_compare"]
 
 COMPARE_SCHEMA: Final = "kairos.bench-compare/1"
-LOOKS: Final = 2
-"""After the first rounds, and for stages that are unclear then once more after as many again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +167,6 @@ def run_compare(
     **options: Any,
 ) -> bool:
     """What `kairos bench compare` does; whether no stage is slower. Raises BadInput, RunInvalid."""
-    from experiments.bench.compare.noise import rules_of
-
     where = this_machine()
     plan = checked_plan(stages, rounds)
     rules = rules_of(plan.stages, threshold, noise, where, rounds)

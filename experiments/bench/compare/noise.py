@@ -1,7 +1,8 @@
-"""`kairos bench aa`: the same commit against itself, to learn how often the rule would alarm falsely here.
+"""The noise of a machine: how often the rule would alarm falsely here, and the threshold that follows.
 
-Rounds are recorded once, and comparisons are put together from them: first such as share no round, which are
-independent; then many that draw their rounds with replacement, to see more of the rule than so few can show.
+Comparisons are put together from rounds that were recorded once with the same commit on both sides: first
+such as share no round, which are independent; then many that draw their rounds with replacement, to see more
+of the rule than so few can show.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -17,23 +18,18 @@ from typing import Any, Final
 
 import click
 
-from experiments.bench.compare.build import commit_of, repository
-from experiments.bench.compare.comparison import LOOKS, checked_plan, opened
-from experiments.bench.compare.rule import Rule, Verdict, decide, interval
-from experiments.bench.compare.run import Pair, Round, rounds_of
-from experiments.bench.stages_command import this_machine
-from experiments.folder import write_json
-from experiments.problems import BadInput, RunInvalid, relative
+from experiments.bench.compare.rule import LOOKS, Rule, Verdict, decide, interval
+from experiments.inference.estimate import Refused
+from experiments.inference.intervals import clopper_pearson
+from experiments.problems import BadInput
 
 __all__ = [
     "NOISE_SCHEMA",
     "Alarms",
     "Noise",
-    "clopper_pearson",
     "learnt",
     "machine_class",
     "rules_of",
-    "run_aa",
     "study",
 ]
 
@@ -56,8 +52,9 @@ class Alarms:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Of the rate, at 95 %, if the comparisons are independent."""
-        return clopper_pearson(self.alarms, self.of)
+        """Of the rate, at 95 %, if the comparisons are independent; (0, 1) of none."""
+        share = clopper_pearson(self.alarms, self.of, 0.95)
+        return (0.0, 1.0) if isinstance(share, Refused) else (share.low, share.high)
 
     def __str__(self) -> str:
         low, high = self.bounds
@@ -157,37 +154,6 @@ def _judged(logs: Sequence[float], rule: Rule, rounds: int) -> tuple[bool, int]:
     return verdict == Verdict.SLOWER, used
 
 
-def clopper_pearson(hits: int, of: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a binomial share; (0, 1) of nothing."""
-    if not of:
-        return 0.0, 1.0
-    tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else _solve(lambda p: 1 - _at_most(hits - 1, of, p) - tail)
-    high = 1.0 if hits == of else _solve(lambda p: tail - _at_most(hits, of, p))
-    return low, high
-
-
-def _at_most(k: int, n: int, p: float) -> float:
-    """P(X <= k) of a binomial variable; 0 < p < 1."""
-    log_p, log_q = math.log(p), math.log1p(-p)
-    top = math.lgamma(n + 1)
-    return math.fsum(
-        math.exp(top - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q)
-        for i in range(k + 1)
-    )
-
-
-def _solve(rising: Callable[[float], float]) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if rising(middle) < 0:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
 def machine_class(where: Mapping[str, Any]) -> dict[str, Any]:
     """Machines whose noise is taken to be alike: the same processor, as many of them, the same Python."""
     return {
@@ -248,96 +214,3 @@ def _thresholds(path: Path, where: Mapping[str, Any], rounds: int) -> dict[str, 
 
 def _words(of: Mapping[str, Any]) -> str:
     return ", ".join(str(value) for value in of.values()) if isinstance(of, dict) else str(of)
-
-
-def run_aa(
-    *,
-    rev: str,
-    stages: str | None,
-    rounds: int,
-    pool: int,
-    draws: int,
-    plant: float | None,
-    save: Path | None,
-    json_file: Path | None,
-    seed: int | None,
-    **options: Any,
-) -> bool:
-    """What `kairos bench aa` does; whether false alarms stayed within the level."""
-    plan = checked_plan(stages, rounds, (0.0,) if plant is None else (0.0, plant))
-    if pool < rounds:
-        raise BadInput(f"--pool {pool}: at least as many as --rounds {rounds}")
-    where = this_machine()
-    repo = repository(Path.cwd())
-    commit = commit_of(repo, rev)
-    coin = random.Random(seed)
-    with opened(commit, commit, repo, **options) as field:
-        click.echo(f"{pool} rounds of {', '.join(plan.stages)}, both sides {commit}", err=True)
-        recorded = rounds_of(field, plan, pool, coin, lambda line: click.echo(line, err=True))
-    # Judged with the thresholds that a comparison will use here: it is their false alarms that count.
-    tests = len(plan.stages) * LOOKS
-    rules = {stage: learnt(_logs(stage, recorded, 0), tests, rounds, draws, coin) for stage in plan.stages}
-    found = [
-        study(stage, pct, _logs(stage, recorded, i), rules[stage], rounds, draws, coin)
-        for i, pct in enumerate(plan.plants_pct)
-        for stage in plan.stages
-    ]
-    _print(found, where)
-    record = {
-        "schema": NOISE_SCHEMA,
-        "machine": machine_class(where),
-        "commit": commit.sha,
-        "rounds": rounds,
-        "rules": {stage: asdict(rule) for stage, rule in rules.items()},
-        "stages": [one.as_json() for one in found if not one.plant_pct],
-        "planted": [one.as_json() for one in found if one.plant_pct],
-        "log_ratios": {
-            f"{stage} +{pct:g} %": [round(value, 6) for value in _logs(stage, recorded, i)]
-            for i, pct in enumerate(plan.plants_pct)
-            for stage in plan.stages
-        },
-    }
-    for option, path in (("--save", save), ("--json", json_file)):
-        if path is not None:
-            try:
-                write_json(path, record)
-            except OSError as error:
-                raise BadInput(f"{option} {path}: {error.strerror}") from None
-    if save is not None:
-        click.echo(
-            f"kept in {relative(save)}: use it as `kairos bench compare BASE --noise {relative(save)}`"
-        )
-    level = Rule().level
-    return all(one.drawn.alarms <= level * one.drawn.of for one in found if not one.plant_pct)
-
-
-def _logs(stage: str, recorded: Sequence[Round], plant: int) -> list[float]:
-    logs = []
-    for one in recorded:
-        pair: Pair = one[stage][plant]
-        if not pair.measured:
-            side = pair.head if pair.head.missing or pair.head.failed or pair.head.wrong else pair.base
-            raise RunInvalid(f"{stage}: {side.failed or side.wrong or f'{side.missing} is not there'}")
-        logs.append(pair.log_ratio)
-    return logs
-
-
-_HEAD: Final = (
-    f"{'stage':10} {'planted':>8} {'ratio':>7} {'spread':>7} {'estimate':>9} {'threshold':>10}  "
-    "called slower: share no round; drawn"
-)
-
-
-def _print(found: Sequence[Noise], where: Mapping[str, Any]) -> None:
-    click.echo(f"{where['model']}, {where['cpus']} processors, Python {where['python']}")
-    click.echo(_HEAD)
-    for one in found:
-        planted = f"{one.plant_pct:g} %" if one.plant_pct else "-"
-        click.echo(
-            f"{one.stage:10} {planted:>8} {one.ratio:>7.3f} {one.spread_pct:>5.1f} % "
-            f"{one.estimate_pct:>7.1f} % {one.threshold_pct:>8.1f} %  {one.apart}; {one.drawn}"
-        )
-    click.echo(
-        "spread: of single rounds; estimate: 99 % of comparisons are nearer to the truth; drawn comparisons\n"
-        "take their rounds from one pool, so their interval is too narrow"
-    )

@@ -20,9 +20,11 @@ from functools import cache
 from statistics import median
 from typing import Final
 
-__all__ = ["LEAST_ROUNDS", "Finding", "Rule", "Verdict", "decide", "interval", "least_rounds"]
+__all__ = ["LEAST_ROUNDS", "LOOKS", "Finding", "Rule", "Verdict", "decide", "interval", "least_rounds"]
 
 LEAST_ROUNDS: Final = 5
+LOOKS: Final = 2
+"""After the first rounds, and for stages that are unclear then once more after as many again."""
 
 
 class Verdict(StrEnum):

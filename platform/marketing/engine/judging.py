@@ -208,7 +208,7 @@ class Finds:
         return wishes
 
 
-def judge(state: EngineState, found: Finds) -> list[Decision]:
+def judge(found: Finds) -> list[Decision]:
     """Decisions on all that was found, in the order of time, priority, value, campaign, subscriber."""
     found.settle()
     return found.decisions

@@ -156,7 +156,7 @@ def _stretch(
     found.add(state.rules.due(last_us), None)
     stays_due_until(state, last_us, found)
     state.reached_us = max(state.reached_us, last_us)
-    return judge(state, found)
+    return judge(found)
 
 
 def _waves(

@@ -103,7 +103,7 @@ def fire_timers(state: EngineState, until_us: int, found: Finds) -> list[Decisio
         due_us = state.timers.next_due_us()
     if shared and state.turns_told is not None:  # the others may have releases then, and wait for us
         state.turns_told(max(until_us, found.now_us) // SECOND_US, [], True)
-    return judge(state, found)
+    return judge(found)
 
 
 def _changes(state: EngineState, at_us: int) -> bool:
@@ -214,7 +214,7 @@ def on_selection(
     found = Finds(state, now_us, stamp, not channels, limits, channels[0] if channels else "")
     if len(rows):
         found.late(number, rows, now_us, "manual")
-    return judge(state, found)
+    return judge(found)
 
 
 _FIRE: Final[dict[str, Callable[[EngineState, Timer, Finds], None]]] = {

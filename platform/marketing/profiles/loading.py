@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, TypeVar
 
 from marketing.config import ConfigError, Problem
 from marketing.profiles.assembly import Assembly, plan
@@ -28,9 +28,6 @@ class Limits:
     """Greatest share of bad rows; with more the whole file is refused."""
     encoding: str = "utf-8"
     """Of CSV: utf-8 or gb18030."""
-
-
-STRICT: Final = Limits(bad_share=0.0)
 
 
 @dataclass(slots=True)

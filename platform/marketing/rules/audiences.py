@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketing.campaigns import Campaign, read_numbers
-from marketing.expressions import Catalogue
+from marketing.expressions import Catalogue, Numbers
 from marketing.profiles import Profiles
 from marketing.rules.finish import static_audience
 from marketing.rules.sources import Sources
@@ -42,8 +42,8 @@ def _targets(
 ) -> NDArray[np.bool_]:
     if not targets.endswith(".csv"):
         column = sources.column(f"lists[{targets}]", rows, at_us)
-        mask: NDArray[np.bool_] = np.array(getattr(column, "values"), dtype=np.bool_)  # noqa: B009
-        return mask
+        assert isinstance(column, Numbers)
+        return np.array(column.values, dtype=np.bool_)
     listed = profiles.rows_by_msisdn(np.array(read_numbers(Path(targets)), dtype=np.uint64))
     mask = np.zeros(len(profiles), dtype=np.bool_)
     mask[listed[listed >= 0]] = True

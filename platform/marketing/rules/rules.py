@@ -141,10 +141,6 @@ class Rules:
         """Octets of audience bits and partial matches."""
         return int(self._bits.nbytes + self._automata.nbytes)
 
-    def shortest_dwell_us(self) -> int | None:
-        """No dwell set going by a row falls due sooner than this after it."""
-        return min((d.at_least_us for dwells in self.dwells.values() for d in dwells), default=None)
-
     def next_due_us(self) -> int | None:
         """The next instant at which an absence may complete a pattern, or None."""
         return self._automata.next_due_us()

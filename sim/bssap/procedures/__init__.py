@@ -7,7 +7,7 @@ as long as the numbers, the texts and the TPDU keep their lengths.
 
 from __future__ import annotations
 
-from sim.bssap.procedures.params import Params, Step
+from sim.bssap.procedures.params import OPTION_VALUES, Params, Step
 from sim.bssap.procedures.table import LADDERS, Ladder, ladder
 
-__all__ = ["LADDERS", "Ladder", "Params", "Step", "ladder"]
+__all__ = ["LADDERS", "OPTION_VALUES", "Ladder", "Params", "Step", "ladder"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sim.bssap.errors import EncodeError
 
@@ -16,6 +17,19 @@ MARKS = (
 )  # fmt: skip
 IDENTITIES = ("tmsi", "imsi")
 RELEASED_BY = ("caller", "callee", "network")
+_SWITCH = (False, True)
+#: The fields of Params that decide the steps of a ladder, with every value that each may have.
+OPTION_VALUES: Final[dict[str, tuple[str | bool | None, ...]]] = {
+    "identity": IDENTITIES,
+    "ask_identity": _SWITCH,
+    "auth": _SWITCH,
+    "cipher": (None, *_SWITCH),
+    "reallocate": _SWITCH,
+    "ask_imei": _SWITCH,
+    "released_by": RELEASED_BY,
+    "handover": _SWITCH,
+    "page_by_tmsi": _SWITCH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +56,7 @@ class Step:
 class Params:
     """Values and options of one instance of a procedure.
 
-    Options, which decide the steps: identity, ask_identity, auth, cipher, reallocate, ask_imei, released_by,
-    handover, page_by_tmsi. All else are values, which never change the steps.
+    Options decide the steps: they are the keys of OPTION_VALUES. All else are values, which never do.
     """
 
     imsi: str = "001010000000001"

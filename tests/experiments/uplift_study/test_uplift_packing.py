@@ -1,14 +1,21 @@
 """An outcome as JSON and back."""
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from experiments.uplift.packing import pack, packed_columns, unpack, unpacked_columns
+from experiments.uplift.packing import pack, unpack
 from experiments.uplift.specs import ArmOutcome, PlannedContact, outcome_digest
+
+
+@dataclass(frozen=True)
+class OneColumn:
+    values: Any
 
 
 def test_an_outcome_comes_back_whole(make_outcome):
@@ -32,7 +39,7 @@ def test_an_outcome_comes_back_whole(make_outcome):
     )
 )
 def test_columns_come_back(column):
-    back = unpacked_columns(json.loads(json.dumps(packed_columns({"x": column}))))["x"]
+    back = unpack(OneColumn, json.loads(json.dumps(pack(OneColumn(column))))).values
     assert back.dtype == column.dtype
     assert back.shape == column.shape
     assert back.tobytes() == column.tobytes()

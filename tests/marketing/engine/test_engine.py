@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marketing.behaviours import CODES, empty
-from marketing.campaigns import Campaign, Target
+from marketing.campaigns import Target
 from marketing.engine import (
     contact_id_of,
     next_due,
@@ -222,22 +222,8 @@ def test_unsent_gives_the_slot_back(town):
     assert second.contact.contact_id != first.contact.contact_id
 
 
-def group(tmp_path, **changes):
-    (tmp_path / "targets.csv").write_text("msisdn,day\n")
-    values = {
-        "campaign": "blanket",
-        "title": "b",
-        "mode": "group",
-        "offer": "o",
-        "content": {"zh": "x"},
-        "originator": "1008609",
-        "group": {"at": "10:00", "day": 1, "targets": str(tmp_path / "targets.csv")},
-    }
-    return Campaign.model_validate(values | changes)
-
-
-def test_a_group_is_sent_at_its_hour(town, tmp_path):
-    campaign = group(tmp_path)
+def test_a_group_is_sent_at_its_hour(town, group):
+    campaign = group()
     state = town.engine_state(campaign)
     targets = [
         Target(town.msisdn(5), 1),
@@ -253,8 +239,8 @@ def test_a_group_is_sent_at_its_hour(town, tmp_path):
     assert brief(on_timers(state, town.at("2009-03-04 10:00:00"))) == [("blanket", 3, "send", "")]
 
 
-def test_groups_share_the_cap_by_priority(town, tmp_path):
-    one, two = group(tmp_path), group(tmp_path, campaign="better", originator="1008608", priority=50)
+def test_groups_share_the_cap_by_priority(town, group):
+    one, two = group(), group(campaign="better", originator="1008608", priority=50)
     state = town.engine_state(one, two, caps={"per_calendar_month": 1})
     for campaign in (one, two):
         schedule_group(state, campaign, [Target(town.msisdn(1), 1)], town.at(f"{DAY} 12:00"))

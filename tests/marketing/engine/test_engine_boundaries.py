@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marketing.campaigns import Campaign, Target
+from marketing.campaigns import Target
 from marketing.engine import change_campaigns, on_batch, on_timers, schedule_group
 from marketing.profiles import TargetLists
 
@@ -130,20 +130,6 @@ def test_a_text_that_was_held_tells_what_is_at_its_release(town):
 # --------------------------------------------------------------------------- groups
 
 
-def group(tmp_path, **changes):
-    (tmp_path / "targets.csv").write_text("msisdn,day\n")
-    values = {
-        "campaign": "blanket",
-        "title": "b",
-        "mode": "group",
-        "offer": "o",
-        "content": {"zh": "x"},
-        "originator": "1008609",
-        "group": {"at": "10:00", "day": 1, "targets": str(tmp_path / "targets.csv")},
-    }
-    return Campaign.model_validate(values | changes)
-
-
 def to_all(town, campaign, n=4, people=None, day=1):
     state = town.engine_state(campaign, people=people if people is not None else town.profiles(n))
     targets = [Target(town.msisdn(sub), day) for sub in range(n)]
@@ -155,10 +141,10 @@ def sent_at(state, t_us):
     return sorted(d.trigger.row for d in on_timers(state, t_us) if d.action == "send")
 
 
-def test_a_group_is_narrowed_by_what_moves(town, tmp_path):
+def test_a_group_is_narrowed_by_what_moves(town, group):
     """Who is on the list is asked at its hour: is he there, is he on, has he been quiet?"""
     moving = 'now.place == "airport" && now.idle > duration("30m") && now.on'
-    state = to_all(town, group(tmp_path, audience=moving))
+    state = to_all(town, group(audience=moving))
     rows = town.batch(
         {"t": f"{DAY} 09:20", "sub": 0, "kind": "sms_sent", "cell": town.AIRPORT},
         {"t": f"{DAY} 09:20", "sub": 1, "kind": "sms_sent", "cell": town.AIRPORT},
@@ -178,24 +164,24 @@ def test_a_group_is_narrowed_by_what_moves(town, tmp_path):
         (2, {"until": "2009-03-02"}, []),
     ],
 )
-def test_a_group_keeps_the_valid_days(town, tmp_path, day, valid, expected):
-    state = to_all(town, group(tmp_path, valid=valid), n=2, day=day)
+def test_a_group_keeps_the_valid_days(town, day, valid, expected, group):
+    state = to_all(town, group(valid=valid), n=2, day=day)
     assert sent_at(state, town.at(f"2009-03-0{1 + day} 10:00")) == expected
 
 
-def test_a_group_keeps_extract_and_target_lists(town, tmp_path):
+def test_a_group_keeps_extract_and_target_lists(town, tmp_path, group):
     (tmp_path / "own.csv").write_text(f"msisdn\n{town.msisdn(1)}\n{town.msisdn(2)}\n")
     people = town.profiles(4, brand=["gotone", "gotone", "mzone", "gotone"])
     people = people.with_lists(
         TargetLists.of({"vip": np.array([int(town.msisdn(3))], np.uint64)}, people.rows_by_msisdn)
     )
-    narrow = group(tmp_path, audience='profile.brand == "gotone"', targets=str(tmp_path / "own.csv"))
+    narrow = group(audience='profile.brand == "gotone"', targets=str(tmp_path / "own.csv"))
     assert sent_at(to_all(town, narrow, people=people), town.at(f"{DAY} 10:00")) == [1]
-    listed = group(tmp_path, targets="vip")
+    listed = group(targets="vip")
     assert sent_at(to_all(town, listed, people=people), town.at(f"{DAY} 10:00")) == [3]
 
 
-def test_a_group_of_a_campaign_changed_before_its_hour_is_held_against_the_new_one(town, tmp_path):
-    state = to_all(town, group(tmp_path))
-    change_campaigns(state, (group(tmp_path, valid={"from": "2009-03-03"}),))
+def test_a_group_of_a_campaign_changed_before_its_hour_is_held_against_the_new_one(town, group):
+    state = to_all(town, group())
+    change_campaigns(state, (group(valid={"from": "2009-03-03"}),))
     assert sent_at(state, town.at(f"{DAY} 10:00")) == []

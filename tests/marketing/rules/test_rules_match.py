@@ -290,7 +290,7 @@ def test_a_stay_completes_or_begins_a_scene(town):
     )
     zero = town.at(f"{DAY} 10:00:00")
     alone, first = rules.dwells[town.places().number("airport")]
-    assert rules.shortest_dwell_us() == 2_700_000_000
+    assert (alone.at_least_us, first.at_least_us) == (2_700_000_000, 2_700_000_000)
     assert rules.dwelt(alone, np.array([2, 3]), np.array([5, 6]), np.array([zero, zero])).row.tolist() == [2]
     assert len(rules.dwelt(first, 2, 5, zero)) == 0
     assert sequence(town, rules, at("05:00", "call_ended", sub=2)) == [(300, 2, 0)]

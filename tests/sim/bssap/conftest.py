@@ -9,14 +9,7 @@ from itertools import product
 
 import pytest
 
-from sim.bssap.procedures import LADDERS, Params, ladder
-
-#: Values tried for the options that are not plain switches.
-CHOICES = {
-    "identity": ("tmsi", "imsi"),
-    "released_by": ("caller", "callee", "network"),
-    "cipher": (None, True, False),
-}
+from sim.bssap.procedures import LADDERS, OPTION_VALUES, Params, ladder
 
 
 def _exported_pdus(messages, protocol):
@@ -76,7 +69,7 @@ def variants():
     """(kind, params, steps) for every procedure under every combination of its options."""
     found = []
     for kind, row in LADDERS.items():
-        values = [CHOICES.get(option, (False, True)) for option in row.options]
+        values = [OPTION_VALUES[option] for option in row.options]
         for chosen in product(*values):
             params = Params(**dict(zip(row.options, chosen, strict=True)))
             found.append((kind, params, ladder(kind, params)))

@@ -9,7 +9,16 @@ import pytest
 
 from sim.bssap import EncodeError, bssap, bssmap, dtap, sccp, sms, tpdu, view
 from sim.bssap.cc_elements import INTERNATIONAL, UNKNOWN_NUMBER
-from sim.bssap.procedures import LADDERS, Params, Step, ladder, location, overview, texts_failed
+from sim.bssap.procedures import (
+    LADDERS,
+    OPTION_VALUES,
+    Params,
+    Step,
+    ladder,
+    location,
+    overview,
+    texts_failed,
+)
 from sim.bssap.procedures.params import MARKS, WAITS
 from sim.bssap.user_data import text_user_data
 
@@ -338,6 +347,12 @@ def test_sms_failure_cause():
         dtap.decode(bssap.decode(sccp.decode(failed.payload).data).payload).message["CP-User data"]
     )
     assert relay.message["RP-Cause"].value == 22
+
+
+def test_options_are_those_that_ladders_have():
+    assert set(OPTION_VALUES) == {option for row in LADDERS.values() for option in row.options}
+    defaults = Params()
+    assert all(getattr(defaults, option) in values for option, values in OPTION_VALUES.items())
 
 
 @pytest.mark.parametrize(

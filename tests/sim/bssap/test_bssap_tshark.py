@@ -49,7 +49,6 @@ def test_every_step_of_every_ladder(tshark, variants):
 CGI = cgi("001", "01", 0x1001, 0x65)
 CIC = CircuitIdentityCode(0x21)
 CAUSE = {"Cause": 0x01}
-PREFERRED = b"\x2b\x00\x01\x02"
 
 #: One of each BSSMAP message that is fully coded, with all kinds of elements among them.
 BSSMAP_SAMPLES = [

@@ -26,7 +26,6 @@ SUBSCRIBERS = 6
 TEXT_COLUMNS = ("t_us", "sub", "kind", "peer_sub", "peer_number", "text_id")
 CALL_COLUMNS = (*TEXT_COLUMNS[:-1], "alert_us", "ring_us", "talk_us", "intent", "hangup")
 EPOCH = 1_180_886_400_000_000
-FIRST_IMEI = 490154203237510
 
 SCENARIO = WorldScenario(
     world="w",

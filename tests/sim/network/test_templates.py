@@ -16,17 +16,16 @@ from sim.network.rows import Values, pack_row
 from sim.network.templates import (
     SECOND_LEG,
     SLOTS,
-    SLS_OFFSET,
     UPLINK,
     Shape,
     make_template,
-    number_shape,
     reference_messages,
     sentinel_values,
 )
 from sim.network.visible import RULES, rule_of
 
 reference_ladder = ReferenceLadders()
+_SLS_OFFSET = 8 + 4 + 4 + 4 + 3  # common header; tag and length; OPC; DPC; SI, NI and MP: RFC 4666 3.3.1
 OPTIONS: dict[str, list[str | int | bool]] = {
     "identity": ["tmsi", "imsi"],
     "ask_identity": [False, True],
@@ -67,7 +66,7 @@ def test_all_variants_equal_the_reference(kind: str) -> None:
             assert (template.base_us[k], template.slots[k].tolist()) == (elapsed, waited)
             flags = int(template.flags[k])
             assert (flags & UPLINK, bool(flags & SECOND_LEG)) == (step.uplink, step.leg)
-            assert rendered[k][SLS_OFFSET] == (values.sls if step.leg == 0 else values.sls2)
+            assert rendered[k][_SLS_OFFSET] == (values.sls if step.leg == 0 else values.sls2)
         assert len(rendered) == len(steps)
 
 
@@ -123,11 +122,6 @@ def test_a_length_that_depends_on_values_is_refused() -> None:
 
     with pytest.raises(EncodeError, match="lengths"):
         make_template(Shape("detach"), crooked, rule_of)
-
-
-def test_number_shapes_keep_what_decides_the_type_of_number() -> None:
-    assert number_shape("10086") == "10086"
-    assert number_shape("8613900012345") == "86" + "x" * 11
 
 
 def test_every_visibility_rule_finds_its_step() -> None:

@@ -57,8 +57,9 @@ def test_septets_of_smpp_are_packed(text: str, long: bool) -> None:
     head = bytes([5, 0, 3, 9, 2, 1]) if long else b""
     septets = bytes(gsm7.encode_text(text))[:150]
     body, header = tpdus.smpp_body(head + septets, 0, 0x40 if long else 0)
-    said, which = tpdus.body_text(body, header)
-    assert said == gsm7.decode_text(list(septets))
+    data = tpdus.user_data(body, header)
+    which = data.concatenation
+    assert data.text == gsm7.decode_text(list(septets))
     assert (which is not None) == long
     if which is not None:
         assert (which.reference, which.part, which.total) == (9, 1, 2)
@@ -68,4 +69,5 @@ def test_septets_of_smpp_are_packed(text: str, long: bool) -> None:
 @given(st.text("到了吗？路上堵车", max_size=60))
 def test_ucs2_of_smpp(text: str) -> None:
     body, header = tpdus.smpp_body(text.encode("utf-16-be"), 8, 0)
-    assert tpdus.body_text(body, header) == (text, None)
+    data = tpdus.user_data(body, header)
+    assert (data.text, data.concatenation) == (text, None)

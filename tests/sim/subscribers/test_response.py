@@ -100,7 +100,7 @@ def test_one_decision_equals_the_columns(town, model, sub, offer, ordinal, momen
     decision = model.decide(sub, offer, ordinal, moment, recent)
     contacts = Contacts.of(sub, offer, ordinal, moment, recent)
     for end_us in (END_US, decision.delay_us, decision.delay_us + 1):
-        columns = model.contacted_in(np.array([0]), contacts, end_us)
+        columns = model.ordered_in(np.array([0]), contacts, end_us) >= 0
         assert bool(columns[0, 0]) == (decision.take_up and decision.delay_us < end_us)
 
 
