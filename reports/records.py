@@ -293,6 +293,8 @@ TABLES: Final[dict[str, TableSpec]] = {
                 Column("cost", pa.float64(), "money of contacts submitted"),
                 Column("value", pa.float64(), "money of orders"),
                 Column("before", pa.float64(), "calls, texts and orders of the look-back"),
+                Column("service_calls_before", pa.float64(), "calls to service lines of the look-back"),
+                Column("switched_on_before", pa.float64(), "times switched on in the look-back"),
                 Column("replay_share", pa.float64(), "share of replays with a take-up"),
             ),
             ("sub",),

@@ -12,12 +12,21 @@ from reports.compared import Figure
 from reports.language import LANGUAGES, Words
 from reports.rendering import Filters, NotReportable, as_written, number, publish, read_json
 
-__all__ = ["NotReportable", "answer", "checks", "compared", "parameter_label", "screen", "write_report"]
+__all__ = [
+    "NotReportable",
+    "answer",
+    "asked_first",
+    "checks",
+    "compared",
+    "parameter_label",
+    "screen",
+    "write_report",
+]
 
 PAGE: Final = "uplift"
 _MINUS: Final = "−"
-_PERCENT: Final = ("take_up", "complaints", "opt_outs", "take_up_relative", "net_relative")
-"""Measures that are shares: shown in hundredths."""
+_SHARES: Final = ("take_up", "complaints", "opt_outs")
+"""Measures that are shares of people: shown in hundredths, a day's in thousandths; all others are money."""
 
 
 def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAGES[0]) -> Path:
@@ -36,7 +45,7 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
         "interval": lambda found, scale=100.0, digits=2: _interval(found, words, scale, digits),
         "shares": lambda found: _interval(found, words, signed=False),
         "money": lambda found: _interval(found, words, 1.0, 2, signed=False),
-        "measured": lambda found, measure: _interval(found, words, *_scale_of(measure)),
+        "measured": lambda found, measure, layout: _interval(found, words, *_scale_of(measure, layout)),
         "key": lambda text: Markup("<code>{}</code>").format(text),
         "parameter": lambda name: parameter_label(name, words),
         "place": lambda kind: words.name(kind, "place") if kind else words("elsewhere"),
@@ -54,14 +63,23 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             summary=summary,
             results=summary["results"],
             question=summary["question"],
+            comparisons=asked_first(summary["results"]),
             trusted=trusted,
             money=words.name(summary["question"]["currency"], "currency"),
             answer=answer(summary, words),
             checks=checks(summary, words),
             offers=[_parameters(offer) for offer in summary["response"]],
+            scale=_scale(summary["results"]["primary"]),
+            unit=words(_unit(summary["results"]["primary"])),
             pictures=figures.pictures(summary, words) if trusted else {},
             tables=sorted(path.name for path in run_dir.glob("*.csv") if path.name != "summary.csv"),
         )
+
+
+def asked_first(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Comparisons by name, the study's own question before the others."""
+    asked = results["primary"]["name"]
+    return dict(sorted(results["comparisons"].items(), key=lambda one: one[0] != asked))
 
 
 def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
@@ -75,7 +93,7 @@ def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
     if "refused" in found:
         return words("answer.refused", why=words.told(found["refused"], "refused") or found["refused"])
     verdict = "raised" if found["low"] > 0 else "lowered" if found["high"] < 0 else "untold"
-    scale = 1000.0 if primary["name"] == "on_vs_off" else 100.0
+    scale = _scale(primary)
     size = found["value"] if verdict == "untold" else abs(found["value"])
     values = {
         "size": decimal(scale * size),
@@ -85,7 +103,35 @@ def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
     }
     if primary["name"] == "precise_vs_blanket_reach":
         values["at"] = summary["question"]["blanket_at"]
-    return words(f"answer.{primary['name']}.{verdict}", **values)
+    said = words(f"answer.{primary['name']}.{verdict}", **values)
+    return said if verdict != "untold" else words.gap.join([said, *_power(results, words)])
+
+
+def _power(results: Mapping[str, Any], words: Words) -> list[str]:
+    """What a run that told nothing apart could have found: nothing told is not nothing there."""
+    primary, before, after = results["primary"], *(results["planning"][name] for name in ("before", "after"))
+    detectable = after["detectable"] if after is not None else before["detectable"]
+    if detectable is None or "value" not in before["power"]:
+        return []
+    scale = _scale(primary)
+    values = {
+        "unit": words(_unit(primary)),
+        "detectable": decimal(scale * detectable),
+        "hoped": decimal(scale * before["hoped"]["effect"]),
+        "power": f"{100 * before['power']['value']:.0f} %",
+        "wanted": f"{100 * before['wanted_power']:.0f} %",
+    }
+    weak = before["power"]["value"] < before["wanted_power"]
+    return [words("answer.underpowered" if weak else "answer.detectable", **values)]
+
+
+def _scale(primary: Mapping[str, Any]) -> float:
+    """What differences of take-up are shown in: hundredths of people, of days thousandths a day."""
+    return 1000.0 if primary["layout"] == "days" else 100.0
+
+
+def _unit(primary: Mapping[str, Any]) -> str:
+    return "unit.day" if primary["layout"] == "days" else "unit.points"
 
 
 def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
@@ -128,13 +174,14 @@ def compared(summary: Mapping[str, Any], words: Words) -> list[Figure]:
     found = []
     for name, comparison in summary["results"]["comparisons"].items():
         measure, label = comparison["measures"]["take_up"], own.name(name, "comparison")
+        scale, of = _scale(comparison), "day_" if comparison["layout"] == "days" else ""
         if "value" in measure:
-            ends = [100 * measure[key] for key in ("value", "low", "high")]
-            found.append(Figure(f"{name}.take_up", own("compared.take_up", name=label), *ends))
+            ends = [scale * measure[key] for key in ("value", "low", "high")]
+            found.append(Figure(f"{name}.take_up", own(f"compared.{of}take_up", name=label), *ends))
         true = comparison["true"]
-        half = 196 * true["se"]
-        value = 100 * true["value"]
-        label = own("compared.true", name=label)
+        half = 1.96 * scale * true["se"]
+        value = scale * true["value"]
+        label = own(f"compared.{of}true", name=label)
         found.append(Figure(f"{name}.true", label, value, value - half, value + half))
     return found
 
@@ -158,12 +205,14 @@ def screen(run_dir: Path) -> str:
     lines.append("")
     for name, comparison in results["comparisons"].items():
         found, true = comparison["measures"]["take_up"], comparison["true"]["value"]
-        said = (
-            "none"
-            if "refused" in found
-            else f"{points(found['value'])} [{points(found['low'])}, {points(found['high'])}]"
+        size = _scale(comparison) / 100
+        said, low, high, true = (
+            "none" if one is None else points(size * one)
+            for one in (*(found.get(key) for key in ("value", "low", "high")), true)
         )
-        lines.append(f"{name.replace('_', ' '):34}{said:>26} points   truth {points(true)}")
+        said = "none" if "refused" in found else f"{said} [{low}, {high}]"
+        unit = "points " if size == 1 else "per mille a day "
+        lines.append(f"{name.replace('_', ' '):34}{said:>26} {unit}  truth {true}")
     lines.append("")
     for check in results["trust"]:
         mark = {True: "holds", False: "FAILS", None: "-"}[check["holds"]]
@@ -203,8 +252,12 @@ def parameter_label(name: str, words: Words) -> str:
     return words(key, which=places[0] + (0 if ahead else 1)) if places else words(key)
 
 
-def _scale_of(measure: str) -> tuple[float, int]:
-    return (100.0, 2) if measure in _PERCENT else (1.0, 4)
+def _scale_of(measure: str, layout: str) -> tuple[float, int]:
+    if measure.endswith("_relative"):
+        return 100.0, 2
+    if measure in _SHARES:
+        return (1000.0 if layout == "days" else 100.0), 2
+    return 1.0, 4
 
 
 def _interval(

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.drawing import ACCENT, BAND, INK, OTHER, STYLE, figure_of, svg
 from reports.language import Words
-from reports.uplift import parameter_label
+from reports.uplift import asked_first, parameter_label
 
 __all__ = ["pictures"]
 
@@ -32,7 +32,9 @@ def pictures(summary: Mapping[str, Any], words: Words) -> dict[str, str]:
     results = summary["results"]
     found = {}
     with mpl.rc_context(STYLE):
-        found["forest"] = _forest(results["comparisons"], words)
+        if results.get("switch") is not None:
+            found["switch"] = _switch(results["switch"], words)
+        found["forest"] = _forest(asked_first(results), words)
         found["qini"] = _qini(results["targeting"], results["arms"]["precise"]["people"], words)
         found["days"] = _days(results["days"], words)
         if results["sensitivity"] is not None and results["sensitivity"]["rows"]:
@@ -45,7 +47,9 @@ def pictures(summary: Mapping[str, Any], words: Words) -> dict[str, str]:
 
 
 def _forest(comparisons: Mapping[str, Any], words: Words) -> str:
-    rows = [(name, one) for name, one in comparisons.items() if "value" in one["measures"]["take_up"]]
+    # A difference of days is in another unit, and has a picture of its own.
+    shown = {name: one for name, one in comparisons.items() if one["layout"] != "days"}
+    rows = [(name, one) for name, one in shown.items() if "value" in one["measures"]["take_up"]]
     figure, axes = figure_of("forest", 1.2 + 0.55 * max(len(rows), 1))
     axes.axvline(0, color=INK, linewidth=1)
     said = []
@@ -74,6 +78,23 @@ def _forest(comparisons: Mapping[str, Any], words: Words) -> str:
     axes.margins(x=0.1)
     axes.set_xlabel(words("forest.axis"))
     return svg(figure, "forest", words("mark.semicolon").join(said), words("forest.title"))
+
+
+def _switch(switch: Mapping[str, Any], words: Words) -> str:
+    """Take-ups of every day, those with campaigns full and those without hatched."""
+    figure, axes = figure_of("switch", 2.8)
+    on, rate = np.array(switch["on"], bool), 1000 * np.array(switch["take_up"])
+    day = switch["first_day"] + np.arange(len(on))
+    means = []
+    for key, which, colour, hatch in (("on", on, ACCENT, ""), ("off", ~on, "white", "////")):
+        label = words(f"switch.{key}")
+        axes.bar(day[which], rate[which], 0.8, color=colour, hatch=hatch, edgecolor=INK, label=label)
+        means.append(f"{rate[which].mean():.2f}" if which.any() else "–")
+    axes.set_xlabel(words("days.x"))
+    axes.set_ylabel(words("switch.y"))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10)
+    return svg(figure, "switch", words("switch.said", on=means[0], off=means[1]), words("switch.title"))
 
 
 def _qini(targeting: Mapping[str, Any], people: int, words: Words) -> str:

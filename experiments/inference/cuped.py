@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from experiments.inference.estimate import LEVEL, Estimate, Refused
 from experiments.inference.means import interval_of
 
-__all__ = ["LOOK_BACK_DAYS", "Adjusted", "adjust", "cuped"]
+__all__ = ["LOOK_BACK_DAYS", "Adjusted", "adjust", "cuped", "explained"]
 
 F64 = NDArray[np.float64]
 
@@ -84,6 +84,19 @@ def adjust(
         tuple(float(t) for t in theta),
         reduction,
     )
+
+
+def explained(treated: F64, control: F64, treated_before: F64, control_before: F64) -> tuple[float, ...]:
+    """What each covariate by itself explains of the outcome's variance within the groups, 0 to 1.
+
+    The squared correlation; a covariate that says nothing comes to 1 / people on average. Arguments as those
+    of `adjust`, covariates of shape (n, k); 0 for one that does not vary.
+    """
+    x = np.concatenate([one - one.mean(axis=0) for one in (treated_before, control_before)])
+    y = np.concatenate([one - one.mean() for one in (treated, control)])
+    both = np.sum(x * x, axis=0) * float(y @ y)
+    along = (x.T @ y) ** 2
+    return tuple(float(a / b) if b > 0.0 else 0.0 for a, b in zip(along, both, strict=True))
 
 
 def cuped(

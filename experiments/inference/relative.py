@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.inference import laws
+from experiments.inference.cluster import cluster_difference
 from experiments.inference.estimate import LEVEL, Estimate, Refused, check_counts, check_level
 from experiments.inference.intervals import sparse, wilson
 from experiments.inference.means import interval_of
 
 __all__ = [
+    "cluster_relative",
     "delta_ratio",
     "fieller",
     "log_relative",
@@ -30,14 +32,19 @@ __all__ = [
     "paired_ratio",
     "paired_relative",
     "ratio_difference",
+    "ratio_relative",
     "relative",
     "relative_means",
     "score_ratio",
 ]
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 _HALVINGS: Final = 100  # on the scale of logarithms
 _FARTHEST: Final = 60.0  # e^60: no ratio of counts of people lies beyond
+_WIDEST: Final = 1e4  # a ratio's distance from its estimate beyond which nobody needs to know
+_CLOSER: Final = 40  # halvings of what is left, to its 1e-12th
+_TOO_FEW: Final = "a group has too few units, or a denominator of zero"
 
 
 def relative(hits_a: int, n_a: int, hits_b: int, n_b: int, level: float = LEVEL) -> Estimate | Refused:
@@ -164,6 +171,47 @@ def relative_means(a: F64, b: F64, level: float = LEVEL) -> Estimate | Refused:
     return _minus_one(_fieller(pair, level))
 
 
+def cluster_relative(
+    a: F64, b: F64, a_clusters: I64, b_clusters: I64, level: float = LEVEL
+) -> Estimate | Refused:
+    """Interval of mean a / mean b - 1 where whole clusters were drawn: Fieller's idea with CR2.
+
+    The ratios r at which `cluster_difference` of a and r b holds zero, searched to both sides of a / b.
+    Arguments as for `cluster_difference`; a ratio below 0 is not looked at where no outcome is below 0.
+    """
+    name, n = "CR2 ratio", len(np.union1d(a_clusters, b_clusters))
+    whole, part = float(np.mean(b)) if len(b) else 0.0, float(np.mean(a)) if len(a) else 0.0
+    if not whole > 0.0:
+        return Refused(name, "the side compared with is not above zero on average: no ratio", n)
+    value = part / whole
+    middle = cluster_difference(a, value * b, a_clusters, b_clusters, level=level)
+    if isinstance(middle, Refused):
+        return Refused(name, middle.reason, middle.n)
+
+    def outside(ratio: float, side: int) -> bool:
+        found = cluster_difference(a, ratio * b, a_clusters, b_clusters, level=level)
+        return isinstance(found, Estimate) and (found.low > 0.0 if side < 0 else found.high < 0.0)
+
+    ends = []
+    least = 0.0 if min(float(a.min()), float(b.min())) >= 0.0 else -inf
+    for side in (-1, 1):
+        step = max(abs(value), 1.0)
+        far = max(value + side * step, least)
+        while not outside(far, side) and far > least and step < _WIDEST:
+            step *= 2.0
+            far = max(value + side * step, least)
+        if outside(far, side):
+            near = value
+            for _ in range(_CLOSER):
+                between = (near + far) / 2
+                near, far = (near, between) if outside(between, side) else (between, far)
+        elif far > least:
+            reason = f"the denominator, {whole:g}, cannot be told from zero: no bounded interval of a ratio"
+            return Refused(name, reason, n)
+        ends.append(far)
+    return Estimate(value - 1, ends[0] - 1, ends[1] - 1, (middle.se or 0.0) / whole, middle.n, name)
+
+
 def fieller(numerator: F64, denominator: F64, level: float = LEVEL) -> Estimate | Refused:
     """Fieller's interval of mean numerator / mean denominator over the same units, both of shape (n,).
 
@@ -193,15 +241,49 @@ def ratio_difference(
     numerator_a: F64, denominator_a: F64, numerator_b: F64, denominator_b: F64, level: float = LEVEL
 ) -> Estimate | Refused:
     """Delta-method interval of the ratio in group a minus that in group b, such as of costs per take-up."""
-    parts = [_of_units(numerator_a, denominator_a), _of_units(numerator_b, denominator_b)]
     n = int(numerator_a.size + numerator_b.size)
-    good = [part for part in parts if isinstance(part, _Pair) and part.b != 0.0]
-    if len(good) < 2:
-        return Refused("delta ratio difference", "a group has too few units, or a denominator of zero", n)
-    (value_a, se_a), (value_b, se_b) = _linear(good[0]), _linear(good[1])
+    found = _both(numerator_a, denominator_a, numerator_b, denominator_b)
+    if found is None:
+        return Refused("delta ratio difference", _TOO_FEW, n)
+    a, b = found
+    (value_a, se_a), (value_b, se_b) = _linear(a), _linear(b)
     total = se_a * se_a + se_b * se_b
-    df = total * total / (se_a**4 / good[0].df + se_b**4 / good[1].df) if total > 0.0 else 0.0
+    df = total * total / (se_a**4 / a.df + se_b**4 / b.df) if total > 0.0 else 0.0
     return interval_of(value_a - value_b, sqrt(total), df, n, "delta ratio difference", level)
+
+
+def ratio_relative(
+    numerator_a: F64, denominator_a: F64, numerator_b: F64, denominator_b: F64, level: float = LEVEL
+) -> Estimate | Refused:
+    """The ratio in group a over that in group b, minus 1: a delta-method interval of its logarithm."""
+    n = int(numerator_a.size + numerator_b.size)
+    found = _both(numerator_a, denominator_a, numerator_b, denominator_b)
+    if found is None:
+        return Refused("log delta ratio", _TOO_FEW, n)
+    a, b = found
+    (value_a, se_a), (value_b, se_b) = _linear(a), _linear(b)
+    if not (value_a > 0.0 and value_b > 0.0):
+        reason = f"a logarithm needs ratios above 0, not {value_a:g} and {value_b:g}"
+        return Refused("log delta ratio", reason, n)
+    part_a, part_b = (se_a / value_a) ** 2, (se_b / value_b) ** 2
+    total = part_a + part_b
+    df = total * total / (part_a * part_a / a.df + part_b * part_b / b.df) if total > 0.0 else 0.0
+    inner = interval_of(log(value_a / value_b), sqrt(total), df, n, "log delta ratio", level)
+    if isinstance(inner, Refused):
+        return inner
+    value = value_a / value_b
+    se = value * sqrt(total)
+    return Estimate(value - 1, exp(inner.low) - 1, exp(inner.high) - 1, se, n, "log delta ratio")
+
+
+def _both(
+    numerator_a: F64, denominator_a: F64, numerator_b: F64, denominator_b: F64
+) -> tuple[_Pair, _Pair] | None:
+    """Moments of both groups' ratios; None: one of them has none."""
+    a, b = _of_units(numerator_a, denominator_a), _of_units(numerator_b, denominator_b)
+    if isinstance(a, Refused) or isinstance(b, Refused) or a.b == 0.0 or b.b == 0.0:
+        return None
+    return a, b
 
 
 def _no_ratio(hits_b: int, n_a: int, n_b: int, method: str) -> Refused | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,14 +13,16 @@ from experiments.inference import Estimate, Refused
 from experiments.inference.cluster import cluster_difference
 from experiments.inference.corrections import correct, p_of
 from experiments.inference.guardrails import Guardrail, non_inferior
-from experiments.inference.intervals import paired_difference, proportion
+from experiments.inference.intervals import proportion
 from experiments.inference.means import mean_difference, paired_mean_difference
 from experiments.inference.novelty import paired_by_age
 from experiments.inference.relative import (
+    cluster_relative,
     fieller,
     paired_ratio,
     paired_relative,
     ratio_difference,
+    ratio_relative,
     relative,
     relative_means,
 )
@@ -49,11 +51,13 @@ def compared(comparison: Comparison, seed: int, resamples: int) -> dict[str, Fou
         resamples: How many; 0: no bootstrap.
     """
     found: dict[str, Found] = {measure: difference_of(comparison, measure) for measure in SHARES}
-    found["take_up_relative"] = _relative(comparison)
+    for measure in SHARES:
+        found[f"{measure}_relative"] = _relative(comparison, measure)
     found["net"] = _money(comparison)
     found["net_relative"] = _relative_money(comparison)
     a, b = comparison.a, comparison.b
-    found["cost_per_take_up"] = _cost_difference(comparison)
+    found["cost_per_take_up"] = _of_costs(comparison, ratio_difference)
+    found["cost_per_take_up_relative"] = _of_costs(comparison, ratio_relative)
     if resamples:
         paired = comparison.layout == "pairs"
         clusters = [a.cluster, b.cluster] if comparison.layout == "clusters" else None
@@ -67,14 +71,15 @@ def _gap(samples: Sequence[NDArray[Any]]) -> float:
     return float(samples[0].mean() - samples[1].mean())
 
 
-def _relative(comparison: Comparison) -> Found:
-    a, b = comparison.a.take_up, comparison.b.take_up
+def _relative(comparison: Comparison, measure: str) -> Found:
+    a, b = comparison.a.share(measure), comparison.b.share(measure)
     if comparison.layout == "pairs":
         both, only_a, only_b = int(np.sum(a & b)), int(np.sum(a & ~b)), int(np.sum(b & ~a))
         return paired_relative(both, only_a, only_b, len(a))
     if comparison.layout == "groups":
         return relative(int(a.sum()), len(a), int(b.sum()), len(b))
-    return Refused("relative", "no ratio is made of clusters: see the absolute difference", len(a) + len(b))
+    clusters = comparison.a.cluster, comparison.b.cluster
+    return cluster_relative(a.astype(np.float64), b.astype(np.float64), *clusters)
 
 
 def _money(comparison: Comparison) -> Found:
@@ -94,16 +99,16 @@ def _relative_money(comparison: Comparison) -> Found:
         return paired_ratio(a, b)
     if comparison.layout == "groups":
         return relative_means(a, b)
-    return Refused("fieller", "no ratio is made of clusters: see the absolute difference", len(a) + len(b))
+    return cluster_relative(a, b, comparison.a.cluster, comparison.b.cluster)
 
 
-def _cost_difference(comparison: Comparison) -> Found:
+def _of_costs(comparison: Comparison, method: Callable[[F64, F64, F64, F64], Found]) -> Found:
     """Of what a take-up has cost; where one side costs nothing there is nothing to compare."""
     a, b = comparison.a, comparison.b
     if not a.cost.any() or not b.cost.any():
-        return Refused("delta ratio difference", "one side has no contacts that cost anything", a.n + b.n)
+        return Refused("delta ratio", "one side has no contacts that cost anything", a.n + b.n)
     # Costs of two worlds hang on other people's contacts; taking them as independent widens the interval.
-    return ratio_difference(a.cost, a.take_up.astype(np.float64), b.cost, b.take_up.astype(np.float64))
+    return method(a.cost, a.take_up.astype(np.float64), b.cost, b.take_up.astype(np.float64))
 
 
 def cost_per_take_up(side: Side) -> Found:
@@ -181,32 +186,40 @@ def by_group(
 
 
 def by_campaign(
-    arms: Mapping[str, ArmOutcome], a: str, b: str, offers: Mapping[str, Sequence[str]]
+    comparison: Comparison,
+    outcomes: tuple[ArmOutcome, ArmOutcome],
+    offers: Mapping[str, Sequence[str]],
+    from_us: int = 0,
 ) -> list[dict[str, Any]]:
-    """The difference of take-up of each offer over the same people, claims corrected by Holm.
+    """The difference of take-up of each offer between the sides of a comparison, claims corrected by Holm.
 
     Args:
-        arms: Outcomes.
-        a: Arm.
-        b: The one compared with.
+        comparison: Both sides.
+        outcomes: Of which arm each side is cut.
         offers: Offer -> titles of its campaigns.
+        from_us: When campaigns begin; orders before count for nothing.
     """
     rows: list[dict[str, Any]] = []
     estimates: dict[str, Estimate] = {}
     for offer, titles in offers.items():
-        took = {
-            name: np.isin(arms[name].sub, arms[name].orders.sub[arms[name].orders.offer == offer])
-            for name in (a, b)
-        }
-        only_a, only_b = int(np.sum(took[a] & ~took[b])), int(np.sum(took[b] & ~took[a]))
-        found = paired_difference(only_a, only_b, len(arms[a].sub))
+        a, b = (
+            replace(side, take_up=_took(outcome, offer, from_us)[side.row])
+            for side, outcome in zip((comparison.a, comparison.b), outcomes, strict=True)
+        )
+        found = difference_of(replace(comparison, a=a, b=b))
         if isinstance(found, Estimate) and found.se:
             estimates[offer] = found
-        take_ups = int(took[a].sum()), int(took[b].sum())
+        take_ups = int(a.take_up.sum()), int(b.take_up.sum())
         rows.append(
             {"name": offer, "titles": list(titles), "take_ups": take_ups, "difference": found.as_json()}
         )
     return _with_adjusted(rows, estimates, "holm")
+
+
+def _took(outcome: ArmOutcome, offer: str, from_us: int) -> Mask:
+    """Who took an offer up from some time on, (people,)."""
+    orders = outcome.orders
+    return np.isin(outcome.sub, orders.sub[(orders.offer == offer) & (orders.t_us >= from_us)])
 
 
 def _with_adjusted(

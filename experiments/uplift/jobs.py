@@ -21,7 +21,7 @@ from experiments.uplift.packing import pack
 from experiments.uplift.parameters import Changed
 from experiments.uplift.primary import Primary, effect_of_days, effect_of_roles, primary_of
 from experiments.uplift.setting import setting_of
-from experiments.uplift.specs import ArmOutcome, ArmSpec, BlanketPlan
+from experiments.uplift.specs import BEFORE, ArmOutcome, ArmSpec, BlanketPlan
 from experiments.uplift.truth import TrueEffect, true_difference
 from sim.scenario import DAY_US
 from sim.subscribers.response import Contacts
@@ -133,6 +133,8 @@ class NothingAgainstNothing:
     spec: ArmSpec
     """Of the control arm."""
     plan: Plan
+    before: NDArray[np.float64] | None = None
+    """(eligible, BEFORE): the look-back, where the study's estimate makes use of one."""
 
     @property
     def key(self) -> str:
@@ -146,18 +148,26 @@ class NothingAgainstNothing:
 
     def _times(self, luck: int) -> NDArray[np.int64]:
         """When each eligible person first took something up in a world without contacts; -1: not."""
+        return self._lucky(luck)[0]
+
+    def _lucky(self, luck: int) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+        """The same, and the look-back with the orders that this luck had in it."""
         setting = setting_of(self.spec)
         model, end_us = setting.model(self.spec), self.spec.days * DAY_US
         times = model.uncontacted_in(np.array([luck]), end_us)[0][setting.eligible]
         from_us = (self.spec.campaigns_from_day - 1) * DAY_US
         never = np.iinfo(np.int64).max
         first = np.where(times >= from_us, times, never).min(axis=1)
-        return np.where(first == never, -1, first)
+        before = None
+        if self.before is not None:
+            before = self.before.copy()
+            before[:, BEFORE.index("orders")] = ((times >= 0) & (times < from_us)).sum(axis=1)
+        return np.where(first == never, -1, first), before
 
     def _one(self, k: int) -> Estimate | Refused:
         # Replay 0 is the run, the ones after it are the truth's: these are beyond both.
         luck = 1_000_000 + 2 * k
-        times = self._times(luck)
+        times, before = self._lucky(luck)
         if self.plan.kind == "parallel_worlds":
             a, b = times >= 0, self._times(luck + 1) >= 0
             return paired_difference(int(np.sum(a & ~b)), int(np.sum(b & ~a)), len(a))
@@ -169,7 +179,8 @@ class NothingAgainstNothing:
             counts = np.bincount(day, minlength=days)[from_day - 1 : days]
             return effect_of_days(counts, assignment.days[from_day - 1 :], len(times))
         roles, units = assignment.role[setting.eligible], assignment.cluster[setting.eligible]
-        return effect_of_roles(times >= 0, roles, units, plan.kind)
+        look_back = self.spec.campaigns_from_day - 1
+        return effect_of_roles(times >= 0, roles, units, plan.kind, before, look_back)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

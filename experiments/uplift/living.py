@@ -25,15 +25,17 @@ from sim.run import Run
 from sim.scenario import DAY_US
 from sim.sinks import Nothing
 
-__all__ = ["Heard", "Life", "Lived", "TriggerRow", "Usage"]
+__all__ = ["USED", "Heard", "Life", "Lived", "TriggerRow", "Usage"]
 
 Row = Mapping[str, Any]
 
+POWER_ON: Final = 1
 CALL_ENDED: Final = 12
 SMS_SENT: Final = 20
 SMS_RECEIVED: Final = 21
-USED: Final = (CALL_ENDED, SMS_SENT, SMS_RECEIVED)
-"""Kinds of behaviour that make the covariate: calls that were answered, and texts, on both sides."""
+CALLER: Final = 1
+USED: Final = ("calls", "texts", "service_calls", "switched_on")
+"""What is counted of the look-back: the first columns of `specs.BEFORE`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,7 +66,7 @@ class Lived:
     """MSISDN and Unix us at which a stop code had been confirmed."""
     violations: Mapping[str, int] = field(default_factory=dict)
     used: NDArray[np.int64] | None = None
-    """(subscribers,): calls and texts of the look-back; None: not wanted."""
+    """(subscribers, USED): counts of the look-back; None: not wanted."""
     campaigns: tuple[Campaign, ...] = ()
     cpu_s: Mapping[str, float] = field(default_factory=dict)
     """Processor seconds by part of the work."""
@@ -204,17 +206,23 @@ class Life:
 
 
 class Usage:
-    """Calls and texts of each subscriber of the world, counted as they are shown."""
+    """What each subscriber of the world does, counted as it is shown: (subscribers, USED)."""
 
     def __init__(self, setting: Setting) -> None:
         self._imsi = np.array(setting.extract["imsi"], np.uint64)
         self._order = np.argsort(self._imsi)
-        self.count = np.zeros(len(self._imsi), np.int64)
+        lines = setting.scenario.usage.service_lines
+        self._lines = np.array([line.number for line in lines], dtype="S20")
+        self.count = np.zeros((len(self._imsi), len(USED)), np.int64)
 
     def see(self, visible: Sequence[NDArray[np.void]]) -> None:
         """Visible acts; those of whom the tap could not know say nothing."""
         for rows in visible:
-            theirs = rows["imsi"][np.isin(rows["kind"], USED) & (rows["imsi"] != 0)]
-            place = np.searchsorted(self._imsi, theirs, sorter=self._order)
-            sub = self._order[np.minimum(place, len(self._order) - 1)]
-            np.add.at(self.count, sub[self._imsi[sub] == theirs], 1)
+            ended = rows["kind"] == CALL_ENDED
+            asked = ended & (rows["role"] == CALLER) & np.isin(rows["peer"], self._lines)
+            texts = np.isin(rows["kind"], (SMS_SENT, SMS_RECEIVED))
+            for column, shown in enumerate((ended, texts, asked, rows["kind"] == POWER_ON)):
+                theirs = rows["imsi"][shown & (rows["imsi"] != 0)]
+                place = np.searchsorted(self._imsi, theirs, sorter=self._order)
+                sub = self._order[np.minimum(place, len(self._order) - 1)]
+                np.add.at(self.count, (sub[self._imsi[sub] == theirs], column), 1)

@@ -18,9 +18,11 @@ from experiments.uplift.chances import p_organic, p_take_up
 from experiments.uplift.living import Lived, TriggerRow
 from experiments.uplift.setting import Setting
 from experiments.uplift.specs import (
+    BEFORE,
     ArmOutcome,
     ArmSpec,
     ContactTable,
+    DayTable,
     OrderTable,
     PlannedContact,
     TriggerTable,
@@ -55,11 +57,17 @@ def outcome_of(spec: ArmSpec, setting: Setting, lived: Lived) -> ArmOutcome:
     sent_to = np.array([whose.sub_of(row.msisdn) for row in sent], np.int64)
     cost = np.array([costs.get(row.campaign, 0.0) for row in sent], np.float64)
     value = np.array([spec.values.get(str(offer), 0.0) for offer in orders.offer[during]], np.float64)
-    before = np.zeros(len(members), np.float64)
+    before = np.zeros((len(members), len(BEFORE)), np.float64)
     if lived.used is not None:
-        before = lived.used[members] + whose.total(orders.sub[~during], np.ones(int((~during).sum())))
-    complaints = [int(row["sub"]) for row in lived.responses if row["complain"]]
-    stops = np.array([whose.sub_of(msisdn) for msisdn, _ in lived.opt_outs], np.int64)
+        earlier = whose.total(orders.sub[~during], np.ones(int((~during).sum())))
+        spend = np.array(setting.extract["arpu"], np.float64)[members]
+        before = np.column_stack([lived.used[members].astype(np.float64), earlier, spend])
+    complained = [row for row in lived.responses if row["complain"]]
+    complaints = np.array([int(row["sub"]) for row in complained], np.int64)
+    stopped: dict[int, int] = {}
+    for msisdn, t_us in lived.opt_outs:
+        stopped.setdefault(whose.sub_of(msisdn), t_us)
+    stops = np.array(list(stopped), np.int64)
     share, means = replayed(spec, setting, history, start_us, end_us)
     order = sorted(range(len(sent)), key=lambda i: (sent[i].decided_us, sent[i].campaign, sent[i].imsi))
     return ArmOutcome(
@@ -72,7 +80,7 @@ def outcome_of(spec: ArmSpec, setting: Setting, lived: Lived) -> ArmOutcome:
         ordered_us=ordered_us,
         contacts=whose.total(contacts.sub, np.ones(len(contacts.sub))).astype(np.int32),
         first_contact_us=whose.first(contacts.sub, contacts.t_us),
-        complaints=whose.total(np.array(complaints, np.int64), np.ones(len(complaints))).astype(np.int32),
+        complaints=whose.total(complaints, np.ones(len(complaints))).astype(np.int32),
         opted_out=whose.total(stops, np.ones(len(stops))) > 0,
         cost=whose.total(sent_to, cost),
         value=whose.total(orders.sub[during], value),
@@ -80,6 +88,15 @@ def outcome_of(spec: ArmSpec, setting: Setting, lived: Lived) -> ArmOutcome:
         replay_share=share,
         replay_means=means,
         contact_table=contacts,
+        by_day=DayTable(
+            complaints=whose.days(
+                complaints.tolist(), [row["t_us"] - epoch_us for row in complained], spec.days
+            ),
+            # A barrier ends its tick: what it confirms at midnight belongs to the day before.
+            opt_outs=whose.days(list(stopped), [t - epoch_us - 1 for t in stopped.values()], spec.days),
+            cost=whose.days(sent_to.tolist(), [row.decided_us - epoch_us for row in sent], spec.days, cost),
+            value=whose.days(orders.sub[during].tolist(), orders.t_us[during].tolist(), spec.days, value),
+        ),
         history=history,
         orders=orders,
         trigger_table=_trigger_table(lived.triggers, whose, epoch_us),
@@ -130,6 +147,15 @@ class _Members:
         place = self._place[sub]
         mine = place != NEVER
         return np.bincount(place[mine], amount[mine], self.n).astype(np.float64)
+
+    def days(
+        self, sub: list[int], t_us: list[int], days: int, amount: NDArray[np.float64] | None = None
+    ) -> Any:
+        """What came of the eligible on each day, (days,): counts, or sums of an amount."""
+        who, day = np.array(sub, np.int64), np.array(t_us, np.int64) // DAY_US
+        mine = self.counted(who)
+        weights = None if amount is None else amount[mine]
+        return np.bincount(np.clip(day[mine], 0, days - 1), weights, days)
 
     def first(self, sub: NDArray[np.int64], t_us: NDArray[np.int64]) -> NDArray[np.int64]:
         """The earliest time by eligible subscriber; -1: none."""

@@ -12,8 +12,10 @@ from math import exp, prod
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.inference import Estimate, Refused
+from experiments.inference.cluster import cluster_difference
 from experiments.inference.intervals import difference, paired_difference
 from experiments.inference.means import paired_mean_difference
 from experiments.inference.power import mean_detectable, mean_power, power_by_simulation
@@ -24,7 +26,8 @@ from sim.subscribers.offers import Offer
 __all__ = ["Hoped", "achieved", "before", "hoped_of"]
 
 _ROLL: Final = 10_021
-"""Purpose of the draws."""
+_SIDE: Final = 10_022
+"""Purposes of the draws."""
 _NODES: Final = 64
 """Quantiles of the affinity over which chances are averaged."""
 _STEPS: Final = 10
@@ -85,14 +88,19 @@ def _chance(offer: Offer, moment: float) -> float:
 class _Trials:
     """Experiments simulated with common chance, so that power rises with the effect as it must."""
 
-    layout: Literal["pairs", "groups", "days"]
+    layout: Literal["pairs", "groups", "clusters", "days"]
     hoped: Hoped
     n_a: int
     n_b: int
     days: int
     draws: Draws
+    plan: Plan
+    unit: NDArray[np.int64] | None = None
+    """clusters: cell of each eligible person, (people,); whole ones are drawn."""
 
     def run(self, effect: float, replicate: int) -> Estimate | Refused:
+        if self.layout == "clusters":
+            return self._clustered(effect, replicate)
         n = self.n_a + (self.n_b if self.layout != "pairs" else 0)
         roll = self.draws.u32(_ROLL, np.arange(n), replicate)
         if self.layout == "pairs":
@@ -108,6 +116,17 @@ class _Trials:
         b = int(np.sum(roll[self.n_a :] < threshold_q32(base)))
         return difference(a, self.n_a, b, self.n_b)
 
+    def _clustered(self, effect: float, replicate: int) -> Estimate | Refused:
+        """Whole cells treated or not, drawn anew each time; neighbours are no more alike than others."""
+        assert self.unit is not None, "clusters have their units"
+        base, held = self.hoped.unasked, self.plan.holdout_share
+        drawn = self.draws.u32(_SIDE, self.unit, replicate) / float(1 << 32)
+        side = drawn >= held + (1.0 - held) * self.plan.control_share
+        other = (drawn >= held) & ~side
+        roll = self.draws.u32(_ROLL, np.arange(len(self.unit)), replicate)
+        y = (roll < np.where(side, threshold_q32(min(1.0, base + effect)), threshold_q32(base))).astype(float)
+        return cluster_difference(y[side], y[other], self.unit[side], self.unit[other])
+
     def _switched(self, effect: float, roll: np.ndarray[Any, Any]) -> Estimate | Refused:
         """People split over days of campaigns and days without: each orders on one day at most."""
         base, pairs = self.hoped.unasked / self.days, self.days // 2
@@ -119,7 +138,14 @@ class _Trials:
 
 
 def before(
-    hoped: Hoped, plan: Plan, people: int, days: int, wanted: float, simulations: int, seed: int
+    hoped: Hoped,
+    plan: Plan,
+    people: int,
+    days: int,
+    wanted: float,
+    simulations: int,
+    seed: int,
+    home: NDArray[np.integer] | None = None,
 ) -> dict[str, Any]:
     """Power at the effect hoped for, and the least effect that is found with the power wanted.
 
@@ -131,15 +157,19 @@ def before(
         wanted: Power.
         simulations: Experiments for the power; a quarter of them for each step of the search.
         seed: Of the draws.
+        home: Cell where each eligible person lives, (people,): what a cluster design draws.
     """
     control = round(people * (1 - plan.holdout_share) * plan.control_share)
     treated = round(people * (1 - plan.holdout_share)) - control
-    layout: Literal["pairs", "groups", "days"] = "groups"
+    layout: Literal["pairs", "groups", "clusters", "days"] = "groups"
+    unit = None
     if plan.kind == "parallel_worlds":
         layout, treated, control = "pairs", people, people
     elif plan.kind == "switchback":
         layout, treated, control = "days", people, 0
-    trials = _Trials(layout, hoped, treated, control, days, Draws(seed))
+    elif plan.kind == "cluster" and home is not None:
+        layout, unit = "clusters", home.astype(np.int64)
+    trials = _Trials(layout, hoped, treated, control, days, Draws(seed), plan, unit)
 
     def power_at(effect: float, count: int) -> Estimate | Refused:
         return power_by_simulation(lambda replicate: trials.run(effect, replicate), count)

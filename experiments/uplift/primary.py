@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from experiments.inference import Estimate, Refused
 from experiments.inference.cluster import cluster_difference
-from experiments.inference.cuped import LOOK_BACK_DAYS, adjust, cuped
+from experiments.inference.cuped import LOOK_BACK_DAYS, adjust, cuped, explained
 from experiments.inference.intervals import difference, paired_difference
-from experiments.inference.means import paired_mean_difference
+from experiments.inference.means import mean_difference, paired_mean_difference
 from experiments.uplift.designs import CONTROL, TREATED, Assignment, Kind, Plan
 from experiments.uplift.sides import Comparison, orders_a_day, parallel, within
-from experiments.uplift.specs import ArmOutcome
+from experiments.uplift.specs import BEFORE, ArmOutcome
+from experiments.uplift.switchback import paired_days
 
-__all__ = ["Primary", "difference_of", "effect_of_days", "effect_of_roles", "primary_of"]
+__all__ = ["Primary", "difference_of", "effect_of_days", "effect_of_roles", "primary_of", "sharpened"]
 
 Mask = NDArray[np.bool_]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,12 @@ class Primary:
     days: int
     """Days of campaigns."""
     plain: Estimate | Refused | None = None
-    """Without the covariate, where one was used."""
+    """Without covariates, where some were used."""
     variance_reduction: float | None = None
-    """What the covariate was worth."""
+    """What the covariates were worth: 1 - variance of the estimate with them / without; below 0 where they
+    tell less than estimating their weights costs."""
+    explained: Mapping[str, float] | None = None
+    """Column of BEFORE -> share of the outcome's variance that it explains alone."""
 
 
 def difference_of(comparison: Comparison, measure: str = "take_up") -> Estimate | Refused:
@@ -56,14 +62,42 @@ def difference_of(comparison: Comparison, measure: str = "take_up") -> Estimate 
 
 
 def effect_of_roles(
-    ordered: Mask, role: NDArray[np.uint8], unit: NDArray[np.int64], kind: Kind
+    ordered: Mask,
+    role: NDArray[np.uint8],
+    unit: I64,
+    kind: Kind,
+    before: F64 | None = None,
+    look_back_days: int = 0,
 ) -> Estimate | Refused:
-    """Treated minus control of one world; all of shape (people,)."""
+    """Treated minus control of one world; all of shape (people,), `before` (people, BEFORE) if it is used."""
     a, b = role == TREATED, role == CONTROL
+    if before is not None and look_back_days >= LOOK_BACK_DAYS:
+        y, clusters = ordered.astype(np.float64), (unit[a], unit[b]) if kind == "cluster" else None
+        sharper = sharpened((y[a], y[b], before[a], before[b]), clusters, look_back_days)
+        if isinstance(sharper, Estimate):
+            return sharper
     if kind == "cluster":
         y = ordered.astype(np.float64)
         return cluster_difference(y[a], y[b], unit[a], unit[b])
     return difference(int(ordered[a].sum()), int(a.sum()), int(ordered[b].sum()), int(b.sum()))
+
+
+def sharpened(
+    columns: tuple[F64, F64, F64, F64], clusters: tuple[I64, I64] | None, look_back_days: int
+) -> Estimate | Refused:
+    """The difference with what the look-back predicts taken off (CUPED); of clusters by CR2.
+
+    Args:
+        columns: Outcomes of both groups, (n,) each, and their covariates, (n, k) each.
+        clusters: Of each person of both, where clusters were drawn.
+        look_back_days: Days that the covariates sum up.
+    """
+    if clusters is None:
+        return cuped(*columns, look_back_days=look_back_days)
+    adjusted = adjust(*columns, look_back_days=look_back_days)
+    if isinstance(adjusted, Refused):
+        return adjusted
+    return cluster_difference(adjusted.treated, adjusted.control, *clusters)
 
 
 def effect_of_days(counts: NDArray[np.int64], on: Mask, people: int) -> Estimate | Refused:
@@ -74,12 +108,7 @@ def effect_of_days(counts: NDArray[np.int64], on: Mask, people: int) -> Estimate
         on: Whether campaigns ran, (days,); of days 0 and 1, 2 and 3 ... one each.
         people: Eligible.
     """
-    pairs = len(counts) // 2
-    rates = counts[: 2 * pairs].reshape(pairs, 2) / max(people, 1)
-    first = on[: 2 * pairs].reshape(pairs, 2)[:, 0]
-    treated = np.where(first, rates[:, 0], rates[:, 1])
-    control = np.where(first, rates[:, 1], rates[:, 0])
-    return paired_mean_difference(treated, control)
+    return paired_mean_difference(*paired_days(counts / max(people, 1), on))
 
 
 def primary_of(
@@ -115,14 +144,13 @@ def primary_of(
         return Primary(found.name, layout, plain, n, counts, campaign_days)
     a, b = found.a.take_up.astype(np.float64), found.b.take_up.astype(np.float64)
     columns = a, b, found.a.before, found.b.before
-    adjusted = adjust(*columns, look_back_days=from_day - 1)
-    if isinstance(adjusted, Refused):
-        return Primary(found.name, layout, plain, n, counts, campaign_days)
-    sharper = cuped(*columns, look_back_days=from_day - 1)
-    if layout == "clusters":
-        clusters = found.a.cluster, found.b.cluster
-        sharper = cluster_difference(adjusted.treated, adjusted.control, *clusters)
+    clusters = (found.a.cluster, found.b.cluster) if layout == "clusters" else None
+    sharper = sharpened(columns, clusters, from_day - 1)
     if isinstance(sharper, Refused):
         return Primary(found.name, layout, plain, n, counts, campaign_days)
-    reduction = adjusted.variance_reduction
-    return Primary(found.name, layout, sharper, n, counts, campaign_days, plain, reduction)
+    without = mean_difference(a, b) if clusters is None else cluster_difference(a, b, *clusters)
+    gain = None
+    if isinstance(without, Estimate) and without.se and sharper.se:
+        gain = 1.0 - (sharper.se / without.se) ** 2
+    told = dict(zip(BEFORE, explained(*columns), strict=True))
+    return Primary(found.name, layout, sharper, n, counts, campaign_days, plain, gain, told)

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.inference import Estimate, Refused
 from experiments.inference.errors import bias, coverage, significance_errors
+from experiments.inference.guardrails import Guardrail, non_inferior
 from experiments.inference.intervals import paired_difference
 from experiments.inference.targeting import (
     effect_curve,
@@ -30,12 +31,14 @@ from experiments.uplift.estimates import (
     guardrails,
     novelty,
 )
+from experiments.uplift.jobs import true_of
 from experiments.uplift.looks import looks_of, planned_variance
 from experiments.uplift.planning import Hoped
 from experiments.uplift.primary import Primary
 from experiments.uplift.setting import Setting
 from experiments.uplift.sides import DAY_US, Comparison, ordered_by, parallel, side_of, within
 from experiments.uplift.specs import ArmOutcome, ArmSpec
+from experiments.uplift.switchback import as_json, by_days, each_day, times
 from experiments.uplift.truth import arrival_curve, contact_gains, interference, oracle_of, true_difference
 from experiments.uplift.truth import share_of_oracle as share_reached
 from sim.subscribers.segments import SEGMENTS
@@ -88,6 +91,14 @@ class Studied:
             return parallel(self.arms, "precise", "control")
         return within(self.arms["assigned"], self.assignment)
 
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Arms that the sides of `main` are cut of."""
+        if self.main.layout != "pairs":
+            return "assigned", "assigned"
+        left, right = self.main.name.split("_vs_", 1)
+        return left, right
+
 
 def blocks_of(studied: Studied) -> dict[str, Any]:
     """All blocks but trust, planning, replicates and tornado."""
@@ -95,14 +106,12 @@ def blocks_of(studied: Studied) -> dict[str, Any]:
     return {
         "arms": _arms(studied),
         "comparisons": _comparisons(studied),
-        "guardrails": {
-            name: guardrail_json(one)
-            for name, one in guardrails(_against_none(studied), studied.margins).items()
-        },
+        "guardrails": {name: guardrail_json(one) for name, one in _guarded(studied).items()},
         "campaigns": _campaigns(studied),
         "segments": _segments(studied),
         "places": _places(studied),
         "days": _days(studied),
+        "switch": _switch(studied),
         "novelty": novelty(arms["precise"], arms["control"], from_day, AGES),
         "fatigue": fatigue(arms["precise"]),
         "targeting": _targeting(studied),
@@ -111,11 +120,31 @@ def blocks_of(studied: Studied) -> dict[str, Any]:
     }
 
 
-def _against_none(studied: Studied) -> Comparison:
+def _guarded(studied: Studied) -> dict[str, Guardrail]:
     """Contacted against not, for what must not get worse."""
-    if studied.assignment is not None and studied.primary.layout != "days":
-        return studied.main
-    return parallel(studied.arms, "precise", "control")
+    if studied.assignment is None:
+        return guardrails(parallel(studied.arms, "precise", "control"), studied.margins)
+    if studied.primary.layout != "days":
+        return guardrails(studied.main, studied.margins)
+    # Over as many days as the study has; whoever complains twice counts twice, which is the safe side.
+    found = {name: _of_whole(studied, name) for name in studied.margins}
+    return {name: non_inferior(found[name], margin) for name, margin in studied.margins.items()}
+
+
+def _of_whole(studied: Studied, measure: str) -> Estimate | Refused:
+    """A measure of a switchback as if campaigns had run on all of its days."""
+    outcome, spec = studied.arms["assigned"], studied.spec
+    if each_day(outcome, spec.days, spec.campaigns_from_day)[measure].any():
+        return times(_switched(studied)[measure], studied.primary.days)
+    # Nothing on any day has no scatter between days. People are pairs then: half of the days against half.
+    return times(paired_difference(0, 0, len(outcome.sub)), 2.0)
+
+
+def _switched(studied: Studied) -> dict[str, Estimate | Refused]:
+    """Every measure of a switchback's own question."""
+    assert studied.assignment is not None, "days are switched within one world"
+    spec = studied.spec
+    return by_days(studied.arms["assigned"], studied.assignment, spec.days, spec.campaigns_from_day)
 
 
 def _arms(studied: Studied) -> dict[str, Any]:
@@ -157,17 +186,25 @@ def _comparisons(studied: Studied) -> dict[str, Any]:
             "measures": {name: one.as_json() for name, one in measures.items()},
             "true": true_difference(arms["precise"], arms["control"]).as_json(),
         }
+    if studied.primary.layout == "days":
+        found[studied.primary.name] = {
+            "layout": "days",
+            "people": studied.primary.n,
+            "measures": {name: one.as_json() for name, one in _switched(studied).items()},
+            "true": true_of(studied.primary, arms).as_json(),
+        }
     return found
 
 
 def _campaigns(studied: Studied) -> list[dict[str, Any]]:
-    other = "blanket_reach" if studied.primary.layout == "pairs" else "control"
-    return by_campaign(studied.arms, "precise", other, studied.offers)
+    left, right = studied.sides
+    from_us = (studied.spec.campaigns_from_day - 1) * DAY_US
+    return by_campaign(studied.main, (studied.arms[left], studied.arms[right]), studied.offers, from_us)
 
 
 def _segments(studied: Studied) -> list[dict[str, Any]]:
     main = studied.main
-    outcome = studied.arms["assigned" if main.layout != "pairs" else "precise"]
+    outcome = studied.arms[studied.sides[0]]
     segment = outcome.segment.astype(np.int64)
     names = [one.name for one in SEGMENTS]
     return by_group(main, segment[main.a.row], segment[main.b.row], names, "benjamini-hochberg")
@@ -207,8 +244,7 @@ def _days(studied: Studied) -> dict[str, Any]:
     spec = studied.spec
     ends = [day * DAY_US for day in range(spec.campaigns_from_day, spec.days + 1)]
     arms = {name: [int(ordered_by(arm, end).sum()) for end in ends] for name, arm in studied.arms.items()}
-    main = studied.main
-    left, right = ("assigned", "assigned") if main.layout != "pairs" else tuple(main.name.split("_vs_", 1))
+    main, (left, right) = studied.main, studied.sides
     a = [ordered_by(studied.arms[left], end)[main.a.row] for end in ends]
     b = [ordered_by(studied.arms[right], end)[main.b.row] for end in ends]
     planned = planned_variance(
@@ -221,6 +257,14 @@ def _days(studied: Studied) -> dict[str, Any]:
         "looks": rows,
         "people": len(studied.arms["precise"].sub),
     }
+
+
+def _switch(studied: Studied) -> dict[str, Any] | None:
+    """Each day of a switchback; None: of other designs."""
+    if studied.primary.layout != "days" or studied.assignment is None:
+        return None
+    spec = studied.spec
+    return as_json(studied.arms["assigned"], studied.assignment, spec.days, spec.campaigns_from_day)
 
 
 def _targeting(studied: Studied) -> dict[str, Any]:
@@ -308,13 +352,11 @@ def _truth(studied: Studied) -> dict[str, Any]:
     arms, primary = studied.arms, studied.primary
     mixed = arms["half"] if "half" in arms else arms["assigned"]
     disturbed = interference(mixed, arms["precise"], arms["control"], studied.half.role[mixed.sub])
-    a, b = ("precise", "blanket_reach") if primary.layout == "pairs" else ("precise", "control")
-    effect = true_difference(arms[a], arms[b])
-    per = 1.0 / primary.days if primary.layout == "days" else 1.0
-    value = effect.value * per
+    effect = true_of(primary, arms)
+    value = effect.value
     told = primary.estimate
     return {
-        "effect": {"value": value, "se": effect.se * per, "replays": effect.replays},
+        "effect": {"value": value, "se": effect.se, "replays": effect.replays},
         "error": told.value - value if isinstance(told, Estimate) else None,
         "covered": told.covers(value) if isinstance(told, Estimate) else None,
         "interference": disturbed.as_json(),

@@ -52,6 +52,7 @@ class Side:
     net: F64
     """Value of the orders minus cost of the contacts."""
     before: F64
+    """(people, BEFORE): what the look-back shows of each."""
     cluster: I64
     contacted: Mask
 

@@ -21,11 +21,13 @@ from sim.subscribers.offers import Offer
 from sim.subscribers.response import Contacts
 
 __all__ = [
+    "BEFORE",
     "ArmName",
     "ArmOutcome",
     "ArmSpec",
     "BlanketPlan",
     "ContactTable",
+    "DayTable",
     "Feed",
     "OrderTable",
     "PlannedContact",
@@ -42,6 +44,9 @@ ArmName = Literal["control", "precise", "blanket"]
 Feed = Literal["behaviours", "signalling"]
 
 DAY_S: Final = 86_400
+BEFORE: Final = ("calls", "texts", "service_calls", "switched_on", "orders", "spend")
+"""Columns of `ArmOutcome.before`: calls that were answered and texts, on both sides; calls made to service
+lines; times the handset was switched on; orders of the study's offers; usual spending in a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,20 @@ class TriggerTable:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DayTable:
+    """What came to the eligible on each local day lived, (days,) each, look-back included."""
+
+    complaints: I64
+    """Complaints made that day."""
+    opt_outs: I64
+    """People whose wish for no more messages was confirmed that day."""
+    cost: F64
+    """Money of the contacts decided that day."""
+    value: F64
+    """Money of that day's take-ups; 0 before the campaigns begin."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ArmOutcome:
     """What an arm has given: columns over the eligible subscribers, ascending, and what hangs on contacts."""
 
@@ -224,12 +243,13 @@ class ArmOutcome:
     value: F64
     """Money of his take-ups."""
     before: F64
-    """Calls, texts and orders of the look-back; 0 where it was not wanted or there is none."""
+    """(people, BEFORE): what the look-back shows of each; 0 where it was not wanted or there is none."""
     replay_share: F64
     """P(take up) over the replays; nan where there are none."""
     replay_means: F64
     """(replays,): share of the eligible who take up in each."""
     contact_table: ContactTable
+    by_day: DayTable
     history: Contacts
     """Contacts of offers of the study that anybody received, as replays take them."""
     orders: OrderTable

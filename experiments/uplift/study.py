@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from experiments.folder import RunFolder, now, write_json
 from experiments.inference.peeking import peeking
 from experiments.problems import RunInvalid, relative
@@ -227,6 +230,7 @@ class _Whole:
             keys.planning.power,
             keys.planning.simulations,
             keys.seed,
+            np.asarray(setting.world.population.home[setting.eligible]),
         )
         studied = self._studied(hoped)
         small = self._map(
@@ -236,7 +240,8 @@ class _Whole:
             ]
         )
         replicates = [small[name] for name in sorted(small)]
-        nothing = self._nothing()
+        look_back = studied.arms["control"].before if keys.look_back else None
+        nothing = self._nothing(look_back)
         same = self._same_feed()
         covariates = covariates_of(setting.world.population, setting.eligible, studied.arms["control"].before)
         checks = checks_of(studied.arms, self.plan, studied.assignment, covariates, nothing, same)
@@ -319,12 +324,12 @@ class _Whole:
             seed=keys.seed,
         )
 
-    def _nothing(self) -> dict[str, int]:
-        """Comparisons of two untreated arms."""
+    def _nothing(self, before: NDArray[np.float64] | None) -> dict[str, int]:
+        """Comparisons of two untreated arms, by the very estimate of the study: with its look-back."""
         control = replace(self.spec.as_arm("control"), replays=0)
         starts = range(0, self.keys.a_a, CHUNK)
         jobs = [
-            NothingAgainstNothing(first, min(CHUNK, self.keys.a_a - first), control, self.plan)
+            NothingAgainstNothing(first, min(CHUNK, self.keys.a_a - first), control, self.plan, before)
             for first in starts
         ]
         found = self._map(jobs).values()
@@ -364,6 +369,7 @@ def _primary(studied: Studied) -> dict[str, Any]:
         "days": primary.days,
         "plain": None if plain is None else plain.as_json(),
         "variance_reduction": primary.variance_reduction,
+        "explained": None if primary.explained is None else dict(primary.explained),
     }
 
 

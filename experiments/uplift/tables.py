@@ -9,7 +9,7 @@ from typing import Any, Final
 from experiments.folder import write_csv
 from experiments.uplift.designs import CONTROL, HELD_OUT, TREATED
 from experiments.uplift.results import Studied
-from experiments.uplift.specs import ArmOutcome
+from experiments.uplift.specs import BEFORE, ArmOutcome
 from reports.records import write
 from sim.subscribers.segments import SEGMENTS
 
@@ -54,13 +54,16 @@ def _outcomes(studied: Studied, name: str, outcome: ArmOutcome) -> dict[str, Any
     roles = [""] * len(outcome.sub)
     if name in ("half", "assigned") and assignment is not None and assignment.days is None:
         roles = [_ROLES[int(role)] for role in assignment.role[outcome.sub]]
+    earlier = {name: outcome.before[:, index] for index, name in enumerate(BEFORE)}
     names = ("ordered", "ordered_us", "contacts", "first_contact_us", "complaints", "opted_out", "home_cell")
     return {
         "sub": outcome.sub,
         "segment": [SEGMENTS[int(index)].name for index in outcome.segment],
         "role": roles,
         **{column: getattr(outcome, column) for column in names},
-        **{column: getattr(outcome, column) for column in ("cost", "value", "before", "replay_share")},
+        **{column: getattr(outcome, column) for column in ("cost", "value", "replay_share")},
+        "before": earlier["calls"] + earlier["texts"] + earlier["orders"],
+        **{f"{name}_before": earlier[name] for name in ("service_calls", "switched_on")},
     }
 
 

@@ -17,7 +17,7 @@ from experiments.inference import Refused, laws
 from experiments.inference.balance import SampleRatio, covariate_balance, sample_ratio
 from experiments.inference.intervals import clopper_pearson, difference
 from experiments.uplift.designs import CONTROL, HELD_OUT, TREATED, Assignment, Plan
-from experiments.uplift.specs import ArmOutcome
+from experiments.uplift.specs import BEFORE, ArmOutcome
 
 __all__ = ["Check", "checks_of", "covariates_of"]
 
@@ -48,13 +48,14 @@ def covariates_of(people: Any, sub: NDArray[np.int64], before: NDArray[np.float6
     Args:
         people: The world's population.
         sub: Whom.
-        before: Calls, texts and orders of the look-back.
+        before: What the look-back shows, (people, BEFORE).
     """
     segment = np.asarray(people.segment[sub], dtype=np.int64)
     columns = [(segment == index).astype(np.float64) for index in range(1, 9)]
     columns += [np.asarray(people.age[sub], np.float64), np.asarray(people.arpu_yuan[sub], np.float64)]
     columns += [np.asarray(column[sub], np.float64) for column in (people.often_off, people.often_rejects)]
-    return np.stack([*columns, before], axis=1)
+    kept = [index for index, name in enumerate(BEFORE) if name != "spend"]  # which is there already
+    return np.column_stack([*columns, before[:, kept]])
 
 
 def checks_of(

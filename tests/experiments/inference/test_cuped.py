@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.inference import Estimate, Refused
-from experiments.inference.cuped import LOOK_BACK_DAYS, adjust, cuped
+from experiments.inference.cuped import LOOK_BACK_DAYS, adjust, cuped, explained
 from experiments.inference.means import mean_difference
 
 
@@ -40,6 +40,20 @@ def test_one_covariate_saves_the_squared_correlation():
     assert found.variance_reduction == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
     plain, adjusted = mean_difference(y_t, y_c), cuped(y_t, y_c, x_t, x_c, 20)
     assert adjusted.se**2 / plain.se**2 == pytest.approx(1 - found.variance_reduction, rel=0.05)
+
+
+def test_each_covariate_explains_its_squared_correlation():
+    y_t, y_c, x_t, x_c = sample(3, k=2)
+    noise = np.random.Generator(np.random.PCG64(8)).normal(size=(500, 1))
+    x_t, x_c = (
+        np.hstack([x, part, np.ones((len(x), 1))]) for x, part in ((x_t, noise[:300]), (x_c, noise[300:]))
+    )
+    y = np.r_[y_t - y_t.mean(), y_c - y_c.mean()]
+    x = np.concatenate([x_t - x_t.mean(axis=0), x_c - x_c.mean(axis=0)])
+    found = explained(y_t, y_c, x_t, x_c)
+    assert found[:3] == pytest.approx([np.corrcoef(x[:, k], y)[0, 1] ** 2 for k in range(3)])
+    assert found[1] > found[0] > 0.1 > found[2]
+    assert found[3] == 0
 
 
 @given(st.integers(0, 10**6), st.floats(-5, 5), st.floats(0.1, 10))

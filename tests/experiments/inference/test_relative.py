@@ -4,12 +4,14 @@ from math import log, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from experiments.inference import Estimate, Refused, laws
+from experiments.inference.cluster import cluster_difference
 from experiments.inference.intervals import difference, paired_difference, wilson
 from experiments.inference.relative import (
+    cluster_relative,
     delta_ratio,
     fieller,
     log_relative,
@@ -17,6 +19,7 @@ from experiments.inference.relative import (
     paired_ratio,
     paired_relative,
     ratio_difference,
+    ratio_relative,
     relative,
     relative_means,
     score_ratio,
@@ -175,11 +178,53 @@ def test_delta_is_fieller_where_the_denominator_is_sure():
     assert (back.low, back.high) == pytest.approx((-gap.high, -gap.low))
 
 
+def test_a_ratio_of_ratios_turns_over_and_is_the_difference_of_logarithms():
+    rng = np.random.Generator(np.random.PCG64(12))
+    a, b, c, d = (rng.gamma(9.0, size=size) for size in (400, 400, 300, 300))
+    found, back = ratio_relative(a, 2 * b, c, d), ratio_relative(c, d, a, 2 * b)
+    one, other = delta_ratio(a, 2 * b), delta_ratio(c, d)
+    assert found.value == pytest.approx(one.value / other.value - 1)
+    assert log(found.high + 1) - log(found.low + 1) == pytest.approx(
+        2 * laws.t_quantile(0.95, 700) * sqrt((one.se / one.value) ** 2 + (other.se / other.value) ** 2),
+        rel=0.01,
+    )
+    assert ((back.low + 1) * (found.high + 1), (back.high + 1) * (found.low + 1)) == pytest.approx((1, 1))
+    assert found.high < 0  # half as much, told apart
+
+
+@given(st.integers(0, 10**6), st.integers(8, 30), st.floats(0.1, 0.6), st.floats(0.1, 0.6))
+@settings(max_examples=25)
+def test_a_ratio_of_clusters_is_where_their_difference_touches_zero(seed, groups, p, q):
+    rng = np.random.Generator(np.random.PCG64(seed))
+    of_a, of_b = (np.repeat(np.arange(groups), 20) + first for first in (0, groups))
+    a, b = ((rng.random(20 * groups) < chance).astype(float) for chance in (p, q))
+    found = cluster_relative(a, b, of_a, of_b)
+    if isinstance(found, Refused):
+        assert cluster_difference(a, 1e4 * b, of_a, of_b).high >= 0  # b is not told from nothing
+        return
+    assert found.value == pytest.approx(a.mean() / b.mean() - 1)
+    assert found.low <= found.value <= found.high
+    high = cluster_difference(a, (found.high + 1) * b, of_a, of_b)
+    assert high.high == pytest.approx(0, abs=1e-9)
+    if found.low > -1:
+        assert cluster_difference(a, (found.low + 1) * b, of_a, of_b).low == pytest.approx(0, abs=1e-9)
+
+
+def test_a_ratio_of_clusters_of_one_is_fiellers():
+    rng = np.random.Generator(np.random.PCG64(3))
+    a, b = rng.gamma(3.0, size=400), rng.gamma(2.0, size=300)
+    found, people = cluster_relative(a, b, np.arange(400), np.arange(400, 700)), relative_means(a, b)
+    assert (found.low, found.high, found.se) == pytest.approx((people.low, people.high, people.se), rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
         (relative(3, 10, 0, 10), "no ratio"),
         (relative(0, 0, 1, 10), "empty"),
+        (cluster_relative(np.ones(4), np.zeros(4), np.arange(4), np.arange(4)), "not above zero"),
+        (cluster_relative(np.ones(4), np.ones(4), np.zeros(4, int), np.arange(4)), "at least 2 clusters"),
+        (cluster_relative(np.arange(9.0), np.eye(9)[0], np.arange(9), np.arange(9, 18)), "told from zero"),
         (score_ratio(3, 10, 0, 10), "no ratio"),
         (log_relative(0, 10, 3, 10), "needs one"),
         (paired_relative(0, 4, 0, 10), "no ratio"),
@@ -189,6 +234,8 @@ def test_delta_is_fieller_where_the_denominator_is_sure():
         (delta_ratio(np.ones(5), np.ones(5)), "do not vary"),
         (relative_means(np.ones(1), np.ones(5)), "at least 2"),
         (ratio_difference(np.ones(5), np.zeros(5), np.ones(5), np.ones(5)), "denominator of zero"),
+        (ratio_relative(np.ones(5), np.zeros(5), np.ones(5), np.ones(5)), "denominator of zero"),
+        (ratio_relative(np.zeros(5), np.ones(5), np.ones(5), np.ones(5)), "above 0"),
     ],
 )
 def test_what_has_no_ratio_says_why(found, reason):

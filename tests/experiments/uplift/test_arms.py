@@ -22,6 +22,7 @@ from experiments.uplift.arms import (
 )
 from experiments.uplift.bench_arms import bench, table
 from experiments.uplift.setting import setting_of
+from experiments.uplift.specs import BEFORE
 from marketing.campaigns import load
 from sim.scenario import DAY_US
 from sim.subscribers.offers import STANDARD_OFFERS, Offer
@@ -109,8 +110,22 @@ def test_a_control_arm_needs_no_life():
     short, lived = run_arm(told), run_arm(replace(told, live_control=True))
     assert outcome_digest(short) == outcome_digest(lived)
     assert short.ordered.any()
-    assert short.before.any()
+    calls, asked = (short.before[:, BEFORE.index(name)] for name in ("calls", "service_calls"))
+    assert (asked <= calls).all()
+    for column, name in zip(short.before.T, BEFORE, strict=True):
+        assert column.any(), name
     assert np.array_equal(short.before, run_arm(replace(told, arm="precise")).before)
+
+
+def test_days_add_up_to_people():
+    outcome = run_arm(spec(campaigns_from_day=2, values={"missed-call-alert": 3.0}))
+    days = outcome.by_day
+    assert days.cost.sum() == pytest.approx(outcome.cost.sum())
+    assert days.value.sum() == pytest.approx(outcome.value.sum())
+    assert days.complaints.sum() == outcome.complaints.sum() > 0
+    assert days.opt_outs.sum() == outcome.opted_out.sum() > 0
+    assert days.cost[0] == days.value[0] == days.complaints[0] == days.opt_outs[0] == 0  # look-back
+    assert all(len(getattr(days, one.name)) == outcome.days for one in fields(days))
 
 
 def test_whoever_is_not_treated_is_never_contacted():

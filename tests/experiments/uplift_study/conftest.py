@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.uplift.specs import ArmOutcome, ContactTable, OrderTable, TriggerTable
+from experiments.uplift.specs import BEFORE, ArmOutcome, ContactTable, DayTable, OrderTable, TriggerTable
 from sim.subscribers.response import Contacts
 
 DAY_US = 86_400_000_000
@@ -30,7 +30,8 @@ def _outcome(
 ):
     """An outcome over subscribers 0 .. n - 1.
 
-    `ordered_us`: {sub: t}; `contacts`: rows (sub, t_us, p_take_up, recent); `complaints`, `opted_out`: subs.
+    `ordered_us`: {sub: t}; `contacts`: rows (sub, t_us, p_take_up, recent); `complaints`, `opted_out`: subs,
+    or {sub: t}; `before`: calls of each.
     """
     orders, rows = dict(ordered_us), sorted(contacts, key=lambda row: (row[1], row[0]))
     t = np.full(n, -1, np.int64)
@@ -47,6 +48,16 @@ def _outcome(
     complained[list(complaints)] = 1
     stopped = np.zeros(n, np.bool_)
     stopped[list(opted_out)] = True
+    known = np.zeros((n, len(BEFORE)))
+    if before is not None:
+        known[:, BEFORE.index("calls")] = before
+
+    def each_day(when, amount=1.0):
+        return np.bincount([min(int(t) // DAY_US, days - 1) for t in when], minlength=days) * amount
+
+    def times_of(subs):
+        return list(subs.values()) if isinstance(subs, dict) else [0] * len(subs)
+
     by_time = sorted(orders, key=lambda sub: (orders[sub], sub))
     return ArmOutcome(
         arm=arm,
@@ -62,7 +73,7 @@ def _outcome(
         opted_out=stopped,
         cost=count * cost,
         value=(t >= 0) * value,
-        before=np.zeros(n) if before is None else before,
+        before=known,
         replay_share=np.zeros(n) if replay_share is None else replay_share,
         replay_means=np.array([0.0, 0.0]) if replay_means is None else np.array(replay_means),
         contact_table=ContactTable(
@@ -76,6 +87,12 @@ def _outcome(
             place=zeros - 1,
             p_take_up=np.array([row[2] for row in rows], np.float64),
             p_organic=np.zeros(len(rows)),
+        ),
+        by_day=DayTable(
+            complaints=each_day(times_of(complaints)),
+            opt_outs=each_day(times_of(opted_out)),
+            cost=each_day(times, cost),
+            value=each_day(orders.values(), value),
         ),
         history=Contacts(**dict.fromkeys(Contacts.__dataclass_fields__, zeros)),
         orders=OrderTable(

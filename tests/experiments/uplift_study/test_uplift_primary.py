@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments.inference import Estimate, Refused
 from experiments.inference.intervals import difference, paired_difference
@@ -9,6 +11,7 @@ from experiments.uplift.designs import CONTROL, TREATED, Assignment, Plan
 from experiments.uplift.estimates import by_campaign, by_group, compared, guardrails, novelty
 from experiments.uplift.primary import effect_of_days, primary_of
 from experiments.uplift.sides import parallel, within
+from experiments.uplift.switchback import by_days, paired_days, times
 
 DAY_US = 86_400_000_000
 
@@ -51,6 +54,29 @@ def test_a_fortnight_before_sharpens_the_estimate(make_outcome):
     assert found.estimate.method == "cuped"
     assert found.variance_reduction > 0.3
     assert found.estimate.se < found.plain.se
+    assert found.explained["calls"] > 0.3
+    assert found.explained["spend"] == 0  # does not vary here
+
+
+def test_a_time_before_that_says_nothing_gains_nothing(make_outcome):
+    rng = np.random.default_rng(4)
+    ordered = dict.fromkeys(np.flatnonzero(rng.random(4000) < 0.1).tolist(), 20 * DAY_US)
+    outcome = make_outcome(n=4000, days=21, ordered_us=ordered, before=rng.normal(10, 3, 4000))
+    plan, assignment = Plan("subscriber", 0.5, 0.0, ""), divided("subscriber", 4000, slice(0, 2000))
+    found = primary_of({"assigned": outcome}, plan, assignment, 21, 15)
+    assert found.explained["calls"] < 0.005  # 1 / 4000 on average
+    assert abs(found.variance_reduction) < 0.005
+
+
+def test_clusters_are_sharpened_too(make_outcome):
+    rng = np.random.default_rng(5)
+    before, cluster = rng.normal(10, 3, 400), np.arange(400) // 10
+    ordered = {int(i): 20 * DAY_US for i in np.flatnonzero(before + rng.normal(0, 1, 400) > 12)}
+    outcome = make_outcome(n=400, days=21, ordered_us=ordered, before=before)
+    plan, treated = Plan("cluster", 0.5, 0.0, ""), cluster % 2 == 0
+    found = primary_of({"assigned": outcome}, plan, divided("cluster", 400, treated, cluster), 21, 15)
+    assert found.estimate.method == "CR2"
+    assert found.variance_reduction > 0.2
 
 
 def test_clusters_widen_the_interval(make_outcome):
@@ -87,6 +113,50 @@ def test_days_are_compared_with_their_neighbours(make_outcome):
     assert primary.take_ups == (12, 4)
 
 
+def test_every_measure_is_compared_by_day(make_outcome):
+    """Six days, three pairs; by hand, per person and day of a hundred people."""
+    on = np.array([True, False, False, True, True, False])
+    at = [day * DAY_US + 5 for day in range(6)]
+    made = make_outcome(
+        days=6,
+        ordered_us={0: at[0], 1: at[0], 2: at[3], 3: at[4], 4: at[5]},
+        contacts=[(sub, at[day], 0.1, 0) for day in (0, 3, 4) for sub in range(10 * day, 10 * day + 8 + day)],
+        complaints={5: at[0], 6: at[3], 7: at[2]},
+        opted_out={8: at[4], 9: at[4]},
+        cost=0.5,
+    )
+    found = by_days(made, divided("switchback", 100, slice(0, 100), days=on), 6, 1)
+    by_hand = {
+        "take_up": [2 - 0, 1 - 0, 1 - 1],
+        "complaints": [1, 1 - 1, 0],
+        "opt_outs": [0, 0, 2],
+        "cost": [4.0, 5.5, 6.0],
+        "net": [6.0 - 4.0, 3.0 - 5.5, 0.0 - 6.0],
+    }
+    assert set(found) == {*by_hand, "take_up_relative"}
+    for name, pairs in by_hand.items():
+        gaps = np.array(pairs) / 100
+        assert found[name].value == pytest.approx(gaps.mean()), name
+        assert found[name].se == pytest.approx(gaps.std(ddof=1) / 3**0.5), name
+    assert isinstance(found["take_up_relative"], Refused)  # three pairs do not tell the days without from 0
+    assert found["take_up"] == effect_of_days(np.array([2, 0, 0, 1, 1, 1]), on, 100)
+    whole = times(found["complaints"], 6)
+    assert (whole.value, whole.se) == pytest.approx((0.02, 6 * found["complaints"].se))
+    assert times(found["take_up_relative"], 6) is found["take_up_relative"]
+
+
+@given(st.integers(2, 12), st.integers(0, 2**32 - 1))
+def test_pairs_of_days_lose_no_day_but_an_odd_one(n, seed):
+    rng = np.random.default_rng(seed)
+    column = rng.random(n)
+    heads = rng.random((n + 1) // 2) < 0.5
+    on = np.stack([heads, ~heads], axis=1).ravel()[:n]
+    a, b = paired_days(column, on)
+    whole = n // 2 * 2
+    assert sorted(a) == sorted(column[:whole][on[:whole]])
+    assert sorted(b) == sorted(column[:whole][~on[:whole]])
+
+
 def test_every_measure_of_a_comparison(make_outcome):
     arms = {
         "precise": make_outcome(
@@ -106,6 +176,9 @@ def test_every_measure_of_a_comparison(make_outcome):
     assert found["opt_outs"] == paired_difference(0, 1, 100)
     assert found["net"].value == pytest.approx((12 - 6) * 3.0 / 100)
     assert found["take_up_relative"].value == pytest.approx(1.0)
+    assert found["opt_outs_relative"].value == pytest.approx(-1.0)
+    assert isinstance(found["complaints_relative"], Refused)  # nobody complained in the world compared with
+    assert found["cost_per_take_up_relative"].value == pytest.approx((30 / 12) / (30 / 6) - 1)
     assert found["cost_per_take_up"].value == pytest.approx(30 * 0.05 / 12 - 30 * 0.05 / 6)
     assert found["net_bootstrap"].low < found["net"].value < found["net_bootstrap"].high
 
@@ -130,9 +203,20 @@ def test_groups_are_corrected_together_and_the_sparse_refused(make_outcome):
 
 def test_offers_are_corrected_by_holm(make_outcome):
     arms = {"a": make_outcome(ordered_us=dict.fromkeys(range(20), 5)), "b": make_outcome(ordered_us={0: 5})}
-    (row,) = by_campaign(arms, "a", "b", {"o": ["a title"]})
+    (row,) = by_campaign(parallel(arms, "a", "b"), (arms["a"], arms["b"]), {"o": ["a title"]})
     assert row["take_ups"] == (20, 1)
     assert row["told_apart"]
+    assert row["difference"] == paired_difference(19, 0, 100).as_json()
+
+
+def test_offers_within_one_world_are_compared_between_its_groups(make_outcome):
+    """And orders of the look-back are none of the campaign's."""
+    outcome = make_outcome(ordered_us={**dict.fromkeys(range(30), DAY_US), 40: 5, 41: 5, 70: DAY_US})
+    sides = within(outcome, divided("subscriber", 100, slice(0, 60)))
+    rows = by_campaign(sides, (outcome, outcome), {"o": ["a title"], "other": ["another"]}, DAY_US)
+    assert [row["take_ups"] for row in rows] == [(30, 1), (0, 0)]
+    assert rows[0]["difference"] == difference(30, 60, 1, 40).as_json()
+    assert [row["told_apart"] for row in rows] == [True, False]
 
 
 def test_what_days_since_the_first_contact_add(make_outcome):

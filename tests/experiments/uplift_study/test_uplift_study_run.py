@@ -6,16 +6,22 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.problems import BadInput
 from experiments.running.hashes import content_hash
 from experiments.study import load_study
+from experiments.uplift.jobs import NothingAgainstNothing
+from experiments.uplift.setting import setting_of
+from experiments.uplift.specs import BEFORE
+from experiments.uplift.study import plan_of, precise_spec
 from experiments.uplift.tables import results_of
 from experiments.uplift_study import Keys, check, run
-from reports.uplift import write_report
+from reports.uplift import answer, write_report
 
 STUDIES = Path(__file__).parents[3] / "scenarios" / "studies"
 UPLIFT = ("missed-call-alert", "airport-travel", "new-mms-handset", "hang-up-sms", "off-peak-tariff")
@@ -36,8 +42,6 @@ SMALL = [
 
 
 def ran(out, study="missed-call-alert", *settings):
-    from dataclasses import replace
-
     from experiments.running.how import Running
 
     loaded = load_study(STUDIES / f"{study}.yaml", [*SMALL, *settings])
@@ -138,7 +142,79 @@ def test_within_one_world(tmp_path):
     results = json.loads((folder / "summary.json").read_text())["results"]
     assert results["primary"]["layout"] == "days"
     assert results["sensitivity"] is None
+    measures = results["comparisons"]["on_vs_off"]["measures"]
+    assert set(measures) == {"take_up", "take_up_relative", "complaints", "opt_outs", "cost", "net"}
+    assert measures["take_up"] == results["primary"]["estimate"]
+    assert (
+        results["switch"]["complaints"] == [0.0] * 4
+    )  # nobody complains: shown, as far as so few people show it
+    guarded = results["guardrails"]["complaints"]
+    assert (guarded["verdict"], guarded["difference"]["method"]) == ("undecided", "tango")
+    assert guarded["difference"]["high"] > guarded["margin"] > guarded["difference"]["high"] / 4
+    assert len(results["switch"]["on"]) == len(results["switch"]["take_up"]) == 4
+    assert sum(results["switch"]["cost"]) * results["arms"]["assigned"]["people"] == pytest.approx(
+        results["arms"]["assigned"]["cost"], rel=1e-4
+    )
+    page = write_report(folder).read_text()
+    if code == 0:
+        assert "days with − days without" in page
+        assert "Take-ups on days with and without campaigns" in page
     assert {row["key"]: row["holds"] for row in results["trust"]}["contamination"] is not False
+
+
+def test_a_look_back_is_used_by_the_estimate_and_by_nothing_against_nothing(tmp_path):
+    folder, code = ran(
+        tmp_path,
+        "hang-up-sms",
+        "truth.replicates=0",
+        "sensitivity=null",
+        "days=17",
+        "campaigns_from_day=15",
+        "blanket.by=[]",
+    )
+    assert code in (0, 3)
+    results = json.loads((folder / "summary.json").read_text())["results"]
+    primary = results["primary"]
+    assert primary["estimate"]["method"] == "cuped"
+    assert set(primary["explained"]) == set(BEFORE)
+    assert 0 < sum(primary["explained"].values()) < 1
+    made = 1 - (primary["estimate"]["se"] / primary["plain"]["se"]) ** 2
+    assert primary["variance_reduction"] == pytest.approx(made, abs=0.05)  # the plain one is a score interval
+
+
+def test_nothing_against_nothing_has_the_look_back_of_its_own_luck():
+    loaded = load_study(STUDIES / "hang-up-sms.yaml", ["world_settings.subscribers=300"])
+    keys = loaded.keys_of(Keys)
+    control = precise_spec(keys).as_arm("control")
+    known = np.random.default_rng(1).random((len(setting_of(control).eligible), len(BEFORE)))
+    job = NothingAgainstNothing(0, 8, control, plan_of(keys), known)
+    estimates = [job._one(k) for k in range(4)]
+    assert {one.method for one in estimates} == {"cuped"}
+    assert {replace(job, before=None)._one(0).method} == {"newcombe"}  # few take it up here
+    first, before = job._lucky(1_000_000)
+    orders = before[:, BEFORE.index("orders")]
+    assert set(orders.tolist()) == {0.0, 1.0}
+    assert 0.01 < orders.mean() < 0.1  # 0.33 % a day for a fortnight
+    assert min(one.se for one in estimates) > 0.001
+    assert not (first[orders > 0] >= 0).any()  # who has ordered before cannot take it up again
+
+
+def test_an_answer_that_tells_nothing_says_what_it_could_have_told(folder):
+    summary = json.loads((folder / "summary.json").read_text())
+    results = summary["results"]
+    for row in results["trust"]:
+        row["holds"] = True
+    results["primary"]["estimate"] |= {"value": 0.001, "low": -0.004, "high": 0.006}
+    results["planning"]["after"]["detectable"] = 0.0071
+    results["planning"]["before"]["power"]["value"] = 0.31
+    said = answer(summary)
+    assert "too small for that: of studies like it 31 % were foreseen" in said
+    assert "80 % of cases is 0.71 percentage points" in said
+    results["planning"]["before"]["power"]["value"] = 0.9
+    assert "too small" not in answer(summary)
+    assert "0.71 percentage points: a smaller one is not excluded" in answer(summary)
+    results["primary"]["estimate"]["low"] = 0.0002
+    assert "0.71" not in answer(summary)
 
 
 @pytest.mark.parametrize("name", UPLIFT)

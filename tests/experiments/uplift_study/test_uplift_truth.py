@@ -137,6 +137,22 @@ def test_planning_rises_with_people_and_agrees_with_the_search():
         2.8 * (0.03 * 0.97 / 2000 + 0.05 * 0.95 / 2000) ** 0.5, rel=0.2
     )
     assert achieved(Refused("x", "y", 1), 0.1, 0.8) is None
+
+
+def test_planning_counts_cells_where_cells_are_drawn():
+    """Few cells leave few degrees of freedom, so power is lost; many cost next to nothing."""
+    hoped = Hoped(0.03, 0.15, 0.03, 0.2, 0.02)
+    people = before(hoped, Plan("subscriber", 0.5, 0.0, ""), 3000, 7, 0.8, 400, 1)["power"]["value"]
+    plan = Plan("cluster", 0.5, 0.0, "")
+    few, many = (
+        before(hoped, plan, 3000, 7, 0.8, 400, 1, np.arange(3000) % cells)["power"]["value"]
+        for cells in (8, 300)
+    )
+    assert few < many - 0.05
+    assert many == pytest.approx(people, abs=0.07)
+
+
+def test_what_a_run_could_find():
     assert achieved(difference(50, 500, 20, 500), 0.06, 0.8)["power"] > 0.8
 
 
