@@ -87,7 +87,7 @@ class Document:
         return self.file, self.line(location)
 
 
-class _Refused(yaml.MarkedYAMLError):  # type: ignore[misc]
+class _Refused(yaml.MarkedYAMLError):
     """It is YAML, and more than a file of ours may hold."""
 
 
