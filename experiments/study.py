@@ -46,7 +46,7 @@ Model = TypeVar("Model", bound=BaseModel)
 StudyName = Annotated[
     str,
     Field(max_length=60),
-    Form(r"^[a-z0-9][a-z0-9-]*$", "small letters, digits and hyphens, none of them first"),
+    Form(r"^[a-z0-9][a-z0-9-]*$", "small letters, digits and hyphens, no hyphen first"),
 ]
 Clock = Annotated[str, Form(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of day such as 09:00, up to 23:59")]
 Arm = Literal["control", "precise", "blanket"]
