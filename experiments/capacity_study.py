@@ -14,7 +14,7 @@ from experiments.capacity.levels import ServiceLevel
 from experiments.capacity.sizing import SizingKeys
 from experiments.folder import page_again
 from experiments.problems import BadInput
-from experiments.study import Lists, LoadedStudy
+from experiments.study import Lists, LoadedStudy, StudyName
 from marketing.config import ExistingFile, Strict
 
 __all__ = ["GrowthKeys", "Keys", "ScalingKeys", "check", "foretell", "report", "results", "run"]
@@ -46,7 +46,7 @@ class GrowthKeys(Strict):
 class Keys(Strict):
     """A study of the highest rate at which a stated service level holds, and of what it costs."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["capacity"]
     """capacity: the knee found by search, runs below it, the bottleneck, scaling, growth of cost, sizing."""
@@ -137,7 +137,7 @@ def check(loaded: LoadedStudy) -> None:
     if not problems:
         problems = campaign_problems(keys.campaigns, keys.policy, keys.world)
     if problems:
-        raise BadInput(problems)
+        raise BadInput(list(dict.fromkeys(problems)))
 
 
 def foretell(loaded: LoadedStudy) -> dict[str, int | float]:

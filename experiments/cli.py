@@ -133,7 +133,7 @@ def serve(config: Path, taps: tuple[str, ...], exit_at_end: bool) -> None:
     import os
 
     if not config.is_file():
-        raise BadInput(f"{config}: no such file")
+        raise BadInput(f"{config}: {'expected a file; that is none' if config.exists() else 'no such file'}.")
     options = [part for tap in taps for part in ("--tap", tap)] + ["--exit-at-end"] * exit_at_end
     os.execv(sys.executable, [sys.executable, "-m", "marketing", str(config), *options])
 

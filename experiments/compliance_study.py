@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from experiments.folder import page_again, read_json
 from experiments.problems import BadInput, relative
-from experiments.study import Limits, Lists, LoadedStudy
+from experiments.study import Limits, Lists, LoadedStudy, StudyName
 from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 from sim.subscribers.response import Offer
@@ -49,7 +49,7 @@ class Kills(Strict):
 class Keys(Strict):
     """A study of one's own policy file and campaigns: how near its edges they come, and whether ever past."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["compliance"]
     """compliance: policy and campaigns lived through in their world, then raced, killed and broken."""
@@ -102,7 +102,8 @@ class Keys(Strict):
 
 def check(loaded: LoadedStudy) -> None:
     """Reads world, policy, campaigns and segments, alone and together."""
-    from experiments.study_checks import campaign_problems, offer_problems, world_problems
+    from experiments.study_checks import campaign_problems, world_problems
+    from experiments.study_offers import offer_problems
     from experiments.validate import KINDS, problems_of
 
     keys = loaded.keys_of(Keys)
@@ -114,7 +115,7 @@ def check(loaded: LoadedStudy) -> None:
     if not problems:
         problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
     if not problems:
-        problems = offer_problems(loaded, keys)
+        problems = offer_problems(loaded, keys.offers, keys.campaigns)
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from experiments.folder import open_run, read_json
 from experiments.problems import BadInput, relative
-from experiments.study import LoadedStudy
+from experiments.study import LoadedStudy, StudyName
 from marketing.config import Strict
 
 __all__ = ["AT_SCALE", "Keys", "Race", "check", "foretell", "report", "results", "run"]
@@ -34,7 +34,7 @@ class Race(Strict):
 class Keys(Strict):
     """A study of whether the contact policy holds, whatever happens, and whether its judge would notice."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["firewall"]
     """firewall: cases in which nobody may receive what the policy forbids; broken policies to be caught."""
@@ -62,13 +62,17 @@ class Keys(Strict):
     transport: Literal["auto", "kernel", "usrsctp"] = "auto"
     """How signalling reaches the platform that is killed."""
 
+    @field_validator("groups")
+    @classmethod
+    def _once_each(cls, groups: list[Group]) -> list[Group]:
+        if len(set(groups)) != len(groups):
+            raise ValueError("expected each group once")
+        return groups
+
 
 def check(loaded: LoadedStudy) -> None:
     """Nothing beside the study itself: the policies of the cases are part of them."""
-    keys = loaded.keys_of(Keys)
-    twice = sorted({group for group in keys.groups if keys.groups.count(group) > 1})
-    if twice:
-        raise BadInput(f"{relative(loaded.path)}: groups = {', '.join(twice)}: expected each group once")
+    loaded.keys_of(Keys)
 
 
 def foretell(loaded: LoadedStudy) -> dict[str, int | float]:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from experiments.folder import page_again
 from experiments.latency.shapes import SHAPES, Load
 from experiments.problems import BadInput
-from experiments.study import TIME_OF_DAY, Lists, LoadedStudy
+from experiments.study import Clock, Lists, LoadedStudy, StudyName
 from marketing.config import ExistingFile, Strict
 
 __all__ = ["Bounds", "Keys", "Plant", "check", "foretell", "report", "results", "run"]
@@ -47,7 +47,7 @@ class Plant(Strict):
 class Keys(Strict):
     """A study of the latency of triggers under a load that was drawn before, open loop."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["latency"]
     """latency: a platform process under a prepared schedule of signalling; corrected and raw latencies."""
@@ -64,7 +64,7 @@ class Keys(Strict):
     lists: Lists = Lists()
     load: Load
     """What is offered over time."""
-    starts: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    starts: Clock = "10:00"
     """Local time of day 1 at which each phase begins."""
     max_factor: float = Field(default=400.0, gt=0)
     """Most simulated seconds a real second, on average; a world too small for the rates: not valid."""
@@ -123,7 +123,7 @@ def check(loaded: LoadedStudy) -> None:
     if not problems:
         problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
     if problems:
-        raise BadInput(problems)
+        raise BadInput(list(dict.fromkeys(problems)))
 
 
 def foretell(loaded: LoadedStudy) -> dict[str, int | float]:

@@ -39,6 +39,7 @@ def write_text(option: str, path: Path, text: str) -> None:
 def relative(path: Path) -> str:
     """The path as short as it can be said from here."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+        name = str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        name = str(path)
+    return name if name.isprintable() else ascii(name)[1:-1]

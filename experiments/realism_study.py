@@ -10,7 +10,7 @@ from pydantic import Field
 
 from experiments.folder import page_again
 from experiments.problems import BadInput
-from experiments.study import LoadedStudy
+from experiments.study import LoadedStudy, StudyName
 from experiments.study_kinds import Plan
 from marketing.config import ExistingFile, Strict
 
@@ -22,7 +22,7 @@ AT_SCALE = True
 class Keys(Strict):
     """A study of how like life a world is: its people beside two populations that are not."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["realism"]
     """realism: measures of mobility, usage and network with bands, which two null populations must miss."""
@@ -48,14 +48,13 @@ class Keys(Strict):
 
 def check(loaded: LoadedStudy) -> None:
     """Reads the world with the study's settings."""
-    from experiments.validate import problems_of
-    from sim.scenario import load_world
+    from experiments.study_checks import world_problems
 
     keys = loaded.keys_of(Keys)
-    problems = problems_of(lambda: load_world(keys.world, keys.world_settings))
-    problems += problems_of(lambda: load_world(keys.event_world, keys.event_settings))
+    problems = world_problems(loaded, keys.world, keys.world_settings)
+    problems += world_problems(loaded, keys.event_world, keys.event_settings, ("event_settings",))
     if problems:
-        raise BadInput(problems)
+        raise BadInput(list(dict.fromkeys(problems)))
 
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:

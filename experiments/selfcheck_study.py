@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from experiments.folder import page_again
-from experiments.study import LoadedStudy
+from experiments.study import LoadedStudy, StudyName
 from marketing.config import Strict
 
 __all__ = ["AT_SCALE", "Keys", "check", "foretell", "report", "results", "run"]
@@ -20,7 +20,7 @@ AT_SCALE = True
 class Keys(Strict):
     """A study of the harness itself: what it measures where the answer is known beforehand."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["selfcheck"]
     """selfcheck: cases whose answer is known, each found value beside the band in which it must lie."""

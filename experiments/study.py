@@ -6,13 +6,12 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from experiments.problems import BadInput, relative
+from experiments.problems import BadInput
 from experiments.running.how import Running
 from experiments.study_kinds import END_TO_END, kind_of_values, kinds
 from marketing.config import (
@@ -25,14 +24,31 @@ from marketing.config import (
     read_yaml,
     suggest,
 )
-from marketing.config_files import problems_in
-from sim.subscribers.offers import STANDARD_OFFERS
+from marketing.config_files import parse_value, problems_in, read_text
+from marketing.config_values import Form
 from sim.subscribers.response import Offer
 
-__all__ = ["CaptureKeys", "Eligible", "Limits", "Lists", "LiveKeys", "LoadedStudy", "Study", "load_study"]
+__all__ = [
+    "CaptureKeys",
+    "Clock",
+    "Eligible",
+    "Limits",
+    "Lists",
+    "LiveKeys",
+    "LoadedStudy",
+    "Study",
+    "StudyName",
+    "load_study",
+    "raw_values",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
-TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+StudyName = Annotated[
+    str,
+    Field(max_length=60),
+    Form(r"^[a-z0-9][a-z0-9-]*$", "small letters, digits and hyphens, no hyphen first"),
+]
+Clock = Annotated[str, Form(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of day such as 09:00, up to 23:59")]
 Arm = Literal["control", "precise", "blanket"]
 
 
@@ -61,9 +77,9 @@ class CaptureKeys(Strict):
 
     day: int = Field(default=1, ge=1)
     """Day of the world, from 1."""
-    from_: str = Field(default="08:00", alias="from", pattern=TIME_OF_DAY)
+    from_: Clock = Field(default="08:00", alias="from")
     """Local time it begins."""
-    to: str = Field(default="09:00", pattern=TIME_OF_DAY)
+    to: Clock = "09:00"
     """Local time it ends."""
 
 
@@ -72,7 +88,7 @@ class LiveKeys(Strict):
 
     world: ExistingFile
     """World file; large enough for the rate at the largest factor."""
-    starts: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    starts: Clock = "10:00"
     """Local time of day 1 at which it begins."""
     seconds: float = Field(default=20.0, gt=0, le=3600)
     """How long it takes on the wall clock, seconds."""
@@ -104,7 +120,7 @@ class Limits(Strict):
 class Study(Strict):
     """A study: `kairos run STUDY.yaml`."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["end-to-end"]
     """end-to-end: arms in lockstep, then a live phase, one report; keys of other kinds are below."""
@@ -128,7 +144,7 @@ class Study(Strict):
     """Simulated seconds between barriers; divides 60."""
     arms: list[Arm] = Field(default=["control", "precise", "blanket"])
     """Arms to run; blanket needs precise, whose pattern of contacts it repeats on people drawn at random."""
-    blanket_at: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    blanket_at: Clock = "10:00"
     """Local time of the group-sending in the blanket arm."""
     offers: list[Offer] = Field(default_factory=list)
     """How people respond to offers of the campaigns; to one left out as `sim.subscribers.offers` says."""
@@ -156,14 +172,20 @@ class Study(Strict):
     @model_validator(mode="after")
     def _arms_fit(self) -> Study:
         if len(set(self.arms)) != len(self.arms):
-            raise ValueError("each arm once")
+            raise ValueError("arms: expected each arm once")
         if "blanket" in self.arms and "precise" not in self.arms:
-            raise ValueError("the blanket arm needs the precise arm")
+            raise ValueError("arms: the blanket arm needs the precise arm")
         if self.capture is not None and self.capture.day > self.days:
-            raise ValueError("the capture's day is after the last day")
+            raise ValueError(f"capture.day: expected at most days, {self.days}: it is after the last day")
         if self.capture is not None and self.capture.from_ >= self.capture.to:
-            raise ValueError("the capture ends before it begins: expected capture.from before capture.to")
+            raise ValueError("capture.from: expected capture.from before capture.to")
         return self
+
+    @property
+    def all_campaigns(self) -> tuple[Path, ...]:
+        """Those of the arms, then those of the live phase that are others."""
+        live = (self.live.campaigns or ()) if self.live is not None else ()
+        return tuple(dict.fromkeys((*self.campaigns, *live)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +218,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     Raises:
         BadInput: every problem of the file and of the settings.
     """
-    values = _values(path)
+    values = raw_values(path)
     found = kind_of_values(values)
     if found is None and isinstance(values, dict) and "study" in values and values.get("kind") != END_TO_END:
         raise _no_such_kind(path)
@@ -208,12 +230,15 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
         from experiments.validate import bad_file
 
         raise bad_file(path, "study", error.problems) from None
-    if isinstance(study, Study):
-        _check_offers(study, document)
     if overrides:
         study = _overridden(model, document, overrides)
     if isinstance(study, Study):
-        study = _with_standard_offers(study)
+        # Imported here: it imports this module.
+        from experiments.study_offers import responses
+
+        offers = responses(study.offers, study.all_campaigns)
+        if len(offers) > len(study.offers):
+            study = study.model_copy(update={"offers": [*offers]})
     return LoadedStudy(path, study, tuple(overrides))
 
 
@@ -231,27 +256,6 @@ def _no_such_kind(path: Path) -> BadInput:
     return BadInput(str(document.problem(("kind",), said, f"expected one of {', '.join(names)}", near)))
 
 
-def _with_standard_offers(study: Study) -> Study:
-    """The study with the usual response to offers of its campaigns of which it says nothing itself."""
-    said = {offer.name for offer in study.offers}
-    campaigns = [*study.campaigns, *((study.live.campaigns or ()) if study.live is not None else ())]
-    wanted = dict.fromkeys(_offer_of(campaign) for campaign in campaigns)
-    usual = [STANDARD_OFFERS[name] for name in wanted if name in STANDARD_OFFERS and name not in said]
-    return study.model_copy(update={"offers": [*study.offers, *usual]}) if usual else study
-
-
-def _check_offers(study: Study, document: Document) -> None:
-    offered = {offer.name for offer in study.offers} | STANDARD_OFFERS.keys()
-    lacking = []
-    for campaign in study.campaigns:
-        offer = _offer_of(campaign)
-        if offer and offer not in offered:
-            said = f"no entry for the offer {offer!r} of {relative(campaign)}"
-            lacking.append(str(document.problem(("offers",), "", said)))
-    if lacking:
-        raise BadInput(lacking)
-
-
 def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[str]) -> BaseModel:
     """The study with `path=value` settings: the path is dotted keys and positions, the value YAML."""
     problems = []
@@ -261,21 +265,21 @@ def _overridden(model: type[BaseModel], document: Document, overrides: Sequence[
         if not found or not name:
             problems.append(f"--set {setting}: expected path=value, such as live.seconds=10")
             continue
-        *parents, last = (int(part) if part.isdigit() else part for part in name.split("."))
         at: Any = values
         try:
+            *parents, last = (int(p) if p.isascii() and p.isdigit() else p for p in name.split("."))
             for part in parents:
                 if isinstance(part, str) and at.get(part) is None:
                     at[part] = {}
                 at = at[part]
-            at[last] = _plain(yaml.safe_load(text), text)
+            at[last] = parse_value(text)
             path = (*parents, last)
             lines = {way: line for way, line in lines.items() if way[: len(path)] != path}
             lines |= dict.fromkeys(_paths(at[last], path), 0)
-        except (AttributeError, IndexError, KeyError, TypeError):
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             problems.append(f"--set {setting}: there is nothing at {name}")
-        except yaml.YAMLError:
-            problems.append(f"--set {setting}: the value is not YAML")
+        except ConfigError as error:
+            problems += [f"--set {setting}: {problem.expected}" for problem in error.problems]
     if problems:
         raise BadInput(problems)
     try:
@@ -295,24 +299,9 @@ def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
             yield from _paths(inner, (*path, name))
 
 
-def _plain(value: Any, text: str) -> Any:
-    """Words stay words: YAML 1.1 would make 600 of 10:00 and dates of dates."""
-    return (
-        value
-        if isinstance(value, str | float | bool | list | dict | NoneType)
-        or text.strip().lstrip("-").isdigit()
-        else text
-    )
-
-
-def _offer_of(campaign: Path) -> str:
-    values = _values(campaign)
-    return str(values.get("offer", "")) if isinstance(values, dict) else ""
-
-
-def _values(path: Path) -> Any:
+def raw_values(path: Path) -> Any:
     """What a file says, where it can be read; what is wrong with it is said by its own check."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return yaml.load(read_text(path), Loader=yaml.BaseLoader)
+    except (ConfigError, yaml.YAMLError, RecursionError):
         return None

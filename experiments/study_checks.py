@@ -1,4 +1,4 @@
-"""Checks that kinds of studies share: what a study says of a world, of its campaigns and of their offers.
+"""Checks that kinds of studies share: what a study says of a world, of its campaigns and by name.
 
 Whatever is wrong is said of the study's own file: its line, the key, what it says and what was expected.
 """
@@ -9,53 +9,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from experiments.problems import relative
-from experiments.study import LoadedStudy
+from experiments.study import Eligible, LoadedStudy
 from experiments.validate import problems_of
 from marketing.config import KeyPath, read_yaml, shorten, suggest
+from marketing.config_files import parse_value
 from marketing.contact import PolicyFile
-from sim.scenario_errors import COMMAND_LINE, ScenarioError, parse_value
-from sim.subscribers.offers import STANDARD_OFFERS
+from sim.scenario_errors import COMMAND_LINE, ScenarioError
 
 __all__ = [
     "campaign_problems",
+    "column_problems",
     "name_problems",
-    "offer_problems",
     "quiet_problems",
     "said_of",
     "world_problems",
 ]
 
 
-class HasOffers(Protocol):
-    """Keys of a study that says how people respond."""
-
-    @property
-    def campaigns(self) -> Sequence[Path]: ...
-    @property
-    def offers(self) -> Sequence[Any]: ...
-
-
 def said_of(loaded: LoadedStudy, path: KeyPath, expected: str, suggestion: str = "") -> str:
     """The line about one key of the study, with what stands there, in its file or on the command line."""
     document = read_yaml(loaded.path)
-    value: Any = document.values
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            value = ""
-            break
-    problem = document.problem(path, value, expected, suggestion)
+    problem = document.problem(path, _there(document.values, path), expected, suggestion)
     dotted = ".".join(str(part) for part in path)
     for setting in reversed(loaded.overrides):
         name, _, text = setting.partition("=")
         if f"{dotted}.".startswith(f"{name}."):
-            shown = shorten(parse_value(text)) if name == dotted else ""
+            shown = shorten(_there(parse_value(text), path[len(name.split(".")) :]))
             return str(replace(problem, file="--set", line=0, value=shown))
     return str(problem)
+
+
+def _there(value: Any, path: KeyPath) -> Any:
+    """What stands at a path; empty where nothing does."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return value
 
 
 def world_problems(
@@ -92,30 +86,6 @@ def campaign_problems(
     return problems_of(check)
 
 
-def offer_problems(loaded: LoadedStudy, keys: HasOffers) -> list[str]:
-    """Offers of campaigns of which nobody says how people respond, and answers to offers of no campaign.
-
-    An entry for a misspelt offer would be passed over, and people would respond as they usually do.
-    """
-    from marketing.campaigns import load
-
-    said = [offer.name for offer in keys.offers]
-    wanted = {load(path).offer: path for path in reversed(keys.campaigns)}
-    known = {*said, *STANDARD_OFFERS}
-    problems = [
-        said_of(loaded, ("offers",), f"no entry for the offer {offer!r} of {relative(path)}")
-        for offer, path in reversed(wanted.items())
-        if offer and offer not in known
-    ]
-    for number, name in enumerate(said):
-        where: KeyPath = ("offers", number, "name")
-        if name in said[:number]:
-            problems.append(said_of(loaded, where, "expected each offer once"))
-    return problems + name_problems(
-        loaded, ((("offers", i, "name"), name) for i, name in enumerate(said)), wanted, "an offer"
-    )
-
-
 def name_problems(
     loaded: LoadedStudy, named: Iterable[tuple[KeyPath, str]], known: Iterable[str], what: str
 ) -> list[str]:
@@ -130,6 +100,23 @@ def name_problems(
         )
         for where, name in named
         if name not in there
+    ]
+
+
+def column_problems(loaded: LoadedStudy, eligible: Eligible) -> list[str]:
+    """Columns of the extract that say who is eligible, and that there are not."""
+    from experiments.inputs import EXTRACT_COLUMNS
+
+    columns = ", ".join(EXTRACT_COLUMNS)
+    return [
+        said_of(
+            loaded,
+            ("eligible", "where", name),
+            f"no such column of the extract; known are: {columns}",
+            suggest(name, [*EXTRACT_COLUMNS]),
+        )
+        for name in eligible.where
+        if name not in EXTRACT_COLUMNS
     ]
 
 

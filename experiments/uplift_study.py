@@ -11,9 +11,9 @@ from pydantic import Field, field_validator, model_validator
 
 from experiments.folder import open_run, read_json
 from experiments.problems import BadInput, relative
-from experiments.study import TIME_OF_DAY, Eligible, Lists, LoadedStudy
+from experiments.study import Clock, Eligible, Lists, LoadedStudy, StudyName
 from marketing.config import ExistingFile, Strict
-from sim.subscribers.offers import STANDARD_OFFERS, Offer
+from sim.subscribers.offers import Offer
 
 __all__ = [
     "AT_SCALE",
@@ -27,7 +27,6 @@ __all__ = [
     "TruthKeys",
     "check",
     "foretell",
-    "offers_of",
     "report",
     "results",
     "run",
@@ -59,7 +58,7 @@ class Blanket(Strict):
     by: list[Literal["reach", "budget"]] = Field(default=["reach", "budget"])
     """reach: as many people, as often, with the same offers on the same days as the precise arm. budget: as
     many contacts a day as the precise arm's money of that day buys at `price`."""
-    at: str = Field(default="10:00", pattern=TIME_OF_DAY)
+    at: Clock = "10:00"
     """Local time of the group-sending, outside the policy's quiet hours."""
     price: dict[str, Annotated[float, Field(ge=0)]] = Field(default={})
     """Campaign -> what a contact costs when it is sent to a list; absent: what its file says."""
@@ -136,7 +135,7 @@ class Reported(Strict):
 class Keys(Strict):
     """A study of what contacting at the right moment is worth: precise, blanket and control arm."""
 
-    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    study: StudyName
     """Name; results go to `experiments/runs/<name>/`."""
     kind: Literal["uplift"]
     """uplift: difference of take-up, complaints, opt-outs and money between arms, and how far to trust it."""
@@ -183,7 +182,7 @@ class Keys(Strict):
     """null: no tornado."""
     same_feed_days: int = Field(default=2, ge=0, le=366)
     """Days for which a fiftieth of the people is lived through with both feeds, whose triggers must be the
-    same; 0: not tried. With feed signalling nothing is compared."""
+    same, at most `days`; 0: not tried. With feed signalling nothing is compared."""
     reported: list[Reported] = Field(default_factory=list)
     """Figures of the source documents, shown beside."""
 
@@ -198,6 +197,8 @@ class Keys(Strict):
     def _fits(self) -> Keys:
         if self.campaigns_from_day > self.days:
             raise ValueError(f"campaigns_from_day: expected at most days, {self.days}")
+        if self.same_feed_days > self.days and "same_feed_days" in self.model_fields_set:
+            raise ValueError(f"same_feed_days: expected at most days, {self.days}")
         if self.feed == "signalling" and 60 % self.tick_s:
             raise ValueError("tick_s: with feed signalling expected a divisor of 60")
         if self.design.kind == "switchback" and (self.days - self.campaigns_from_day + 1) < 4:
@@ -207,31 +208,20 @@ class Keys(Strict):
         return self
 
     @property
+    def both_feeds_days(self) -> int:
+        """For how long both feeds are compared: a study shorter than the default is as long as it is."""
+        return min(self.same_feed_days, self.days)
+
+    @property
     def look_back(self) -> bool:
         """Whether enough days precede the campaigns for a covariate."""
         return self.campaigns_from_day > LOOK_BACK_DAYS
 
 
-def offers_of(keys: Keys) -> tuple[Offer, ...]:
-    """How people respond to the offers of the campaigns, those of which the study says nothing included.
-
-    Raises:
-        BadInput: an offer of which nobody says anything.
-    """
-    from marketing.campaigns import load
-
-    said = {offer.name: offer for offer in keys.offers}
-    wanted = dict.fromkeys(load(path).offer for path in keys.campaigns)
-    lacking = [name for name in wanted if name not in said and name not in STANDARD_OFFERS]
-    if lacking:
-        raise BadInput([f"offers: no entry for the offer {name!r} of a campaign" for name in lacking])
-    others = [STANDARD_OFFERS[name] for name in wanted if name not in said]
-    return (*keys.offers, *others)
-
-
 def check(loaded: LoadedStudy) -> None:
     """Reads world, policy, campaigns and segments, alone and together, and names that keys are said for."""
-    from experiments.study_checks import campaign_problems, offer_problems, quiet_problems, world_problems
+    from experiments.study_checks import campaign_problems, quiet_problems, world_problems
+    from experiments.study_offers import offer_problems
     from experiments.validate import KINDS, problems_of
     from marketing.campaigns import load
     from marketing.contact import load_policy
@@ -251,7 +241,7 @@ def check(loaded: LoadedStudy) -> None:
         problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
     if not problems:
         policy = load_policy(keys.policy)
-        problems = offer_problems(loaded, keys) + _names(loaded, keys)
+        problems = offer_problems(loaded, keys.offers, keys.campaigns) + _names(loaded, keys)
         problems += quiet_problems(loaded, ("blanket", "at"), keys.blanket.at, policy, keys.policy)
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
@@ -259,8 +249,7 @@ def check(loaded: LoadedStudy) -> None:
 
 def _names(loaded: LoadedStudy, keys: Keys) -> list[str]:
     """Offers, campaigns and columns that keys are said for, and that there are not."""
-    from experiments.inputs import EXTRACT_COLUMNS
-    from experiments.study_checks import name_problems, said_of
+    from experiments.study_checks import column_problems, name_problems
     from marketing.campaigns import load
 
     campaigns = [load(path) for path in keys.campaigns]
@@ -268,12 +257,7 @@ def _names(loaded: LoadedStudy, keys: Keys) -> list[str]:
     prices = ((("blanket", "price", name), name) for name in keys.blanket.price)
     problems = name_problems(loaded, offers, (one.offer for one in campaigns), "an offer")
     problems += name_problems(loaded, prices, (one.campaign for one in campaigns), "one")
-    columns = ", ".join(EXTRACT_COLUMNS)
-    return problems + [
-        said_of(loaded, ("eligible", "where", name), f"no such column of the extract; known are: {columns}")
-        for name in keys.eligible.where
-        if name not in EXTRACT_COLUMNS
-    ]
+    return problems + column_problems(loaded, keys.eligible)
 
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:

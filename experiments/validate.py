@@ -138,33 +138,36 @@ def json_schema(kind: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Kairos {kind}", **schema}
 
 
+def top_keys(path: Path) -> list[str]:
+    """The keys that a file begins with, though its values be wrong.
+
+    Raises:
+        BadInput: it cannot be read, or is no mapping.
+    """
+    from marketing.config_files import ConfigError, read_text, read_yaml
+
+    try:
+        return list(read_yaml(path).values)
+    except ConfigError as error:
+        lines = [str(problem) for problem in error.problems]
+    try:
+        values = yaml.load(read_text(path), Loader=yaml.BaseLoader)
+    except (ConfigError, yaml.YAMLError, RecursionError):
+        raise BadInput(lines) from None
+    if not isinstance(values, dict):
+        raise BadInput(lines)
+    return [str(key) for key in values]
+
+
 def kind_of(path: Path) -> str:
     """Which kind of file this is: the one whose keys it uses.
 
     Raises:
         BadInput: it cannot be read, or looks like none.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"{relative(path)}: no such file.{hint}") from None
-    except OSError as error:
-        raise BadInput(f"{relative(path)}: cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{relative(path)}: expected UTF-8 text; octet {error.start + 1} is none.") from None
-    try:
-        values = yaml.load(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise BadInput(f"{relative(path)}{line}: not YAML: {getattr(error, 'problem', error)}.") from None
-    except RecursionError:
-        raise BadInput(f"{relative(path)}: nested too deeply.") from None
-    if not isinstance(values, dict):
-        raise BadInput(f"{relative(path)}:1: expected a mapping of keys to values.")
+    from marketing.config import shorten
+
+    values = top_keys(path)
     for key, kind in (("study", "study"), ("campaign", "campaign"), ("audiences", "audience")):
         if key in values:
             return kind
@@ -178,7 +181,7 @@ def kind_of(path: Path) -> str:
     if scores[best] < 1:
         kinds = ", ".join(KINDS)
         raise BadInput(
-            f"{relative(path)}:1: its keys ({', '.join(values)}) belong to no kind of file: {kinds}."
+            f"{relative(path)}:1: its keys ({shorten(', '.join(values))}) belong to no kind of file: {kinds}."
         )
     return best
 
@@ -245,7 +248,8 @@ def check_study_files(loaded: LoadedStudy) -> None:
         BadInput: every problem of every file.
     """
     # Imported here: it imports this module.
-    from experiments.study_checks import campaign_problems, quiet_problems
+    from experiments.study_checks import campaign_problems, column_problems, quiet_problems
+    from experiments.study_offers import offer_problems
     from marketing.contact import load_policy
 
     for kind in kinds().values():
@@ -258,6 +262,9 @@ def check_study_files(loaded: LoadedStudy) -> None:
     for world in sorted(worlds):
         problems += problems_of(lambda world=world: _load_world(world))  # type: ignore[misc]
     problems += problems_of(lambda: _load_policy(study.policy))
+    if study.segments is not None:
+        segments = study.segments
+        problems += problems_of(lambda: _load_audience(segments))
     if not problems and "blanket" in study.arms:
         policy = load_policy(study.policy)
         problems += quiet_problems(loaded, ("blanket_at",), study.blanket_at, policy, study.policy)
@@ -266,5 +273,8 @@ def check_study_files(loaded: LoadedStudy) -> None:
     if not problems and study.live is not None:
         campaigns = study.live.campaigns or study.campaigns
         problems += campaign_problems(campaigns, study.policy, study.live.world)
+    if not problems:
+        problems += offer_problems(loaded, study.offers, study.all_campaigns)
+        problems += column_problems(loaded, study.eligible)
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))

@@ -32,6 +32,7 @@ from sim.scenario_network import (
     brings_cells,
     check_places,
 )
+from sim.scenario_values import Day, Digits, Name
 
 __all__ = [
     "DAY_US",
@@ -57,8 +58,8 @@ __all__ = [
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 PerDay = Annotated[float, Field(ge=0.0, le=40.0)]
-Date = date  # a field may be called `date`
-Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
+BlockDigits = Annotated[str, Field(min_length=6, max_length=6), Digits]
+ImsiDigits = Annotated[str, Field(min_length=5, max_length=6), Digits]
 
 DAY_US = 86_400_000_000
 """Microseconds in a day. The world's zone must have no clock changes, so every day has this length."""
@@ -67,11 +68,9 @@ DAY_US = 86_400_000_000
 class CityNumbers(Strict):
     """The block of numbers of one city of a province."""
 
-    name: str = Field(description="Name of the city.", pattern=r"^[a-z][a-z0-9-]*$")
-    msisdn_prefix: Digits = Field(
-        description="First digits of its MSISDNs, with the country code; seven digits follow.",
-        min_length=6,
-        max_length=6,
+    name: Name = Field(description="Name of the city.")
+    msisdn_prefix: BlockDigits = Field(
+        description="First digits of its MSISDNs, with the country code; seven digits follow."
     )
     x_km: float = Field(
         description="Position east of the middle of the map, kilometres; people are of the nearest city.",
@@ -84,16 +83,12 @@ class CityNumbers(Strict):
 class Origin(Strict):
     """Where roamers come from: another province or another country, with numbers of its own."""
 
-    name: str = Field(description="Name of the province or network.", pattern=r"^[a-z][a-z0-9-]*$")
-    imsi_prefix: Digits = Field(
-        description="First digits of their IMSIs; the home network is the first five.",
-        min_length=5,
-        max_length=6,
+    name: Name = Field(description="Name of the province or network.")
+    imsi_prefix: ImsiDigits = Field(
+        description="First digits of their IMSIs; the home network is the first five."
     )
-    msisdn_prefix: Digits = Field(
-        description="First digits of their MSISDNs, with the country code; seven digits follow.",
-        min_length=6,
-        max_length=6,
+    msisdn_prefix: BlockDigits = Field(
+        description="First digits of their MSISDNs, with the country code; seven digits follow."
     )
     share: Share = Field(
         description="Share of the world's rows that are roamers from there; each is here 4 days a month."
@@ -115,17 +110,11 @@ DEFAULT_ORIGINS = [
 class Numbering(Strict):
     """Where identities and numbers come from."""
 
-    imsi_prefix: Digits = Field(
-        "00101",
-        description="First digits of every IMSI; 001 01 is the test network.",
-        min_length=5,
-        max_length=6,
+    imsi_prefix: ImsiDigits = Field(
+        "00101", description="First digits of every IMSI; 001 01 is the test network."
     )
-    msisdn_prefix: Digits = Field(
-        "861390",
-        description="First digits of every MSISDN, with the country code; seven digits follow.",
-        min_length=6,
-        max_length=6,
+    msisdn_prefix: BlockDigits = Field(
+        "861390", description="First digits of every MSISDN, with the country code; seven digits follow."
     )
     cities: list[CityNumbers] = Field(
         [],
@@ -137,10 +126,8 @@ class Numbering(Strict):
         description="Where roamers come from. 999 is a country code and a network code that nobody has.",
         max_length=32,
     )
-    smsc: Digits = Field(
-        "8613800000500",
-        description="Address of the short message service centre, E.164 without plus.",
-        max_length=20,
+    smsc: Annotated[str, Field(max_length=20), Digits] = Field(
+        "8613800000500", description="Address of the short message service centre, E.164 without plus."
     )
 
     @model_validator(mode="after")
@@ -168,7 +155,9 @@ class Numbering(Strict):
 class ServiceLine(Strict):
     """A short number that people call: a hotline, an enquiry line."""
 
-    number: Digits = Field(description="The digits dialled.", min_length=3, max_length=8)
+    number: Annotated[str, Field(min_length=3, max_length=8), Digits] = Field(
+        description="The digits dialled."
+    )
     weight: float = Field(
         1.0, description="Share of the calls to service lines, relative to the other lines.", gt=0
     )
@@ -177,7 +166,7 @@ class ServiceLine(Strict):
 class Festival(Strict):
     """A time at which everybody texts and calls more than usual; what comes on top rises and falls evenly."""
 
-    date: Date = Field(description="Local date from which `peak_hour` counts.")
+    date: Day = Field(description="Local date from which `peak_hour` counts.")
     peak_hour: float = Field(
         description="Hour of the peak; above 24 it is after that day's midnight.", ge=0, le=30
     )
@@ -364,13 +353,13 @@ class ChangeScenario(Strict):
 class EventScenario(Strict):
     """Something that draws a crowd to a place on one day."""
 
-    name: str = Field(description="Name of the event.", pattern=r"^[a-z][a-z0-9-]*$")
+    name: Name = Field(description="Name of the event.")
     kind: Literal["concert", "exhibition"] = Field(
         "concert",
         description="concert: all come before it opens and leave when it closes; "
         "exhibition: people come and go while it is open.",
     )
-    place: str = Field(description="Name of the place where it happens.", pattern=r"^[a-z][a-z0-9-]*$")
+    place: Name = Field(description="Name of the place where it happens.")
     day: int = Field(description="Day of the world (1 = the date of `epoch`).", ge=1)
     opens_h: float = Field(19.5, description="Hour at which it begins.", ge=6, le=21)
     closes_h: float = Field(22.0, description="Hour at which it ends.", ge=7, le=22.25)
@@ -413,9 +402,9 @@ class SegmentShares(Strict):
 class WorldScenario(Strict):
     """A world: people, places, a network, and how much they use it."""
 
-    world: str = Field(description="Short name of the world.", pattern=r"^[a-z][a-z0-9-]*$")
+    world: Name = Field(description="Short name of the world.")
     about: str = Field(description="Two sentences on why this world exists.", min_length=1)
-    epoch: date = Field(description="Date of day 1; its midnight in `timezone` is time zero.")
+    epoch: Day = Field(description="Date of day 1; its midnight in `timezone` is time zero.")
     timezone: str = Field("Asia/Shanghai", description="IANA zone without clock changes.")
     subscribers: int = Field(2000, description="Number of subscribers.", ge=1, le=10_000_000)
     network: NetworkScenario = Field(NetworkScenario(), description="Cells, areas, codes, timers.")

@@ -3,7 +3,7 @@
 Each problem names the file, the line, the key, the value, what was expected and, for a misspelt key, the
 nearest known one, in the form and words of all files here (the platform reads its own apart from these):
 `file:line: key = value: what was expected. Did you mean 'x'?` YAML is read as people expect it: `21:00`,
-`off` and `001` are text, not 1260, false and 1, and a key given twice is an error. A validator of a whole
+`off`, `001`, `1_000` and days are text, and a key given twice is an error. A validator of a whole
 model may name the key it means by starting its message with it: `usage.x: ...`.
 """
 
@@ -17,7 +17,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -28,6 +28,8 @@ Location = tuple[str | int, ...]
 
 COMMAND_LINE = "--set"
 """The file named in problems of values that were laid over a file."""
+MOST_VALUES: Final = 100_000
+"""Values that a file may expand to; aliases of aliases would otherwise fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +87,47 @@ class Document:
         return self.file, self.line(location)
 
 
+class _Refused(yaml.MarkedYAMLError):
+    """It is YAML, and more than a file of ours may hold."""
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader without sexagesimal and octal numbers and without yes/no/on/off."""
 
 
-_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge")
+_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 _Loader.yaml_implicit_resolvers = {
     first: [rule for rule in rules if rule[0] in _KEPT]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _SCALARS = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(0|[1-9][0-9_]*)|0x[0-9a-fA-F]+", "-+0123456789"),
-    ("float", r"[-+]?([0-9][0-9_]*)?\.[0-9]+([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("float", r"[-+]?[0-9]+\.|[-+]?[0-9]+\.?[eE][-+]?[0-9]+", "-+0123456789"),
 )
 for _tag, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value.replace("_", "")))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value))
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    value = 1 << 63
+    if len(node.value) < 30:
+        value = int(node.value, 16 if node.value.startswith("0x") else 10)
+    if abs(value) >> 63:
+        raise _Refused(problem="expected a whole number of at most 63 bits", problem_mark=node.start_mark)
+    return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def parse_value(text: str) -> Any:
     """A value of the command line, read as YAML would; what is no YAML is text."""
     try:
         return yaml.load(text, _Loader)  # a SafeLoader
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return text
 
 
@@ -118,28 +136,28 @@ def parse_text(text: str, file: str) -> Document:
 
     Raises `ScenarioError` for bad syntax, repeated keys, and for anything but keys and values.
     """
-    loader = _Loader(text)
+    lines: dict[Location, int] = {}
+    repeated: dict[Location, int] = {}
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
+        if node is not None:
+            _note_lines(node, (), lines, repeated)
         data = loader.construct_document(node) if node is not None else None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        expected = f"not YAML: the character U+{int(error.character):04X} may not stand there"
+        raise ScenarioError([Problem(file, line, "", "", expected)]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        raise ScenarioError(
-            [Problem(file, line, "", "", f"not YAML: {error.problem or error.context}")]
-        ) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ScenarioError([Problem(file, 0, "", "", f"not YAML: {error}")]) from error
+        said = f"{'' if isinstance(error, _Refused) else 'not YAML: '}{error.problem or error.context}"
+        raise ScenarioError([Problem(file, line, "", "", said)]) from error
     except RecursionError:
         raise ScenarioError([Problem(file, 0, "", "", "nested too deeply")]) from None
-    finally:
-        loader.dispose()
-    document = Document(file, data)
-    repeated: dict[Location, int] = {}
-    if node is not None:
-        _note_lines(node, (), document.lines, repeated)
+    document = Document(file, data, lines)
     problems = [
-        Problem(file, document.lines[where], dotted(where), "", f"already said in line {first}")
+        Problem(file, lines[where], dotted(where), "", f"already said in line {first}")
         for where, first in repeated.items()
     ]
     if not isinstance(data, dict):
@@ -227,7 +245,6 @@ _EXPECTED = {
     "string_type": "text (put digits in quotes)",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
-    "string_pattern_mismatch": "text of the form {pattern}",
     "too_short": "at least {min_length} items",
     "too_long": "at most {max_length} items",
     "literal_error": "one of {expected}",
@@ -236,7 +253,14 @@ _EXPECTED = {
     "dict_type": "keys and values",
     "list_type": "a list",
     "path_type": "the name of a file",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number that is not infinite",
+    "bool_type": "true or false",
+    "invalid_key": "a word as the key",
 }
+_UNQUOTED = ("int_type", "float_type", "bool_type")
 
 
 def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) -> Problem:
@@ -260,10 +284,14 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
         expected = "this key is needed"
     elif kind in _EXPECTED:
         expected = f"expected {_EXPECTED[kind].format(**context)}"
+        if kind in _UNQUOTED and isinstance(details["input"], str):
+            plain = parse_value(details["input"])
+            expected += ", without quotes" if isinstance(plain, bool | int | float) else ""
         if kind in ("literal_error", "enum"):
             suggestion = _nearest(str(details["input"]), re.findall(r"'([^']*)'", str(context["expected"])))
     else:
-        expected = f"expected {message.removeprefix('Input should be ').removeprefix('Value error, ')}"
+        said = message.removeprefix("Input should be ").removeprefix("Value error, ")
+        expected = f"expected {said.removeprefix('expected ')}"
     described = "" if kind == "extra_forbidden" else _description(model, details["loc"])
     if described:
         expected += f" [{described}]"
@@ -318,7 +346,9 @@ def dotted(location: Location) -> str:
 def _note_lines(
     node: yaml.Node, at: Location, lines: dict[Location, int], repeated: dict[Location, int]
 ) -> None:
-    """`repeated`: gets keys given twice, with the line of the first."""
+    """`repeated`: gets keys given twice, with the line of the first. Aliases are followed: they may grow."""
+    if len(lines) > MOST_VALUES:
+        raise _Refused(problem=f"more than {MOST_VALUES} values", problem_mark=node.start_mark)
     lines.setdefault(at, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
@@ -326,6 +356,8 @@ def _note_lines(
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _Refused(problem="expected a word as the key", problem_mark=key.start_mark)
             where = (*at, str(key.value))
             if key.value in seen:
                 repeated.setdefault(where, lines[where])

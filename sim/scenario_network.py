@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from sim.place_kinds import PlaceKind
+from sim.scenario_values import STRICT, Form, Name
 
 Kilometres = Annotated[float, Field(ge=-200, le=200)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 
 LAST_LAC = 65533
 """0 and 65534 mean no area at all, TS 23.003 4.1."""
 
 
 class Strict(BaseModel):
-    """Base of all scenario models: unknown keys are errors, objects are frozen."""
+    """Base of all scenario models: unknown keys are errors, numbers are numbers, objects are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class BscScenario(Strict):
@@ -179,8 +179,12 @@ class NetworkScenario(Strict):
         description="File with the cells of a network, in place of a drawn one (CSV, columns in "
         "sim/network/README.md).",
     )
-    mcc: str = Field("001", description="Mobile country code; 001 is the test network.", pattern=r"^\d{3}$")
-    mnc: str = Field("01", description="Mobile network code.", pattern=r"^\d{2}$")
+    mcc: Annotated[str, Form(r"^[0-9]{3}$", "three digits, in quotes")] = Field(
+        "001", description="Mobile country code; 001 is the test network."
+    )
+    mnc: Annotated[str, Form(r"^[0-9]{2}$", "two digits, in quotes")] = Field(
+        "01", description="Mobile network code."
+    )
     msc_point_code: int = Field(
         1, description="Signalling point code of the (first) MSC/VLR (14 bits).", ge=1, le=16383
     )

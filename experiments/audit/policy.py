@@ -13,7 +13,16 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from experiments.audit.policy_keys import NULLABLE, POLICY_KEYS, UNSAID, WEEKDAYS, expected_of, passes
+from experiments.audit.policy_keys import (
+    NULLABLE,
+    POLICY_KEYS,
+    UNSAID,
+    WEEKDAYS,
+    Quoted,
+    expected_of,
+    number,
+    passes,
+)
 from experiments.problems import BadInput, relative
 
 __all__ = ["Cap", "NotAfter", "Policy", "Stretch", "read_policy"]
@@ -97,6 +106,14 @@ class Policy:
         return any(source.startswith(self.classes[name]) for name in names)
 
 
+class _Loader(yaml.BaseLoader):
+    """Every scalar as it is written (YAML 1.1 would make minutes of 21:00), and whether in quotes."""
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        text = str(super().construct_scalar(node))
+        return Quoted(text) if node.style else text
+
+
 def read_policy(path: Path) -> Policy:
     """The policy file, with the lists and tables that it names read from beside it.
 
@@ -104,10 +121,10 @@ def read_policy(path: Path) -> Policy:
         BadInput: a key or value is wrong, a list is missing or a line of it cannot be read.
     """
     try:
-        # Every scalar as it is written: YAML 1.1 would make minutes of 21:00.
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise BadInput(f"{relative(path)}: cannot be read as a policy ({error})") from None
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split()) or "nested too deeply"
+        raise BadInput(f"{relative(path)}: cannot be read as a policy ({said})") from None
     if not isinstance(values, dict):
         raise BadInput(f"{relative(path)}: expected a mapping of keys to values")
 
@@ -126,11 +143,15 @@ def read_policy(path: Path) -> Policy:
         return found if isinstance(found, dict) else {}
 
     zone = ZoneInfo(values["timezone"])
-    quiet, monthly = section("quiet_hours"), int(section("caps").get("per_calendar_month", UNSAID["caps"]))
+    again = section("duplicate").get("same_campaign_days")
+    quiet, monthly = section("quiet_hours"), section("caps").get("per_calendar_month")
     return Policy(
         zone=values["timezone"],
         zones=_zones(path, section("timezones").get("file")),
-        caps=(Cap(monthly, "month"), *(_cap(rule) for rule in section("caps").get("rules") or ())),
+        caps=(
+            Cap(UNSAID["caps"] if monthly is None else int(number(monthly)), "month"),
+            *(_cap(rule) for rule in section("caps").get("rules") or ()),
+        ),
         gap_us=_us(values.get("minimum_gap_s", "0")),
         classes={name: tuple(row["originators"]) for name, row in section("classes").items()},
         not_after=tuple(
@@ -146,18 +167,18 @@ def read_policy(path: Path) -> Policy:
         busy=_busy(path, section("busy_cells").get("file")),
         do_not_disturb=_dated_list(path, section("do_not_disturb").get("file"), zone),
         control_group=_dated_list(path, section("control_group").get("file"), zone),
-        duplicate_days=int(section("duplicate").get("same_campaign_days", UNSAID["duplicate"])),
+        duplicate_days=UNSAID["duplicate"] if again is None else int(number(again)),
         originators=tuple(values.get("marketing_originators") or ()),
     )
 
 
 def _us(seconds: str) -> int:
-    return round(float(seconds) * 1e6)
+    return round(number(seconds) * 1e6)
 
 
 def _cap(rule: Mapping[str, Any]) -> Cap:
     return Cap(
-        int(rule["most"]),
+        int(number(rule["most"])),
         rule.get("per", ""),
         _us(rule.get("within_s", "0")),
         frozenset(rule.get("channels") or ()),
@@ -182,7 +203,8 @@ def _problems(values: dict[str, Any], known: Mapping[str, Any], above: str = "")
     """Every wrong key and value; takes away those that are null."""
     for key, value in list(values.items()):
         name, judge = f"{above}{key}", known.get(key, known.get("*")) if key != "needed" else None
-        if name in NULLABLE and value in ("", "~", "null", "Null", "NULL"):
+        nothing = not isinstance(value, Quoted) and value in ("", "~", "null", "Null", "NULL")
+        if name in NULLABLE and nothing:
             del values[key]
         elif judge is None:
             near = difflib.get_close_matches(str(key), known, n=1)
@@ -209,7 +231,8 @@ def _misfits(name: str, value: Any, judge: Any) -> Iterable[str]:
         else:
             yield from _problems(value, judge, f"{name}.")
     elif not passes(judge, value):
-        yield f"{name} = {_short(value)}: expected {expected_of(judge)}"
+        quoted = isinstance(value, Quoted) and passes(judge, str(value))
+        yield f"{name} = {_short(value)}: expected {expected_of(judge)}{', without quotes' if quoted else ''}"
 
 
 def _keys(judge: Mapping[str, Any]) -> str:
@@ -219,6 +242,7 @@ def _keys(judge: Mapping[str, Any]) -> str:
 def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
     """What is wrong between keys that are right by themselves."""
     classes = values.get("classes") or {}
+    yield from _overlaps(classes)
     named: list[tuple[str, Iterable[str]]] = []
     for position, rule in enumerate((values.get("caps") or {}).get("rules") or ()):
         where = f"caps.rules[{position}]"
@@ -233,6 +257,21 @@ def _contradictions(values: Mapping[str, Any]) -> Iterable[str]:
                 near = difflib.get_close_matches(name, classes, n=1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
                 yield f"{where} = {_short(name)}: expected a class of `classes`.{hint}"
+
+
+def _overlaps(classes: Mapping[str, Any]) -> Iterable[str]:
+    """A sender belongs to one class at most, whoever asks."""
+    seen: list[tuple[str, str]] = []
+    for name, row in classes.items():
+        for position, prefix in enumerate(row["originators"]):
+            for before, other in seen:
+                if prefix.startswith(before) or before.startswith(prefix):
+                    yield (
+                        f"classes.{name}.originators[{position}] = {_short(prefix)}: expected senders that "
+                        f"share no beginning with {before} of class {other}"
+                    )
+                    break
+            seen.append((prefix, name))
 
 
 def _short(value: Any) -> str:

@@ -8,12 +8,36 @@ from datetime import date, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["NULLABLE", "POLICY_KEYS", "UNSAID", "WEEKDAYS", "expected_of", "passes"]
+__all__ = ["NULLABLE", "POLICY_KEYS", "UNSAID", "WEEKDAYS", "Quoted", "expected_of", "number", "passes"]
 
 UNSAID: Final = {"caps": 2, "duplicate": 30}
 """What a policy file means that leaves a limit out, as `scenarios/README.md` says."""
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_WHOLE: Final = re.compile(r"[-+]?[0-9]+")
+_NUMBER: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BASED: Final = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
+_TIME: Final = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Quoted(str):
+    """A value that stands in quotes: text, whatever it looks like."""
+
+    __slots__ = ()
+
+
+def number(value: str) -> int | float:
+    """What a plain value says, by YAML 1.2.2 10.3.2. Raises ValueError for what is no number."""
+    if isinstance(value, Quoted):
+        raise ValueError("text")
+    if _WHOLE.fullmatch(value):
+        return int(value)
+    if _BASED.fullmatch(value):
+        return int(value, 0)
+    if _NUMBER.fullmatch(value):
+        return float(value)
+    raise ValueError("no number")
 
 
 def _zone(value: Any) -> bool:
@@ -22,15 +46,16 @@ def _zone(value: Any) -> bool:
 
 
 def _count(value: Any) -> bool:
-    return int(value) >= 0
+    found = number(value)
+    return isinstance(found, int) and found >= 0
 
 
 def _seconds(value: Any) -> bool:
-    return 0 <= float(value) < float("inf")
+    return 0 <= number(value) < float("inf")
 
 
 def _clock(value: Any) -> bool:
-    return time.fromisoformat(value).tzinfo is None
+    return _TIME.fullmatch(value) is not None and time.fromisoformat(value).tzinfo is None
 
 
 def _then(value: Any) -> bool:
@@ -42,7 +67,7 @@ def _period(value: Any) -> bool:
 
 
 def _dates(value: Any) -> bool:
-    return isinstance(value, list) and all(date.fromisoformat(day) for day in value)
+    return isinstance(value, list) and all(_DATE.fullmatch(day) and date.fromisoformat(day) for day in value)
 
 
 def _file(value: Any) -> bool:
@@ -50,7 +75,12 @@ def _file(value: Any) -> bool:
 
 
 def _prefixes(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(p.isascii() and p.isdigit() for p in value)
+    # Without quotes it would be a number.
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(p, Quoted) and p.isascii() and p.isdigit() for p in value)
+    )
 
 
 def _words(value: Any) -> bool:
@@ -140,7 +170,7 @@ def passes(judge: Callable[[Any], bool], value: Any) -> bool:
     """Whether a value is as it must be."""
     try:
         return judge(value)
-    except (ValueError, TypeError, AttributeError, LookupError, OSError):
+    except (ValueError, TypeError, AttributeError, LookupError, OSError, OverflowError):
         return False
 
 

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from experiments.arm import Job, lived
 from experiments.folder import write_json
 from experiments.study import Study, load_study
+from experiments.study_offers import responses
 from experiments.worker import Crew, Worker, work
-from marketing.campaigns import load as load_campaign
 from sigtran.transport import Kind
-from sim.subscribers.offers import STANDARD_OFFERS
 
 if TYPE_CHECKING:
     from experiments.compliance_study import Keys
@@ -49,9 +48,6 @@ def live(
 
 def study_of(keys: Keys) -> Study:
     """As the arm of an end-to-end study has it."""
-    said = {offer.name for offer in keys.offers}
-    wanted = dict.fromkeys(load_campaign(path).offer for path in keys.campaigns)
-    usual = [STANDARD_OFFERS[name] for name in wanted if name in STANDARD_OFFERS and name not in said]
     return Study(
         study=keys.study,
         kind="end-to-end",
@@ -63,7 +59,7 @@ def study_of(keys: Keys) -> Study:
         days=keys.days,
         tick_s=keys.tick_s,
         arms=[ARM],
-        offers=[*keys.offers, *usual],
+        offers=[*responses(keys.offers, keys.campaigns)],
         lists=keys.lists,
         capture=None,
         live=None,

@@ -20,6 +20,7 @@ from experiments.progress import Display
 from experiments.running.begin import begin, rerun_line
 from experiments.running.executor import Executor
 from experiments.study import LoadedStudy
+from experiments.study_offers import responses
 from experiments.uplift.designs import Assignment, Plan
 from experiments.uplift.jobs import (
     Arm,
@@ -43,7 +44,7 @@ from experiments.uplift.setting import setting_of
 from experiments.uplift.specs import ArmOutcome, ArmSpec
 from experiments.uplift.tables import write_tables
 from experiments.uplift.trust import Check, checks_of, covariates_of
-from experiments.uplift_study import Keys, offers_of
+from experiments.uplift_study import Keys
 
 __all__ = ["SUMMARY_SCHEMA", "fiftieth", "plan_of", "precise_spec", "replicate_spec", "run_study"]
 
@@ -164,7 +165,7 @@ def precise_spec(keys: Keys) -> ArmSpec:
         days=keys.days,
         campaigns=tuple(keys.campaigns),
         policy=keys.policy,
-        offers=offers_of(keys),
+        offers=responses(keys.offers, keys.campaigns),
         arm="precise",
         campaigns_from_day=keys.campaigns_from_day,
         feed=keys.feed,
@@ -340,9 +341,9 @@ class _Whole:
         keys = self.keys
         if keys.feed == "signalling":
             return None
-        if not keys.same_feed_days:
+        if not keys.both_feeds_days:
             return {}
-        small = fiftieth(self.spec, setting_of(self.spec).world.n, keys.same_feed_days)
+        small = fiftieth(self.spec, setting_of(self.spec).world.n, keys.both_feeds_days)
         found = self._map([SameFeed(small)])["same-feed"]
         return {**found, "people": small.world_settings["subscribers"], "days": small.days}
 

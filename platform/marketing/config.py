@@ -6,8 +6,6 @@ What reads the file stands in `marketing.config_files`; campaign and policy file
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -30,6 +28,7 @@ from marketing.config_files import (
     shorten,
     suggest,
 )
+from marketing.config_values import Form, IpNetwork, Moment, WebAddress, Words
 from marketing.hiding import hide
 
 __all__ = [
@@ -67,7 +66,7 @@ class ClockConfig(Strict):
     mode: Literal["wall", "live", "lockstep"] = "wall"
     """wall: the machine's time. live: epoch + factor x real time. lockstep: told by the simulator's beats, or
     by the times of captures where taps are given, which then are the only source."""
-    epoch: datetime | None = None
+    epoch: Moment | None = None
     """Midnight of day 1 of the world, ISO 8601; without an offset it is in the policy's time zone."""
     start_s: float = Field(default=0.0, ge=0)
     """live: seconds after the epoch that the clock shows at its origin."""
@@ -88,7 +87,7 @@ class ClockConfig(Strict):
 class PeerConfig(Strict):
     """Who may associate; written short as its address alone."""
 
-    address: IPv4Network | IPv6Network
+    address: IpNetwork
     """An address, or a network such as 10.1.2.0/24."""
     asp: int | None = Field(default=None, ge=0, le=0xFFFF_FFFF)
     """ASP identifier that it must name (RFC 4666 3.5.1); null: any or none."""
@@ -164,7 +163,7 @@ class BossQueryConfig(Strict):
 class BossConfig(Strict):
     """The operator's business support system, which opens services."""
 
-    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://", repr=False)
+    url: WebAddress = Field(default="http://127.0.0.1:8080", repr=False)
     """Orders go to /orders below it."""
     key_file: ExistingFile | None = None
     """Holds the key that BOSS wants as bearer token; null: none."""
@@ -222,7 +221,9 @@ class ImportsConfig(Strict):
 class LedgerConfig(Strict):
     """The contact ledger's database."""
 
-    url: str = Field(default="sqlite:///ledger.db", pattern=r"^(sqlite|postgresql)", repr=False)
+    url: Annotated[
+        str, Form(r"^(sqlite|postgresql)[^\n]*$", "a database address that begins with sqlite or postgresql")
+    ] = Field(default="sqlite:///ledger.db", repr=False)
     """SQLAlchemy URL; a relative SQLite path is taken from the configuration's folder."""
 
 
@@ -273,9 +274,7 @@ class PlatformConfig(Strict):
     """CSV with lac, ci, place, kind; place may be empty."""
     terminals: ExistingFile | None = None
     """Terminal table by TAC: CSV or Parquet with tac (or tac_from, tac_to), model, maker, what it can do."""
-    lists: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)], ExistingFile] = (
-        Field(default_factory=dict)
-    )
+    lists: dict[Words, ExistingFile] = Field(default_factory=dict)
     """Target lists by name: CSV or Parquet with msisdn."""
     segments: ExistingFile | None = None
     """Table of segments (scenarios/audiences): adds `contact_places` and `packages` to every profile."""

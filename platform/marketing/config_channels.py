@@ -7,17 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from marketing.config_files import NewPath, Port, Strict
+from marketing.config_values import Form, WebAddress
 
 __all__ = ["ChannelsConfig", "CodesConfig", "FileChannelName", "FilesConfig", "MmsConfig"]
 
 FileChannelName = Literal["outbound", "bulk-sms", "email", "direct-mail"]
-Code = Annotated[str, Field(pattern=r"^[0-9]{3,15}$")]
+Code = Annotated[str, Form(r"^[0-9]{3,15}$", "3 to 15 digits")]
 
 
 class MmsConfig(Strict):
     """The multimedia message centre, MM7 (TS 23.140): where it is, and where it finds us."""
 
-    url: str = Field(pattern=r"^https?://[^\s]+$")
+    url: WebAddress
     """Requests to it go there."""
     vaspid: str = Field(default="kairos", min_length=1, max_length=64)
     """Who we are, VASPID."""

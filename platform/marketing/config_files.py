@@ -3,7 +3,7 @@
 Configuration, campaign and policy files are read by it. One form for all, worlds and tables too:
 `file:line: key = value: what was expected. Did you mean 'x'?` YAML 1.2 core scalars only: `10:00` and `no`
 stay words. A validator of a whole model may name the key it means by starting its message with it:
-`usage.x: ...`.
+`usage.x: ...`. A number is a number: no text in quotes, no `true`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pydantic import (
 )
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from marketing.config_values import NamedPath
 from marketing.hiding import without_login
 
 __all__ = [
@@ -42,8 +43,10 @@ __all__ = [
     "Strict",
     "TapSource",
     "beside",
+    "parse_value",
     "problems_in",
     "read_model",
+    "read_text",
     "read_yaml",
     "shorten",
     "suggest",
@@ -52,6 +55,10 @@ __all__ = [
 KeyPath = tuple[str | int, ...]
 MOST_OCTETS: Final = 16 << 20
 """Of a file that people write."""
+MOST_INTEGER: Final = 1 << 63
+"""Whole numbers of files are smaller."""
+MOST_DIGITS: Final = 30
+TOO_LARGE: Final = "expected a whole number of at most 63 bits"
 MAX_NODES: Final = 100_000
 """Values a file may expand to; aliases of aliases would otherwise fill the memory."""
 
@@ -123,8 +130,65 @@ _SCALARS: Final[tuple[tuple[re.Pattern[str], typing.Callable[[str], object]], ..
     (re.compile(r"true|True|TRUE"), lambda _text: True),
     (re.compile(r"false|False|FALSE"), lambda _text: False),
     (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+"), lambda text: int(text, 0)),
     (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
 )
+
+
+def _refusal(name: str, line: int, expected: str, suggestion: str = "") -> ConfigError:
+    return ConfigError([Problem(name, line, "", "", expected, suggestion)])
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that people write.
+
+    Raises:
+        ConfigError: it is not there, cannot be read, is too large or no text.
+    """
+    name = _short_name(path)
+    try:
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise _refusal(name, 0, "expected a file; that is a pipe or a device")
+        if path.stat().st_size > MOST_OCTETS:
+            raise _refusal(name, 0, f"more than {MOST_OCTETS >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise _refusal(name, 0, "no such file", suggest(path.name, beside)) from None
+    except UnicodeDecodeError as error:
+        raise _refusal(name, 0, f"expected UTF-8 text; octet {error.start + 1} is none") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        said = getattr(error, "strerror", None) or error
+        raise _refusal(name, 0, f"cannot be read: {said}") from None
+
+
+def _compose(text: str, name: str) -> Node | None:
+    """The text as YAML. Raises ConfigError."""
+    try:
+        root: Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        said = f"the character U+{int(error.character):04X} may not stand there"
+        raise _refusal(name, line, f"not YAML: {said}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise _refusal(name, line, f"not YAML: {error.problem or error.context}") from None
+    except RecursionError:
+        raise _refusal(name, 0, "nested too deeply") from None
+    return root
+
+
+def _build(root: Node, name: str) -> tuple[Any, dict[KeyPath, int]]:
+    """The values of a node, and where they stand. Raises ConfigError."""
+    builder = _Builder(name)
+    try:
+        values = builder.value(root, ())
+    except RecursionError:
+        raise _refusal(name, 0, "nested too deeply") from None
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return values, builder.lines
 
 
 def read_yaml(path: Path) -> Document:
@@ -134,39 +198,17 @@ def read_yaml(path: Path) -> Document:
         ConfigError: it cannot be read, is not YAML, is not a mapping, or says a key twice.
     """
     name = _short_name(path)
-
-    def refuse(line: int, expected: str, suggestion: str = "") -> ConfigError:
-        return ConfigError([Problem(name, line, "", "", expected, suggestion)])
-
-    try:
-        if path.stat().st_size > MOST_OCTETS:
-            raise refuse(0, f"more than {MOST_OCTETS >> 20} MiB")
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise refuse(0, "no such file", suggest(path.name, beside)) from None
-    except OSError as error:
-        raise refuse(0, f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise refuse(0, f"expected UTF-8 text; octet {error.start + 1} is none") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or error
-        raise refuse(mark.line + 1 if mark else 0, f"not YAML: {said}") from None
-    except RecursionError:
-        raise refuse(0, "nested too deeply") from None
+    root = _compose(read_text(path), name)
     if not isinstance(root, MappingNode):
-        raise refuse(1, "expected a mapping of keys to values")
-    builder = _Builder(name)
-    try:
-        values = builder.value(root, ())
-    except RecursionError:
-        raise refuse(0, "nested too deeply") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise refuse(0, f"a value that is none: {error}") from None
-    if builder.problems:
-        raise ConfigError(builder.problems)
-    return Document(path, values, builder.lines)
+        raise _refusal(name, 1, "expected a mapping of keys to values")
+    values, lines = _build(root, name)
+    return Document(path, values, lines)
+
+
+def parse_value(text: str, name: str = "command line") -> Any:
+    """A value of the command line, as files say it. Raises ConfigError."""
+    root = _compose(text, name)
+    return None if root is None else _build(root, name)[0]
 
 
 @dataclass(slots=True)
@@ -183,11 +225,19 @@ class _Builder:
                 [Problem(self.name, node.start_mark.line + 1, "", "", f"more than {MAX_NODES} values")]
             )
         if isinstance(node, ScalarNode):
-            return _scalar(node)
+            value = _scalar(node)
+            if isinstance(value, int) and abs(value) >= MOST_INTEGER:
+                line, shown = node.start_mark.line + 1, shorten(node.value).strip("'")
+                self.problems.append(Problem(self.name, line, _dotted(path), shown, TOO_LARGE))
+            return value
         if isinstance(node, SequenceNode):
             return [self._placed(child, (*path, i), child) for i, child in enumerate(node.value)]
         found: dict[str, Any] = {}
         for key_node, child in node.value:
+            if not isinstance(key_node, ScalarNode):
+                line = key_node.start_mark.line + 1
+                self.problems.append(Problem(self.name, line, "", "", "expected a word as the key"))
+                continue
             here = (*path, str(key_node.value))
             if here in self.lines and here[-1] in found:
                 expected = f"already said in line {self.lines[here]}"
@@ -205,6 +255,8 @@ class _Builder:
 def _scalar(node: ScalarNode) -> object:
     if node.style in ("'", '"', "|", ">"):
         return node.value
+    if len(node.value) > MOST_DIGITS and _SCALARS[3][0].fullmatch(node.value):
+        return MOST_INTEGER
     return next((make(node.value) for pattern, make in _SCALARS if pattern.fullmatch(node.value)), node.value)
 
 
@@ -214,10 +266,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Strict(BaseModel):
-    """Base of everything read from YAML: unknown keys are errors, values do not change afterwards."""
+    """Base of everything read from YAML: unknown keys are errors, numbers are numbers, nothing changes."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -248,20 +305,34 @@ _EXPECTED: Final = {
     "string_type": "text (put digits in quotes)",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
-    "string_pattern_mismatch": "text of the form {pattern}",
     "too_short": "at least {min_length} items",
     "too_long": "at most {max_length} items",
     "model_type": "keys and values",
     "dict_type": "keys and values",
     "list_type": "a list",
     "path_type": "the name of a file",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number that is not infinite",
+    "bool_type": "true or false",
+    "invalid_key": "a word as the key",
 }
 """Pydantic's type of error -> what was expected; the rest keep pydantic's own words. Worlds say the same."""
+_UNQUOTED: Final = {"int_type", "float_type", "bool_type"}
+_BRANCHES: Final = {*_UNQUOTED, "int_from_float", "string_type", "list_type", "dict_type", "model_type"}
+"""Errors of which each branch of a union makes one; together they are one problem."""
+
+
+def _is_quoted(value: object) -> bool:
+    """Whether it is text that would be something else without its quotes."""
+    return isinstance(value, str) and any(form.fullmatch(value) for form, _ in _SCALARS[1:])
 
 
 def problems_in(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
     """What pydantic has found, in the words of these files and where they say it."""
     found: dict[tuple[KeyPath, str], Problem] = {}
+    branches: dict[KeyPath, dict[str, None]] = {}
     for item in error.errors(include_url=False):
         kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
         path = _path_in_file(document, item["loc"], kind)
@@ -271,6 +342,7 @@ def problems_in(document: Document, model: type[BaseModel], error: ValidationErr
             expected, value = "this key is needed", None
         elif kind in _EXPECTED:
             expected = f"expected {_EXPECTED[kind].format(**context)}"
+            expected += ", without quotes" if kind in _UNQUOTED and _is_quoted(value) else ""
         elif kind == "extra_forbidden":
             if path and path[-1] in known:
                 # A key of another shape of the same thing, such as behaviour beside dwell.
@@ -290,7 +362,12 @@ def problems_in(document: Document, model: type[BaseModel], error: ValidationErr
                 expected = expected.partition(": ")[2]
                 path, value = (*path, *named), _value_at(document, (*path, *named))
         shown = "" if value is None and kind == "missing" else _shown(path, hint, value)
-        found.setdefault((path, expected), document.problem(path, shown, expected, hint))
+        if kind in _BRANCHES:
+            said = branches.setdefault(path, {})
+            said[expected.removeprefix("expected ")] = None
+            found[path, ""] = document.problem(path, shown, f"expected {', or '.join(said)}", hint)
+        else:
+            found.setdefault((path, expected), document.problem(path, shown, expected, hint))
     return list(found.values())
 
 
@@ -371,9 +448,10 @@ def _dotted(path: KeyPath) -> str:
 
 def _short_name(path: Path) -> str:
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        name = str(path.resolve().relative_to(Path.cwd()))
     except (ValueError, OSError):
-        return str(path)
+        name = str(path)
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def shorten(value: object, limit: int = 60) -> str:
@@ -415,9 +493,9 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
     return path
 
 
-NewPath = Annotated[Path, AfterValidator(beside)]
+NewPath = Annotated[NamedPath, AfterValidator(beside)]
 """A path as written in a file, taken from that file's folder."""
-ExistingFile = Annotated[Path, AfterValidator(_existing)]
+ExistingFile = Annotated[NamedPath, AfterValidator(_existing)]
 """The same, and the file is there."""
 
 

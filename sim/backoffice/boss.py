@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sim.backoffice.http_door import HttpDoor
+from sim.scenario_values import Form
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -175,8 +176,12 @@ def _by_time(order: Order) -> tuple[int, str]:
     return order.t_us, order.order_id
 
 
-Msisdn = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{6,14}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
+Msisdn = Annotated[str, Form(r"^[1-9][0-9]{6,14}$", "7 to 15 digits, the first none 0")]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128),
+    Form(r"^[!-~]+$", "ASCII characters without spaces"),
+]
 
 
 class OrderRequest(BaseModel):
@@ -213,7 +218,7 @@ def asgi_app(boss: Boss) -> "FastAPI":
         errors = [
             {
                 "field": _field(error),
-                "expected": error["msg"],
+                "expected": error["msg"].removeprefix("expected "),
                 "value": _printable(error.get("input")),
             }
             for error in fault.errors()

@@ -212,7 +212,7 @@ def _lines(
 
     def draw(kind: str, name: str, ends: Corners) -> None:
         corners = _bent(ends, 12 if kind == "road" else 25, len(found), draws)
-        line = LineScenario.model_validate({"name": name, "kind": kind, "points_km": [(0, 0), (0, 0)]})
+        line = LineScenario.model_validate({"name": name, "kind": kind, "points_km": [[0, 0], [0, 0]]})
         found.append((line, corners))
 
     if len(towns) == 1:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from sim.scenario import PlaceKind
+from sim.scenario_values import STRICT, Name
 
 CHANNELS: Final = ("sms", "mms", "wap")
 """Channels by which a message reaches a handset; contact records hold an index into it."""
@@ -30,7 +31,7 @@ PUBLISHED_FAR: Final = (-2.2513, 0.0, -0.5365)
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class Since(_Part):
@@ -108,7 +109,7 @@ class Moments(_Part):
 class Offer(_Part):
     """One offer and the people's side of it."""
 
-    name: str = Field(description="Name, as campaigns write it.", pattern=r"^[a-z][a-z0-9-]*$")
+    name: Name = Field(description="Name, as campaigns write it.")
     logit: Logit = Field(
         -3.7, description="Logit of taking up after a contact at an ordinary moment, at mean affinity."
     )

@@ -20,6 +20,13 @@ DEMO = Path(__file__).parents[2] / "scenarios" / "studies" / "demo.yaml"
         (['blanket_at="21:00"'], "outside the quiet hours"),
         (['blanket_at="08:59"'], "outside the quiet hours"),
         (["arms=[blanket]"], "needs the precise arm"),
+        (["arms=[precise, precise]"], "arms = .*: expected each arm once"),
+        (["offers=[{name: e-bil}]"], "an offer of the study's campaigns: .* Did you mean 'e-bill'"),
+        (
+            ["offers=[{name: e-bill}, {name: e-bill}]"],
+            r"offers\[1\].name = 'e-bill': expected each offer once",
+        ),
+        (["eligible.where={brnd: x}"], "no such column of the extract; .* Did you mean 'brand'"),
     ],
 )
 def test_contradictions_are_refused(settings, said):

@@ -9,7 +9,11 @@ import pytest
 import yaml
 
 from experiments.audit import Part, audit, read_policy
+from experiments.problems import BadInput
+from marketing.campaigns import load_all
+from marketing.config import ConfigError
 from marketing.contact import Policy, load_policy
+from marketing.contact.bounds import class_of
 
 POLICIES = sorted((Path(__file__).parents[2] / "scenarios" / "policies").glob("*.yaml"))
 
@@ -102,6 +106,54 @@ def test_the_audit_judges_by_a_shipped_policy(name: str, received: list[tuple], 
     path = next(path for path in POLICIES if path.stem == name)
     found = audit([part(*row) for row in received], read_policy(path))
     assert {rule: n for rule, n in found.by_rule.items() if n} == expected
+
+
+# Campaign -> its class, where it has one, in the two policies that have classes.
+CLASSES = {
+    "airport-travel": "offers",
+    "evening-messenger": "offers",
+    "long-distance-prefix": "offers",
+    "missed-call-alert": "offers",
+    "off-peak-tariff": "offers",
+    "old-hotline": "offers",
+    "rejected-call-alert": "offers",
+    "service-line-follow-up": "offers",
+    "students-campus-fun": "offers",
+    "talk-more": "offers",
+    "waiting-wap": "credit",
+    "welcome-back": "offers",
+    "wrong-number": "offers",
+}
+
+
+@pytest.mark.parametrize("name", ["all-rules", "fair-shares"])
+def test_platform_and_audit_know_the_class_of_every_shipped_campaign(name: str) -> None:
+    path = next(path for path in POLICIES if path.stem == name)
+    rules, judge = load_policy(path), read_policy(path)
+    found = {}
+    for campaign in load_all(sorted((path.parents[1] / "campaigns").glob("*.yaml"))):
+        number = class_of(rules, campaign.originator)
+        judged = [one for one in judge.classes if judge.in_classes(campaign.originator, [one])]
+        assert judged == ([] if number == 0 else [[*rules.classes][number - 1]]), campaign.campaign
+        found.update((campaign.campaign, one) for one in judged)
+    assert found == CLASSES
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        "{a: {originators: ['1008601', '10086015']}}",
+        "{a: {originators: ['10086015']}, b: {originators: ['1008601']}}",
+        "{a: {originators: ['1008601']}, b: {originators: ['1008602', '1008601']}}",
+    ],
+)
+def test_senders_of_two_classes_are_refused_by_platform_and_audit(tmp_path: Path, classes: str) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"timezone: UTC\nmarketing_originators: ['100860']\nclasses: {classes}\n")
+    with pytest.raises(ConfigError, match="overlaps with 1008601"):
+        load_policy(path)
+    with pytest.raises(BadInput, match="share no beginning with 1008601"):
+        read_policy(path)
 
 
 def test_every_shipped_policy_is_judged_both_ways_and_told_of() -> None:

@@ -59,6 +59,11 @@ WRONG = [
     ("uplift", "blanket.at", "21:30", "blanket.at = '21:30': expected a time outside the quiet hours"),
     ("uplift", "eligible", {"where": {"x": "y"}}, "eligible.where.x = 'y': no such column of the extract"),
     ("uplift", "campaigns_from_day", 9, "campaigns_from_day = 9: expected at most days, 7."),
+    ("uplift", "same_feed_days", 8, "same_feed_days = 8: expected at most days, 7."),
+    ("uplift", "seed", True, "seed = true: expected a whole number."),
+    ("latency", "seed", "7", "seed = '7': expected a whole number, without quotes."),
+    ("firewall", "groups", ["races"] * 2, "groups = ['races', 'races']: expected each group once."),
+    ("realism", "event_settings", {"subscriber": 5}, "event_settings.subscriber = 5: no such key here"),
     ("selfcheck", "groups", ["nix"], "groups = ['nix']: expected some of intervals, peeking"),
     ("selfcheck", "groups", ["rerun"] * 2, "groups = ['rerun', 'rerun']: expected each group once."),
 ]
@@ -68,7 +73,7 @@ def written(path, name, key, value):
     """A shipped study with one key set, its files named from anywhere; the file."""
     values = yaml.safe_load((STUDIES / f"{UPLIFT if name == 'uplift' else name}.yaml").read_text())
     *parents, last = key.split(".")
-    for role in ("world", "policy"):
+    for role in ("world", "event_world", "policy"):
         if role in values:
             values[role] = str(STUDIES / values[role])
     if "campaigns" in values:

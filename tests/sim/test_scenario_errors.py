@@ -1,6 +1,5 @@
 """Reading YAML into models: positions, suggestions, overrides, and YAML without its surprises."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 import pytest
@@ -97,9 +96,9 @@ def test_file_that_cannot_be_read(tmp_path):
     ("text", "value"),
     [
         ("21:00", "21:00"), ("off", "off"), ("yes", "yes"), ("001", "001"), ("0o17", "0o17"),
-        ("12", 12), ("-3", -3), ("1_000", 1000), ("0x1f", 31),
+        ("12", 12), ("-3", -3), ("1_000", "1_000"), ("0x1f", 31),
         ("1.5", 1.5), ("1e3", 1000.0), ("-.5", -0.5), ("3.", 3.0),
-        ("true", True), ("null", None), ("~", None), ("2007-06-04", date(2007, 6, 4)), ("1.2.3", "1.2.3"),
+        ("true", True), ("null", None), ("~", None), ("2007-06-04", "2007-06-04"), ("1.2.3", "1.2.3"),
         ("'5'", "5"), ("[a, 1]", ["a", 1]), ("a: [", "a: ["),
     ],
 )  # fmt: skip

@@ -11,11 +11,13 @@ Who may is said in `marketing.api.routes`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
+
+from marketing.config_values import Form
 
 __all__ = ["Desks", "desk_router"]
 
@@ -40,7 +42,7 @@ class Said(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    contact_id: str = Field(pattern="^[0-9a-f]{16}$")
+    contact_id: Annotated[str, Form(r"^[0-9a-f]{16}$", "16 of the digits 0 to 9 and a to f")]
     answer: Literal["accept", "refuse", "think"]
 
 
@@ -58,7 +60,8 @@ def desk_router(desks: Desks) -> APIRouter:
 
     @routes.get("/offer", responses=NONE)
     async def _offer(
-        msisdn: str = Query(pattern="^[0-9]{5,15}$"), desk: Literal["hall", "hotline", "web"] = Query("hall")
+        msisdn: Annotated[str, Query(), Form(r"^[0-9]{5,15}$", "5 to 15 digits")],
+        desk: Literal["hall", "hotline", "web"] = Query("hall"),
     ) -> dict[str, Any]:
         return await asked(desks.offer, desk, msisdn)
 

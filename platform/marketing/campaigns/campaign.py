@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -30,12 +30,12 @@ from marketing.campaigns.elements import DwellElement, NumberList
 from marketing.campaigns.experiment import CONTROL, HOLD_OUT, Experiment
 from marketing.campaigns.scene import Scene
 from marketing.config import ExistingFile, Strict
+from marketing.config_values import Form, LocalDay, TimeOfDay
+from marketing.config_values import Words as Name
 
 __all__ = ["Campaign", "CampaignCaps", "FollowUp", "Group", "Reply", "Valid"]
 
 Code = Annotated[str, Field(min_length=1, max_length=20)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-"""Lower-case words joined by hyphens."""
 LAST_DAY: Final = 36_500
 """Of the world, for a group: a hundred years."""
 
@@ -43,9 +43,9 @@ LAST_DAY: Final = 36_500
 class Valid(Strict):
     """Local days, in the policy's zone, on which the campaign runs."""
 
-    start: date | None = Field(default=None, alias="from")
+    start: LocalDay | None = Field(default=None, alias="from")
     """First day; absent: from ever."""
-    until: date | None = None
+    until: LocalDay | None = None
     """Last day, included; absent: for ever."""
 
     @field_validator("start", "until")
@@ -66,7 +66,7 @@ class Valid(Strict):
 class Group(Strict):
     """Sending to a list at a set time, by the platform itself."""
 
-    at: time
+    at: TimeOfDay
     """Local time of day, such as "10:00"."""
     day: int = Field(default=1, ge=1, le=LAST_DAY)
     """Day of the world (1 = the clock's epoch day) for targets that name none."""
@@ -139,7 +139,10 @@ class Campaign(Strict):
     """Needed in mode group."""
     output: Literal["contact", "file", "statistics"] = "contact"
     """contact: a message. file: who was triggered goes into a file. statistics: counts only."""
-    offer: str = Field(default="", pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$", validate_default=True)
+    offer: Annotated[
+        str,
+        Form(r"^([a-z0-9]+(-[a-z0-9]+)*)?$", "words of small letters and digits, joined by hyphens"),
+    ] = Field(default="", validate_default=True)
     """Name of the offer at BOSS; needed where the output is contact."""
     content: dict[Language, Text] = Field(default_factory=dict, validate_default=True)
     """Text by language, with placeholders; the subscriber's own, else the first. Needed where the output is
@@ -150,7 +153,9 @@ class Campaign(Strict):
     """Needed where channels has wap."""
     mms: Mms | None = Field(default=None, validate_default=True)
     """Needed where channels has mms."""
-    originator: str = Field(default="", pattern=r"^([0-9]{3,20})?$", validate_default=True)
+    originator: Annotated[str, Form(r"^([0-9]{3,20})?$", "3 to 20 digits")] = Field(
+        default="", validate_default=True
+    )
     """Sender shown; replies come back to it. One of the policy's marketing originators. Needed where the
     output is contact."""
     reply: Reply = Field(default_factory=Reply)
@@ -184,11 +189,11 @@ class Campaign(Strict):
     @model_validator(mode="after")
     def _mode(self) -> Campaign:
         if self.mode == "trigger" and (self.scene is None or self.group is not None):
-            raise ValueError("mode trigger needs the key scene and no key group")
+            raise ValueError("mode: mode trigger needs the key scene and no key group")
         if self.mode == "group" and (self.group is None or self.scene is not None):
-            raise ValueError("mode group needs the key group and no key scene")
+            raise ValueError("mode: mode group needs the key group and no key scene")
         if self.mode in ("follow_up", "desk") and (self.group is not None or self.scene is not None):
-            raise ValueError(f"mode {self.mode} has neither the key scene nor the key group")
+            raise ValueError(f"mode: mode {self.mode} has neither the key scene nor the key group")
         return self
 
     @field_validator("channels")
@@ -216,11 +221,13 @@ class Campaign(Strict):
     def _by_channel(self) -> Campaign:
         desks = [name for name in self.channels if CHANNELS[name].kind == "desk"]
         if self.mode == "desk" and len(desks) < len(self.channels):
-            raise ValueError("mode desk takes the channels hall, hotline and web only")
+            raise ValueError("channels: mode desk takes the channels hall, hotline and web only")
         if self.mode != "desk" and desks:
-            raise ValueError(f"the channel {desks[0]} needs mode desk: the customer comes by itself")
+            raise ValueError(
+                f"channels: the channel {desks[0]} needs mode desk: the customer comes by itself"
+            )
         if self.mode == "desk" and self.follow_ups:
-            raise ValueError("mode desk has no follow-ups: an answer is given at once")
+            raise ValueError("follow_ups: mode desk has none: an answer is given at once")
         return self
 
     @field_validator("offer", "content", "originator")
@@ -243,9 +250,11 @@ class Campaign(Strict):
                 if key in self.model_fields_set
             ]
             if senseless:
-                raise ValueError(f"output {self.output} sends nothing: the key {senseless[0]} has no sense")
+                raise ValueError(
+                    f"{senseless[0]}: output {self.output} sends nothing: the key {senseless[0]} has no sense"
+                )
             if self.mode in ("follow_up", "desk"):
-                raise ValueError(f"mode {self.mode} is for contacts")
+                raise ValueError(f"mode: mode {self.mode} is for contacts")
         if self.output == "statistics":
             self._check_statistics()
         return self
@@ -254,7 +263,7 @@ class Campaign(Strict):
         """Most visitors are strangers, of whom nothing is known but where they are."""
         scene = self.scene
         if scene is None or not isinstance(scene.begin, DwellElement):
-            raise ValueError("output statistics counts stays: it needs scene.begin.dwell")
+            raise ValueError("output: statistics counts stays, so it needs scene.begin.dwell")
         said = {
             "audience": self.audience,
             "targets": self.targets,
@@ -265,12 +274,12 @@ class Campaign(Strict):
         }
         for key, value in said.items():
             if value:
-                raise ValueError(f"output statistics counts strangers too: the key {key} has no sense")
+                raise ValueError(f"{key}: output statistics counts strangers too: the key {key} has no sense")
 
     @model_validator(mode="after")
     def _asks_boss(self) -> Campaign:
         if self.boss is None and "boss_unknown" in self.model_fields_set:
-            raise ValueError("boss_unknown has no sense without the key boss")
+            raise ValueError("boss_unknown: has no sense without the key boss")
         return self
 
     @model_validator(mode="after")
@@ -280,7 +289,9 @@ class Campaign(Strict):
         if days is not None and start is not None and until is not None and (until - start).days < 7:
             running = {(start + timedelta(days=n)).weekday() for n in range((until - start).days + 1)}
             if not running & days:
-                raise ValueError("this scene can never be complete: no day of valid is in scene.when.days")
+                raise ValueError(
+                    "valid: this scene can never be complete: no day of valid is in scene.when.days"
+                )
         return self
 
     @model_validator(mode="after")

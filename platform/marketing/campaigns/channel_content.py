@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from marketing.campaigns.content import template
 from marketing.config import ExistingFile, Strict
+from marketing.config_values import Form
 
 __all__ = ["PICTURES", "TITLE_MAX", "Language", "Mms", "Text", "Wap", "in_language"]
 
@@ -40,7 +41,11 @@ Title = Annotated[str, Field(min_length=1, max_length=TITLE_MAX), AfterValidator
 class Wap(Strict):
     """A link pushed to the terminal's browser."""
 
-    url: str = Field(pattern=r"^https?://[!-~]+$", max_length=200)
+    url: Annotated[
+        str,
+        Field(max_length=200),
+        Form(r"^https?://[!-~]+$", "an address that begins with http:// or https://, ASCII without spaces"),
+    ]
     """Where it leads: http:// or https://, ASCII."""
     title: dict[Language, Title] = Field(default_factory=dict)
     """What the terminal shows, by language, with placeholders; absent: the content, where it is short

@@ -21,6 +21,7 @@ from marketing.behaviours import CODES
 from marketing.campaigns.condition import Condition
 from marketing.config import Strict, suggest
 from marketing.config_files import beside
+from marketing.config_values import Form
 
 __all__ = [
     "AtLeast",
@@ -34,7 +35,9 @@ __all__ = [
     "Word",
 ]
 
-Digits = Annotated[str, Field(pattern=r"^[0-9*#abc]{1,20}$")]
+Digits = Annotated[
+    str, Form(r"^[0-9*#abc]{1,20}$", "1 to 20 of what can be dialled: 0 to 9, *, #, a, b and c")
+]
 Area = Annotated[int, Field(ge=1, le=0xFFFE)]
 """A location area code; 0 and FFFE are reserved (TS 23.003 4.1)."""
 Behaviour = Annotated[str, Field(json_schema_extra={"enum": sorted(CODES)})]

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from marketing.campaigns.switchback import Days, read_days
 from marketing.config import ExistingFile, Strict
+from marketing.config_values import Form
 
 __all__ = ["CONTROL", "HOLD_OUT", "Experiment"]
 
@@ -19,7 +20,10 @@ CONTROL: Final = "control"
 HOLD_OUT: Final = "hold_out"
 """Not an arm: kept out before the arms are dealt, and not contacted."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+Name = Annotated[
+    str,
+    Form(r"^[a-z][a-z0-9_]{0,29}$", "up to 30 small letters, digits and underscores, a letter first"),
+]
 Share = Annotated[float, Field(gt=0, le=1)]
 _WHOLE: Final = 1 << 64
 

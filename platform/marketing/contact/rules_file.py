@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
@@ -10,6 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from marketing.config import ConfigError, ExistingFile, Strict, read_model
+from marketing.config_values import Form, LocalDay, TimeOfDay
+from marketing.config_values import Words as ClassName
 
 __all__ = [
     "CHANNELS",
@@ -38,8 +39,7 @@ CHANNELS: Final[tuple[str, ...]] = ChannelName.__args__  # type: ignore[attr-def
 """Ways to contact somebody; handsets tell the first three apart. A channel's place is its bit in masks."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Then = Literal["hold", "drop"]
-ClassName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Prefix = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+Prefix = Annotated[str, Form(r"^[0-9]{1,20}$", "1 to 20 digits")]
 MOST_CLASSES: Final = 63
 MOST_RULES: Final = 50
 
@@ -84,7 +84,8 @@ class SenderClass(Strict):
     """A named group of messages, known by their sender, so that handsets can tell."""
 
     originators: list[Prefix] = Field(min_length=1)
-    """Sender prefixes. No two classes may share a sender."""
+    """Sender prefixes: "1008601" is of 1008601 and of all that is longer, such as 10086015. No two may begin
+    with one another, so that a sender is of one class at most."""
 
 
 class NotAfter(Strict):
@@ -101,9 +102,9 @@ class NotAfter(Strict):
 class QuietHours(Strict):
     """Hours of every day without contacts."""
 
-    start: time = Field(alias="from")
+    start: TimeOfDay = Field(alias="from")
     """Local time of the first second without contacts."""
-    end: time = Field(alias="to")
+    end: TimeOfDay = Field(alias="to")
     """Local time of the first second with contacts again."""
     then: Then = "hold"
     """hold: release when contact is allowed again, where the campaign says so too; drop: suppress."""
@@ -135,7 +136,7 @@ class ClosedHours(QuietHours):
 class Holidays(Strict):
     """Whole local days without contacts."""
 
-    dates: list[date] = Field(default_factory=list)
+    dates: list[LocalDay] = Field(default_factory=list)
     then: Then = "drop"
 
 
@@ -232,7 +233,8 @@ class PolicyFile(Strict):
     def _guard_within_margin(self) -> PolicyFile:
         if self.validity_guard_s > self.delivery_margin_s:
             raise ValueError(
-                "validity_guard_s must not exceed delivery_margin_s: a validity could end in the past"
+                f"validity_guard_s: expected at most delivery_margin_s, {self.delivery_margin_s:g}: "
+                "a validity could end in the past"
             )
         return self
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from marketing.config import ConfigError, Document, Strict, read_model, suggest
+from marketing.config_values import Form
 from marketing.profiles.columns import MOST_LIST_WORDS, Column
 from marketing.profiles.extract import Profiles
 
@@ -34,7 +35,13 @@ SEGMENT_COLUMNS: Final[dict[str, str]] = {
 }
 """Columns that a table adds: lists, by name with their meaning."""
 
-Word = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=60)]
+Word = Annotated[
+    str,
+    Field(max_length=60),
+    Form(
+        r"^[a-z0-9]+([_-][a-z0-9]+)*$", "words of small letters and digits, joined by hyphens or underscores"
+    ),
+]
 
 
 class SegmentClass(Strict):

@@ -35,14 +35,22 @@ WRONG = [
     (SCENE + "channels: [sms, sms]\n", "channels", "named twice"),
     (SCENE + "channels: []\n", "channels", "at least 1"),
     (SCENE + "channels: [wpa]\n" + WAP, "channels[0]", "Did you mean 'wap'"),
-    (SCENE + "channels: [wap]\nwap: {url: 'javascript:alert(1)'}\n", "wap.url", "of the form"),
-    (SCENE + "channels: [wap]\nwap: {url: 'http://a b'}\n", "wap.url", "of the form"),
+    (
+        SCENE + "channels: [wap]\nwap: {url: 'javascript:alert(1)'}\n",
+        "wap.url",
+        "begins with http:// or https://, ASCII",
+    ),
+    (
+        SCENE + "channels: [wap]\nwap: {url: 'http://a b'}\n",
+        "wap.url",
+        "begins with http:// or https://, ASCII",
+    ),
     (SCENE + "channels: [mms]\nmms: {subject: {zh: x}, files: [a.exe]}\n", "mms.files", "expected a picture"),
     (SCENE + "channels: [mms]\nmms: {subject: {zh: x}, files: [large.gif]}\n", "mms.files", "at most 100000"),
     (SCENE + "channels: [mms]\nmms: {subject: {zh: x}, files: [b.gif]}\n", "mms.files[0]", "there is no"),
-    (SCENE + "channels: [hall]\n", "", "needs mode desk"),
-    ("mode: desk\n", "", "hall, hotline and web only"),
-    ("mode: desk\nchannels: [hall]\n" + SCENE, "", "neither the key scene nor the key group"),
+    (SCENE + "channels: [hall]\n", "channels", "needs mode desk"),
+    ("mode: desk\n", "channels", "hall, hotline and web only"),
+    ("mode: desk\nchannels: [hall]\n" + SCENE, "mode", "neither the key scene nor the key group"),
 ]
 
 

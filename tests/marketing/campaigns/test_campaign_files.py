@@ -52,11 +52,11 @@ MISTAKES = [
     ("{behaviour: power_on}", "{behavior: power_on}", 4, "scene.begin.behavior", "no such key", "behaviour"),
     ("often_off: true", "often_of: true", 3, "audience", "did you mean 'often_off'", ""),
     ("often_off: true", "often_off: perhaps", 3, "audience", "true or false", ""),
-    ('"1008601"', "hello", 7, "originator", "text of the form", ""),
+    ('"1008601"', "hello", 7, "originator", "3 to 20 digits", ""),
     ("{zh: 你好}", "{zh: ''}", 6, "content.zh", "at least 1", ""),
     ("{zh: 你好}", "{zz: hi}", 6, "content", "'zh' or 'en'", ""),
-    ("title: An alert", "mode: group", 1, "", "mode group needs", ""),
-    ("campaign: alert", "campaign: An Alert", 1, "campaign", "text of the form", ""),
+    ("title: An alert", "mode: group", 2, "mode", "mode group needs", ""),
+    ("campaign: alert", "campaign: An Alert", 1, "campaign", "words of small letters and digits", ""),
 ]
 
 

@@ -138,7 +138,7 @@ OVERLAPS = [
         "one.originators[0] = '12345'",
         "no contact is of it: marketing_originators are",
     ),
-    ("One: {originators: ['1008601']}", "classes.One", "text of the form"),
+    ("One: {originators: ['1008601']}", "classes.One", "words of small letters and digits"),
     ("one: {originators: []}", "one.originators", "at least 1"),
 ]
 

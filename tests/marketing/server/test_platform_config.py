@@ -58,7 +58,7 @@ MISTAKES = [
     ({"subscribers": "none.csv"}, "subscribers", "file that exists"),
     ({"smpp": {"password": "far too long"}}, "smpp.password", "at most 8"),
     ({"workers": 0}, "workers", "at least 1"),
-    ({"ledger": {"url": "mysql://x"}}, "ledger.url", "text of the form"),
+    ({"ledger": {"url": "mysql://x"}}, "ledger.url", "begins with sqlite or postgresql"),
 ]
 
 
