@@ -17,7 +17,9 @@ from experiments.problems import BadInput
 from experiments.study import Lists, LoadedStudy
 from marketing.config import ExistingFile, Strict
 
-__all__ = ["GrowthKeys", "Keys", "ScalingKeys", "check", "foretell", "report", "results", "run"]
+__all__ = ["RESUMES", "GrowthKeys", "Keys", "ScalingKeys", "check", "foretell", "report", "results", "run"]
+
+RESUMES = True
 
 Count = Annotated[int, Field(ge=1, le=64)]
 People = Annotated[int, Field(ge=1000, le=10_000_000)]
