@@ -37,9 +37,9 @@ cli(sys.argv[1:])
 """
 
 SETS = (
-    "workers=[1,2]", "subscribers=[10000]", "loads=[0.5]", "load_seconds=0.5", "growth.repeats=0",
+    "workers=[1]", "subscribers=[10000]", "loads=[0.5]", "load_seconds=0.5", "growth.repeats=0",
     "scaling.rounds=0", "search.seconds=0.6", "search.closed_seconds=0.2", "search.outstanding=32",
-    "search.confirm_seconds=1.2", "search.repeats=1", "search.most_probes=8", "search.resolution=0.05",
+    "search.confirm_seconds=1.2", "search.repeats=1", "search.most_probes=6", "search.resolution=0.05",
     "search.least_rate_per_s=300", "search.most_rate_per_s=500", "level.percentile=p90",
     "level.latency_ms=60", "level.lagging_share=0.5", "level.bad_share=0.1",
 )  # fmt: skip
@@ -76,7 +76,7 @@ def test_a_killed_and_a_stopped_sitting_are_gone_on_with(tmp_path):
     out = tmp_path / "runs"
     sets = [word for setting in SETS for word in ("--set", setting)]
     first = started(tmp_path, STUDY, "--out", out, *sets)
-    folder = wait_for(first, out, "1x10000/probe-002")
+    folder = wait_for(first, out, "1x10000/probe-001")
     os.kill(first.pid, signal.SIGKILL)
     first.communicate(timeout=30)
     assert json.loads((folder / "manifest.json").read_text())["validity"] == "running"
@@ -84,7 +84,7 @@ def test_a_killed_and_a_stopped_sitting_are_gone_on_with(tmp_path):
     killed = kept_in(folder)
 
     second = started(tmp_path, "--resume", folder)
-    wait_for(second, out, "2x10000/closed")
+    wait_for(second, out, "1x10000/probe-003")
     second.send_signal(signal.SIGINT)
     _, said = second.communicate(timeout=60)
     assert second.returncode == 130, said
@@ -100,12 +100,14 @@ def test_a_killed_and_a_stopped_sitting_are_gone_on_with(tmp_path):
     assert stopped.items() <= kept_in(folder).items(), "what was done was done again"
     assert not list(folder.glob("probes-*"))
     summary = json.loads((folder / "summary.json").read_text())
-    every = summary["results"]["configurations"]
-    assert [one["name"] for one in every] == ["1x10000", "2x10000"]
+    (one,) = summary["results"]["configurations"]
     assert len(summary["sittings"]) == 3
     parts = [{piece["what"]: piece["n"] for piece in sitting["measured"]} for sitting in summary["sittings"]]
     assert parts[0]["probe"] == len([file for file in killed if file.name.startswith("probe-")])
-    assert parts[1]["run" if every[0]["knee"]["rate_per_s"] else "probe"] >= 1
-    assert parts[2]["probe"] >= 1
-    assert sum(part.get("probe", 0) for part in parts) == sum(one["knee"]["probes"] for one in every)
+    assert (
+        parts[1]["probe"]
+        == len([file for file in stopped if file.name.startswith("probe-")]) - parts[0]["probe"]
+    )
+    assert min(part["probe"] for part in parts) >= 1
+    assert sum(part["probe"] for part in parts) == one["knee"]["probes"]
     assert "the last of 3 sittings" in text

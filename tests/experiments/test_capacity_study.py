@@ -102,6 +102,7 @@ def on_queues(monkeypatch):
 
 SETTINGS = (
     "search.seconds=8",
+    "search.confirm_seconds=15",
     "search.resolution=0.04",
     "subscribers=[10000,40000]",
     "sizing.world=../worlds/province.yaml",
