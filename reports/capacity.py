@@ -14,8 +14,9 @@ from reports.capacity_tables import (
     others_said,
     run_row,
     scaling_said,
+    search_row,
     share_name,
-    sitting_rows,
+    sittings_said,
     sizing_rows,
     why_not,
     workers_name,
@@ -55,6 +56,7 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             level=results["level"],
             probes=sum(one["knee"]["probes"] + len(one["runs"]) for one in results["configurations"]),
             knees=[knee_row(one, words) for one in results["configurations"]],
+            searches=[search_row(one, words) for one in results["configurations"]],
             runs=[
                 run_row(one, run, results["level"], words)
                 for one in results["configurations"]
@@ -68,7 +70,7 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             scaling=scaling_said(results["scaling"], words),
             growth=growth_rows(results["growth"], words),
             sizing=sizing_rows(results["sizing"], words),
-            sittings=sitting_rows(summary.get("sittings", []), words),
+            sittings=sittings_said(summary.get("sittings", []), words),
             others=others_said(results, words),
             pictures=figures.pictures(summary, words),
             files=[name for name in _FILES if name == "summary.csv" or (run_dir / name).exists()],

@@ -16,8 +16,9 @@ __all__ = [
     "others_said",
     "run_row",
     "scaling_said",
+    "search_row",
     "share_name",
-    "sitting_rows",
+    "sittings_said",
     "sizing_rows",
     "why_not",
     "workers_name",
@@ -108,30 +109,31 @@ def others_said(results: Mapping[str, Any], words: Words) -> list[str]:
     return [words("others.rule", bound=bound), *named, words("others.todo", wait=wait, bound=bound)]
 
 
-def sitting_rows(found: list[dict[str, Any]], words: Words) -> list[list[str]]:
-    """A row for each, where there is more than one."""
+def sittings_said(found: list[dict[str, Any]], words: Words) -> list[str]:
+    """A line for each, where there is more than one."""
     if len(found) < 2:
         return []
-    rows = []
+    lines = []
     for at, one in enumerate(found, start=1):
         said = words.list(
-            words(
-                f"piece.{piece['what']}",
-                n=piece["n"],
-                of=_configured(piece["of"], words),
-            )
+            words(f"piece.{piece['what']}", n=piece["n"], of=_configured(piece["of"], words))
             for piece in one["measured"]
         )
-        rows.append(
-            [
-                str(at),
-                one["began"],
-                one["last"] or "–",
-                said or words("mark.none"),
-                percent(one["others_median"]),
-            ]
+        lines.append(
+            words(
+                "details.sitting",
+                n=at,
+                began=_moment(one["began"]),
+                last=_moment(one["last"]) if one["last"] else "–",
+                said=said or words("mark.none"),
+                others=percent(one["others_median"]),
+            )
         )
-    return rows
+    return lines
+
+
+def _moment(iso: str) -> str:
+    return iso.replace("T", " ").replace("+00:00", " UTC")
 
 
 def _configured(of: str, words: Words) -> str:
@@ -149,11 +151,20 @@ def knee_row(one: Mapping[str, Any], words: Words) -> list[str]:
         words.name(knee["status"], "status"),
         number(round(knee["rate_per_s"])) if knee["rate_per_s"] else "–",
         "–" if knee["breaks_at_per_s"] is None else number(round(knee["breaks_at_per_s"])),
-        number(round(knee["closed_per_s"])),
-        words.list(words.name(what, "broke") for what in knee["broke"]) or words("mark.none"),
         _proof(knee, words),
         limited(one, words) if knee["breaks_at_per_s"] is not None else "–",
+    ]
+
+
+def search_row(one: Mapping[str, Any], words: Words) -> list[str]:
+    """How it was found."""
+    knee = one["knee"]
+    return [
+        config_name(one, words),
+        number(round(knee["closed_per_s"])),
         str(knee["probes"]),
+        str(knee.get("stepped_down", 0)),
+        words.list(words.name(what, "broke") for what in knee["broke"]) or words("mark.none"),
         "–" if one["memory_mib"] is None else number(round(one["memory_mib"])),
     ]
 
