@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from reports.language import Words
 from reports.rendering import number, percent
 
@@ -26,6 +28,8 @@ __all__ = [
 
 PERCENTILES: Final = ("p50", "p90", "p99", "p99.9")
 WITH_INTERVAL: Final = ("p99", "p99.9")
+_SETTINGS: Final = ("search.quiet_wait_s=120", "level.others_share=0.5")
+"""What helps on a machine that is not quiet."""
 
 
 def workers_name(n: int, words: Words) -> str:
@@ -106,7 +110,9 @@ def others_said(results: Mapping[str, Any], words: Words) -> list[str]:
         for one in mine
     ]
     wait = number(results["search"]["quiet_wait_s"])
-    return [words("others.rule", bound=bound), *named, words("others.todo", wait=wait, bound=bound)]
+    patient, lenient = (Markup(f"<code>--set {said}</code>") for said in _SETTINGS)
+    todo = words("others.todo", wait=wait, patient=patient, lenient=lenient)
+    return [words("others.rule", bound=bound), *named, todo]
 
 
 def sittings_said(found: list[dict[str, Any]], words: Words) -> list[str]:
