@@ -17,7 +17,9 @@ from experiments.problems import BadInput
 from experiments.study import Lists, LoadedStudy, StudyName
 from marketing.config import ExistingFile, Strict
 
-__all__ = ["GrowthKeys", "Keys", "ScalingKeys", "check", "foretell", "report", "results", "run"]
+__all__ = ["RESUMES", "GrowthKeys", "Keys", "ScalingKeys", "check", "foretell", "report", "results", "run"]
+
+RESUMES = True
 
 Count = Annotated[int, Field(ge=1, le=64)]
 People = Annotated[int, Field(ge=1000, le=10_000_000)]
@@ -64,7 +66,8 @@ class Keys(Strict):
     workers: list[Count] = Field(default=[1, 2], min_length=1)
     """Engines of the platform that share out the subscribers; the first is that of the base configuration."""
     subscribers: list[People] = Field(default=[10_000, 100_000, 1_000_000], min_length=1)
-    """People of the world; the first number is that of the base configuration."""
+    """People of the world; the first number is that of the base configuration. The more, the less the world's
+    time is squeezed for a rate; the longer a probe takes to draw."""
     active_campaigns: list[Active] = Field(default=[1, 20, 100], min_length=1)
     """Campaigns that are active, for the growth of cost: those above, and others of all kinds of scene."""
     every_combination: bool = False

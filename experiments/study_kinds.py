@@ -5,8 +5,8 @@ Such a module has `Keys` (the pydantic model of its files, whose `kind` is a lit
 studies will come to (`kairos dry-run`), with `foretell(loaded)` how often it tries what, where it lives
 through no world. With `results(run_dir)` it names those files of a run that the clock has no part in, which
 `kairos rerun` compares; with `AT_SCALE = True` it says that its runs begin by `experiments.running.begin`, so
-that they take `--processes`, `--cluster` and `--resume`. The kind end-to-end has its keys in
-`experiments.study` and is run by `experiments.endtoend`.
+that they take `--processes`, `--cluster` and `--resume`, with `RESUMES = True` that they take the last alone.
+The kind end-to-end has its keys in `experiments.study` and is run by `experiments.endtoend`.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def start(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:
     """
     kind = kind_of_study(loaded.study)
     running = loaded.running
-    resumes, spreads = (kind is None or getattr(kind, "AT_SCALE", False)), getattr(kind, "AT_SCALE", False)
+    spreads = getattr(kind, "AT_SCALE", False)
+    resumes = kind is None or spreads or getattr(kind, "RESUMES", False)
     options = {
         "--resume": running.resume is not None and not resumes,
         "--processes": running.processes is not None and not spreads,

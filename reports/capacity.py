@@ -6,6 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from reports.capacity_tables import (
+    config_name,
+    growth_rows,
+    knee_row,
+    limited,
+    others_said,
+    run_row,
+    scaling_said,
+    search_row,
+    share_name,
+    sittings_said,
+    sizing_rows,
+    why_not,
+    workers_name,
+)
 from reports.compared import Figure
 from reports.language import LANGUAGES, Words
 from reports.rendering import NotReportable, as_written, number, percent, publish, read_json
@@ -13,8 +28,6 @@ from reports.rendering import NotReportable, as_written, number, percent, publis
 __all__ = ["NotReportable", "answer", "checks", "compared", "screen", "write_report"]
 
 PAGE: Final = "capacity"
-PERCENTILES: Final = ("p50", "p90", "p99", "p99.9")
-WITH_INTERVAL: Final = ("p99", "p99.9")
 _FILES: Final = ("summary.json", "summary.csv", "drawn.json", "manifest.json", "probes.csv", "probes.parquet")
 
 
@@ -42,39 +55,33 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             checks=checks(summary, manifest, words),
             level=results["level"],
             probes=sum(one["knee"]["probes"] + len(one["runs"]) for one in results["configurations"]),
-            knees=[_knee(one, words) for one in results["configurations"]],
-            runs=[_run(one, run, words) for one in results["configurations"] for run in one["runs"]],
+            knees=[knee_row(one, words) for one in results["configurations"]],
+            searches=[search_row(one, words) for one in results["configurations"]],
+            runs=[
+                run_row(one, run, results["level"], words)
+                for one in results["configurations"]
+                for run in one["runs"]
+            ],
             busy=[
                 (config_name(one, words), figures.busy(one, words))
                 for one in results["configurations"]
                 if one["resources"]
             ],
-            scaling=_scaling(results["scaling"], words),
-            growth=_growth(results["growth"], words),
-            sizing=_sizing(results["sizing"], words),
+            scaling=scaling_said(results["scaling"], words),
+            growth=growth_rows(results["growth"], words),
+            sizing=sizing_rows(results["sizing"], words),
+            sittings=sittings_said(summary.get("sittings", []), words),
+            others=others_said(results, words),
             pictures=figures.pictures(summary, words),
             files=[name for name in _FILES if name == "summary.csv" or (run_dir / name).exists()],
         )
 
 
-# --------------------------------------------------------------------------- the answer, and whether it is
-# one
-
-
-def workers_name(n: int, words: Words) -> str:
-    """`2 workers`."""
-    return words("workers.one") if n == 1 else words("workers.more", n=n)
-
-
-def config_name(one: Mapping[str, Any], words: Words) -> str:
-    """Workers and people of a configuration."""
-    return words(
-        "shown.config", workers=workers_name(one["workers"], words), people=number(one["subscribers"])
-    )
+# --------------------------------------------------------------------------- the answer, and can it be one?
 
 
 def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
-    """What came out for the first configuration, in two sentences."""
+    """What came out for the first configuration, in two or three sentences."""
     words = words or Words(PAGE)
     base = summary["results"]["configurations"][0]
     knee = base["knee"]
@@ -85,6 +92,9 @@ def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
         rate=number(round(knee["rate_per_s"])),
         breaks="–" if knee["breaks_at_per_s"] is None else number(round(knee["breaks_at_per_s"])),
     )
+    if proof := knee.get("proof"):
+        seconds, triggers = f"{proof['seconds']:g}", number(proof["triggers"])
+        first += words.gap + words("answer.proof", seconds=seconds, triggers=triggers)
     if knee["breaks_at_per_s"] is None:
         return first
     found = base["bottleneck"]
@@ -94,6 +104,8 @@ def answer(summary: Mapping[str, Any], words: Words | None = None) -> str:
         resource=words.name(found["resource"], "resource"),
         stage=words.name(found["stage"] or "none", "stage"),
         busy=percent(found["busy"]),
+        others=percent(found.get("others")),
+        side=words(f"side.{found.get('side', 'platform')}"),
     )
     return f"{first}{words.gap}{second}"
 
@@ -109,6 +121,12 @@ def checks(summary: Mapping[str, Any], manifest: Mapping[str, Any], words: Words
 
     settled = sum(one["knee"]["status"] == "found" for one in every)
     row("knee", settled == len(every), words("trust.knee_found", found=settled, n=len(every)))
+    if any(one["knee"].get("proof") or one["knee"].get("stepped_down") for one in every):
+        proven = sum(one["knee"].get("proof") is not None for one in every)
+        said = words("trust.proof_found", found=proven, n=len(every))
+        if stepped := sum(one["knee"].get("stepped_down", 0) for one in every):
+            said += words.gap + words("trust.proof_stepped", n=stepped)
+        row("proof", proven == len(every), said)
     own = sum(one["bottleneck"]["of_platform"] for one in every)
     row("platform", own == len(every), words("trust.platform_found", found=own, n=len(every)))
     others, bound = results["others_share"], results["level"]["others_share"]
@@ -137,7 +155,19 @@ def checks(summary: Mapping[str, Any], manifest: Mapping[str, Any], words: Words
         words("trust.complete_found", lost=loss["lost"], wrong=loss["wrong"], n=number(loss["triggers"])),
     )
     held = sum(run["outcome"] == "held" for run in runs)
-    row("held", held == len(runs) if runs else None, words("trust.held_found", held=held, n=len(runs)))
+    said = words("trust.held_found", held=held, n=len(runs))
+    for one in every:
+        for run in one["runs"]:
+            if run["outcome"] != "held":
+                said += words("mark.semicolon") + words(
+                    "trust.held_not",
+                    config=config_name(one, words),
+                    share=share_name(run["share"]),
+                    why=why_not(run, results["level"], words),
+                )
+    row("held", held == len(runs) if runs else None, said)
+    if len(summary.get("sittings", [])) > 1:
+        row("sittings", None, words("trust.sittings_found", n=len(summary.get("sittings", []))))
     return rows
 
 
@@ -167,180 +197,28 @@ def screen(run_dir: Path) -> str:
         high = "–" if knee["breaks_at_per_s"] is None else number(round(knee["breaks_at_per_s"]))
         lines.append(
             f"  {config_name(one, words):34}{knee['status']:10}{number(round(knee['rate_per_s'])):>9} to "
-            f"{high:>9} a second; {_limited(one, words)}"
+            f"{high:>9} a second; {limited(one, words)}"
         )
         for run in one["runs"]:
             value = run["percentiles_ms"][results["level"]["percentile"]].get("value")
-            lines.append(
-                f"    {run['share']:.0%}: {results['level']['percentile']} "
-                f"{'refused' if value is None else f'{value:.1f} ms'}, level {run['outcome']}"
-            )
-    lines += ["", *(_scaling(results["scaling"], words) or [])]
-    if (sizing := _sizing(results["sizing"], words)) is not None:
+            said = f"    {run['share']:.0%}: {results['level']['percentile']} "
+            said += f"{'refused' if value is None else f'{value:.1f} ms'}, level {run['outcome']}"
+            if run["outcome"] != "held":
+                said += f": {why_not(run, results['level'], words)}"
+            lines.append(said)
+    lines += ["", *(scaling_said(results["scaling"], words) or [])]
+    if (sizing := sizing_rows(results["sizing"], words)) is not None:
         lines += [f"  {people} subscribers: {units} units" for people, _, units, *_ in sizing["rows"]]
     others = results["others_share"]
     lines.append(f"Others had {percent(others['median'])} of the processors (median of the probes).")
     if summary["invalid_reasons"]:
         lines += ["", f"The study is not valid, {len(summary['invalid_reasons'])} reasons:"]
         lines += [f"  {reason}" for reason in summary["invalid_reasons"]]
-    lines.append(f"In {summary['time']['wall_s']:.0f} s.")
+    sittings = len(summary.get("sittings", []))
+    more = f", the last of {sittings} sittings" if sittings > 1 else ""
+    lines.append(f"In {summary['time']['wall_s']:.0f} s{more}.")
     return "\n".join(lines)
-
-
-# --------------------------------------------------------------------------- tables
 
 
 def _listed(cpus: list[int]) -> str:
     return ", ".join(map(str, cpus))
-
-
-def _limited(one: Mapping[str, Any], words: Words) -> str:
-    found = one["bottleneck"]
-    return words(
-        f"limited.{found['limited_by']}",
-        resource=words.name(found["resource"], "resource"),
-        stage=words.name(found["stage"] or "none", "stage"),
-    )
-
-
-def _knee(one: Mapping[str, Any], words: Words) -> list[str]:
-    knee = one["knee"]
-    return [
-        config_name(one, words),
-        words.name(knee["status"], "status"),
-        number(round(knee["rate_per_s"])) if knee["rate_per_s"] else "–",
-        "–" if knee["breaks_at_per_s"] is None else number(round(knee["breaks_at_per_s"])),
-        number(round(knee["closed_per_s"])),
-        words.list(words.name(what, "broke") for what in knee["broke"]) or words("mark.none"),
-        _limited(one, words) if knee["breaks_at_per_s"] is not None else "–",
-        str(knee["probes"]),
-        "–" if one["memory_mib"] is None else number(round(one["memory_mib"])),
-    ]
-
-
-def _run(one: Mapping[str, Any], run: Mapping[str, Any], words: Words) -> list[str]:
-    return [
-        config_name(one, words),
-        percent(run["share"]),
-        number(round(run["rate_per_s"])),
-        words.name(run["outcome"], "outcome"),
-        number(run["triggers"]),
-        *(_percentile(run["percentiles_ms"][name], interval=name in WITH_INTERVAL) for name in PERCENTILES),
-        "–" if run["cost_us"] is None else number(run["cost_us"]),
-    ]
-
-
-def _percentile(found: Mapping[str, Any], *, interval: bool) -> str:
-    if "value" not in found:
-        return "–"
-    if not interval:
-        return f"{found['value']:.1f}"
-    return f"{found['value']:.1f} ({found['low']:.1f}–{found['high']:.1f})"
-
-
-def _scaling(found: Mapping[str, Any] | None, words: Words) -> list[str] | None:
-    if found is None:
-        return None
-    one, two = found["pair"]
-    ratio, law = found["ratio"], found["law"]
-    if "refused" in ratio:
-        said = [words("details.ratio_refused", why=_refused(ratio, words))]
-    else:
-        values = {
-            name: f"{ratio[key]:.2f}" for name, key in (("ratio", "value"), ("low", "low"), ("high", "high"))
-        }
-        said = [words("details.ratio", one=one, two=two, n=ratio["n"], cpus=found["processors"], **values)]
-    if not found["enough_processors"]:
-        said.append(words("details.too_few_processors"))
-    if "refused" in law:
-        said.append(words("details.law_refused", why=_refused(law, words)))
-    else:
-        said.append(
-            words(
-                "details.law",
-                low=law["counts"][0],
-                high=law["counts"][-1],
-                rate=number(round(law["rate_per_s"])),
-                contention=f"{law['contention']:.3f}",
-                coherence=f"{law['coherence']:.4f}",
-                worst=percent(law["worst"]),
-            )
-        )
-    return said
-
-
-def _refused(found: Mapping[str, Any], words: Words) -> str:
-    """Why there is no figure."""
-    return words.told(found["refused"], "refused") or str(found["refused"])
-
-
-def _growth(found: Mapping[str, Any] | None, words: Words) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    slopes, levels = [], []
-    for axis, one in found["axes"].items():
-        name, step = words.name(axis, "axis"), words.name(one["unit"], "step")
-        slope = one["per_step"]
-        if "refused" in slope:
-            slopes.append([name, step, "–", _refused(slope, words)])
-        else:
-            slopes.append(
-                [name, step, _signed(slope["value"]), f"{_signed(slope['low'])} … {_signed(slope['high'])}"]
-            )
-        for row in one["levels"]:
-            levels.append(
-                [
-                    name,
-                    number(round(row["value"])),
-                    str(row["runs"]),
-                    "–" if row["cost_us"] is None else number(row["cost_us"]),
-                    "–" if row["memory_mib"] is None else number(round(row["memory_mib"])),
-                ]
-            )
-    return {"slopes": slopes, "levels": levels, "rate": number(round(found["rate_per_s"]))}
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
-
-
-def _sizing(found: Mapping[str, Any] | None, words: Words) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    rows = []
-    for need in found["needs"]:
-        low, high = need["units_low"], need["units"]
-        units = str(high) if low == high else words("sizing.range", low=low, high=high)
-        rows.append(
-            [
-                number(need["subscribers"]),
-                number(round(need["busy_per_s"])),
-                units,
-                str(need["with_spares"]),
-                number(need["subscribers_each"]),
-                words("sizing.outside" if need["beyond"] else "sizing.inside"),
-            ]
-        )
-    assumed = found["assumed"]
-    said = [
-        words(
-            "sizing.unit",
-            workers=workers_name(assumed["workers"], words),
-            cpus=assumed["processors"],
-            people=number(assumed["subscribers"]),
-            knee=number(round(assumed["knee_per_s"])),
-        ),
-        words(
-            "sizing.busy_hour",
-            n=number(assumed["busy_hour_messages"]),
-            sample=number(assumed["sample"]),
-            world=assumed["world"],
-        ),
-        words("sizing.peak", n=number(assumed["peak"])),
-        words("sizing.headroom", n=percent(assumed["headroom"])),
-        words("sizing.spare", n=assumed["spare_units"]),
-        words("sizing.dealt"),
-    ]
-    if found["at_most"]:
-        said.insert(0, words("sizing.at_most"))
-    return {"rows": rows, "assumed": said}

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from reports.capacity import config_name, workers_name
+from reports.capacity_tables import config_name, workers_name
 from reports.drawing import ACCENT, BAND, INK, OTHER, STYLE, figure_of, svg
 from reports.language import Words
 from reports.rendering import number
@@ -120,6 +120,8 @@ def busy(one: Mapping[str, Any], words: Words) -> str:
             # Each part is a median of several probes, which need not add up to that of the whole.
             scale = 100 * min(1.0, row["busy"] / (sum(row["parts"].values()) or 1.0))
             left = 0.0
+            if not row["parts"]:  # of which it is not known what with
+                axes.barh(y, 100 * row["busy"], 0.3, color="none", edgecolor=INK, linewidth=0.9)
             for stage, (colour, hatch) in _STAGES.items():
                 width = scale * row["parts"].get(stage, 0.0)
                 if width:

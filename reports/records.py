@@ -431,7 +431,7 @@ TABLES: Final[dict[str, TableSpec]] = {
                 Column("number", pa.int32(), "from 0"),
                 Column("workers", pa.int32(), "engines of the platform"),
                 Column("subscribers", pa.int64(), "people of the world"),
-                Column("why", pa.string(), "bracket, halve, again, confirm; run: below the knee"),
+                Column("why", pa.string(), "bracket, halve, again, confirm, prove; run: below the knee"),
                 Column("rate_per_s", pa.float64(), "messages a second, offered"),
                 Column("seconds", pa.float64(), "length of the phase"),
                 Column("outcome", pa.string(), "held, broken, generator or too_few"),
@@ -446,6 +446,8 @@ TABLES: Final[dict[str, TableSpec]] = {
                 Column("wrong", pa.int64(), "triggers that should not have come"),
                 Column("lagging_share", pa.float64(), "messages sent late by the generator's own doing"),
                 Column("others_share", pa.float64(), "processors used by other programs meanwhile"),
+                Column("others_generator", pa.float64(), "of the generator's; NaN = bound to none"),
+                Column("others_platform", pa.float64(), "of the platform's; NaN = bound to none"),
                 Column(
                     "cost_us", pa.float64(), "processor time of the platform a message; NaN = not measured"
                 ),

@@ -17,7 +17,15 @@ from experiments.latency.phase import Phase
 from experiments.latency.usage import Cores, Usage
 from experiments.problems import RunInvalid
 
-__all__ = ["Beside", "held_up", "loop_shares", "memory_mib", "resources_of", "wait_for_quiet"]
+__all__ = [
+    "Beside",
+    "held_up",
+    "loop_shares",
+    "memory_mib",
+    "processors_busy_s",
+    "resources_of",
+    "wait_for_quiet",
+]
 
 PUMP: Final = "sctp-pump"
 """Name of the thread that pumps the association, in both processes."""
@@ -70,8 +78,12 @@ def _platform(used: Mapping[str, Any], loop: Mapping[str, float]) -> list[Resour
         elif process == number:
             workers.append((int(process), share))
     # The loop's process is the oldest one; workers are its children.
-    for number, (_, share) in enumerate(sorted(workers)[1:], start=1):
-        found.append(Resource(f"platform_worker_{number}", share, {"engine": share}))
+    for number, (_, share) in enumerate(sorted(workers)):
+        if number:
+            found.append(Resource(f"platform_worker_{number}", share, {"engine": share}))
+        else:
+            # The rest of its time the loop waited, for a processor that others had or for the disk.
+            found.insert(0, Resource("platform_loop_running", share))
     return found
 
 
@@ -160,24 +172,37 @@ def _children(pid: int) -> list[int]:
 
 
 class Beside:
-    """What others used of the machine's processors while a phase sent: it is told `sending` and `sent`."""
+    """What others used of the machine's processors while a phase sent: it is told `sending` and `sent`.
+
+    Others are all who are not of this study: programs, the kernel on their behalf, and what a hypervisor gave
+    to other machines.
+    """
 
     def __init__(self) -> None:
-        self._at: dict[str, tuple[float, float, float]] = {}
+        self._at: dict[str, tuple[float, float, dict[int, float]]] = {}
 
     def __call__(self, stage: str) -> None:
-        """Notes time, busy time of the machine, and ours."""
-        busy = _machine_busy_s()
-        if busy is not None:
-            self._at[stage] = (time.monotonic(), busy, Usage.of(os.getpid()).processor_s)
+        """Notes time, our own processor time, and how long each processor was busy."""
+        if busy := processors_busy_s():
+            self._at[stage] = (time.monotonic(), Usage.of(os.getpid()).processor_s, busy)
 
     @property
     def share(self) -> float | None:
         """Of all processors; None where the machine does not say."""
         if not {"sending", "sent"} <= self._at.keys():
             return None
-        seconds, busy, ours = (b - a for a, b in zip(self._at["sending"], self._at["sent"], strict=True))
-        return max(0.0, (busy - ours) / (seconds * (os.cpu_count() or 1)))
+        ours = self._at["sent"][1] - self._at["sending"][1]
+        return self.of(frozenset(self._at["sending"][2]), ours)
+
+    def of(self, cpus: frozenset[int], ours_s: float) -> float | None:
+        """Of these processors, on which we used so many seconds; None where the machine does not say."""
+        if not {"sending", "sent"} <= self._at.keys():
+            return None
+        (from_s, _, before), (until_s, _, after) = self._at["sending"], self._at["sent"]
+        if not cpus or not cpus <= before.keys() & after.keys():
+            return None
+        busy = sum(after[cpu] - before[cpu] for cpu in cpus)
+        return max(0.0, (busy - ours_s) / ((until_s - from_s) * len(cpus)))
 
 
 def wait_for_quiet(most_share: float, most_s: float) -> None:
@@ -192,14 +217,21 @@ def wait_for_quiet(most_share: float, most_s: float) -> None:
             return
 
 
-def _machine_busy_s() -> float | None:
-    """proc(5), /proc/stat: all but idle and iowait, and guests, who are counted as users already."""
+def processors_busy_s(stat: Path = Path("/proc/stat")) -> dict[int, float]:
+    """Processor -> seconds that it was busy since the machine began; empty where the machine does not say.
+
+    proc(5), /proc/stat: all but idle and iowait, and guests, who are counted as users already.
+    """
+    found: dict[int, float] = {}
     try:
-        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
-        ticks = [int(field) for field in fields]
-    except (OSError, ValueError):
-        return None
-    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+        for line in stat.read_text(encoding="ascii").splitlines():
+            name, *fields = line.split()
+            if name.startswith("cpu") and name != "cpu":
+                ticks = [int(field) for field in fields[:8]]
+                found[int(name[3:])] = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return {}
+    return found
 
 
 def held_up(phase: Phase, late_after_ms: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from experiments.capacity import sizing, utilisation
 from experiments.capacity.knee import Knee
@@ -47,6 +47,8 @@ def probe_row(
         "wrong": found.wrong,
         "lagging_share": found.lagging_share,
         "others_share": found.others_share,
+        "others_generator": found.others_generator,
+        "others_platform": found.others_platform,
         "cost_us": found.cost_us,
         "memory_mib": found.memory_mib,
     }
@@ -57,8 +59,8 @@ def write_probes(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     columns: dict[str, list[Any]] = {"number": list(range(len(rows)))}
     for name in (
         "workers", "subscribers", "why", "rate_per_s", "seconds", "outcome", "broke", "messages", "triggers",
-        "p50_ms", "p99_ms", "max_ms", "late", "lost", "wrong", "lagging_share", "others_share", "cost_us",
-        "memory_mib",
+        "p50_ms", "p99_ms", "max_ms", "late", "lost", "wrong", "lagging_share", "others_share",
+        "others_generator", "others_platform", "cost_us", "memory_mib",
     ):  # fmt: skip
         columns[name] = [math.nan if row[name] is None else row[name] for row in rows]
     write(folder / "probes.parquet", "probes", columns)
@@ -128,6 +130,8 @@ def _configuration(found: Found, level: ServiceLevel) -> dict[str, Any]:
             "broke": list(knee.broke),
             "probes": len(knee.tries),
             "disturbed": sum(t.verdict.disturbed for t in knee.tries),
+            "proof": _proof(knee),
+            "stepped_down": knee.stepped_down,
         },
         "bottleneck": {
             "limited_by": gave_way.limited_by,
@@ -136,11 +140,26 @@ def _configuration(found: Found, level: ServiceLevel) -> dict[str, Any]:
             "busy": round(gave_way.busy, 4),
             "full": gave_way.full,
             "of_platform": gave_way.of_platform,
+            "others": round(gave_way.others, 4),
+            "side": gave_way.side,
         },
         "resources": [utilisation.as_json(resource) for resource in resources],
         "tried": [_tried(t.ask.why, t.result, t.verdict) for t in knee.tries],
         "runs": [_run(share, result, level) for share, result in found.runs],
         "memory_mib": _memory(knee),
+    }
+
+
+def _proof(knee: Knee) -> dict[str, Any] | None:
+    """The longer run in which the knee held."""
+    if knee.proof is None:
+        return None
+    found, verdict = knee.proof.result, knee.proof.verdict
+    return {
+        "seconds": round(found.seconds, 1),
+        "triggers": found.triggers,
+        "value_ms": _finite(verdict.value_ms),
+        "bad_share": round(verdict.bad_share, 6),
     }
 
 
@@ -176,11 +195,18 @@ def _run(share: float, found: ProbeResult, level: ServiceLevel) -> dict[str, Any
         "wrong": found.wrong,
         "lagging_share": round(found.lagging_share, 6),
         "others_share": round(found.others_share, 4),
+        "others_beside": round(found.others_beside(_side(verdict)), 4),
+        "disturbed": verdict.disturbed,
+        "merged": int(found.notes.get("merged", 0)),
         "resources": [utilisation.as_json(resource) for resource in found.resources],
         "stages_p99_ms": dict(found.notes.get("stages_p99_ms", {})),
         "cost_us": None if found.cost_us is None else round(found.cost_us, 3),
         "memory_mib": None if found.memory_mib is None else round(found.memory_mib, 1),
     }
+
+
+def _side(verdict: Verdict) -> Literal["generator", "platform"]:
+    return "generator" if verdict.outcome == "generator" else "platform"
 
 
 def _memory(knee: Knee) -> float | None:

@@ -8,6 +8,10 @@ which
 others used the machine counts only if it goes on like that. Both ends of what was found are confirmed with
 probes of their own before it is believed.
 
+A short probe passes a rate that a longer run does not: a backlog that grows slowly, a stall that comes now
+and then. So at the end the rate must hold in a run as long as is asked for; where it does not, the next lower
+rate is tried, until one holds. That one is the knee.
+
 `Search` says what to ask next and is told what came of it; `find` drives it.
 """
 
@@ -51,6 +55,9 @@ class SearchKeys(Strict):
     """The search ends when the lowest rate that breaks is at most this share above the highest that holds."""
     repeats: int = Field(default=3, ge=1, le=99)
     """Probes of a rate near the knee; most of them decide. An odd number."""
+    confirm_seconds: float = Field(default=15.0, ge=0, le=3600)
+    """At the end the knee must hold in a run so long, seconds; else the next lower rate is tried. Not longer
+    than `seconds`: probes suffice."""
     quiet_wait_s: float = Field(default=10.0, ge=0, le=3600)
     """Before a probe the machine may take so long to become as quiet as level.others_share says, seconds."""
     most_probes: int = Field(default=40, ge=2, le=1000)
@@ -61,6 +68,10 @@ class SearchKeys(Strict):
     """Nothing above this is asked for; where it holds, the knee is said to lie higher."""
 
 
+Why = Literal["bracket", "halve", "again", "confirm", "prove"]
+"""prove: a run as long as `confirm_seconds` says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """The next probe."""
@@ -68,7 +79,7 @@ class Ask:
     rate_per_s: float
     seconds: float
     seed: int
-    why: Literal["bracket", "halve", "again", "confirm"]
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,18 @@ class Knee:
     def at(self, rate_per_s: float) -> tuple[Try, ...]:
         """Probes of that rate."""
         return tuple(t for t in self.tries if t.ask.rate_per_s == rate_per_s)
+
+    @property
+    def proof(self) -> Try | None:
+        """The longer run in which it held; None: none was asked for, or none held."""
+        held = (t for t in self.at(self.rate_per_s) if t.ask.why == "prove" and t.verdict.outcome == "held")
+        return next(held, None)
+
+    @property
+    def stepped_down(self) -> int:
+        """How many rates held in short probes and not in the longer run."""
+        proved = {t.ask.rate_per_s for t in self.tries if t.ask.why == "prove"}
+        return sum(rate > self.rate_per_s for rate in proved)
 
     @property
     def breaking(self) -> tuple[Try, ...]:
@@ -146,8 +169,9 @@ class Search:
         self._rate = self._within(closed_per_s)
         self._rates: dict[float, _Rate] = {}
         self._tries: list[Try] = []
-        self._why: Literal["bracket", "halve", "again", "confirm"] = "bracket"
+        self._why: Why = "bracket"
         self._confirming: float | None = None
+        self._proofs: dict[float, _Rate] = {}
         self._share = 0.0  # triggers a message
         self._longer = 1.0
         self.found: Knee | None = None
@@ -159,6 +183,8 @@ class Search:
         if self.found is not None:
             return None
         seconds = self._keys.seconds * self._longer
+        if self._why == "prove":
+            seconds = max(seconds, self._keys.confirm_seconds)
         if self._share:
             wanted_s = 1.2 * least_triggers(self._level.percentile) / (self._share * self._rate)
             seconds = max(seconds, min(wanted_s, LONGEST * self._keys.seconds))
@@ -170,14 +196,16 @@ class Search:
         one = Try(ask, result, verdict)
         self._tries.append(one)
         self._share = max(result.triggers, 1) / max(result.messages, 1)
-        self._rates.setdefault(ask.rate_per_s, _Rate(patience=(self._keys.repeats + 1) // 2)).tries.append(
-            one
-        )
+        proving = ask.why == "prove"
+        rates = self._proofs if proving else self._rates
+        rates.setdefault(ask.rate_per_s, _Rate(patience=(self._keys.repeats + 1) // 2)).tries.append(one)
         if verdict.outcome == "too_few":
             self._longer = min(2 * self._longer, LONGEST)
-        holds = self._settled(ask.rate_per_s)
+        holds = self._proven(ask.rate_per_s) if proving else self._settled(ask.rate_per_s)
         if holds is None:
-            self._why = "confirm" if self._confirming is not None else "again"
+            self._why = ask.why if proving else "confirm" if self._confirming is not None else "again"
+        elif proving:
+            self._step(ask.rate_per_s, holds)
         else:
             self._decide(ask.rate_per_s, holds)
         if self.found is None and len(self._tries) >= self._keys.most_probes:
@@ -200,14 +228,42 @@ class Search:
         first = len(known.tries) == 1
         if first and last.outcome == "held" and last.value_ms * CLEAR <= self._level.latency_ms:
             return True
-        if (
-            first
-            and last.outcome == "broken"
-            and not last.disturbed
-            and last.value_ms >= GROSS * self._level.latency_ms
+        return False if first and self._gross(last) else None
+
+    def _gross(self, verdict: Verdict) -> bool:
+        """Whether one such break is enough."""
+        value = verdict.value_ms
+        broken = verdict.outcome == "broken" and not verdict.disturbed
+        return broken and value is not None and value >= GROSS * self._level.latency_ms
+
+    def _proven(self, rate: float) -> bool | None:
+        """Whether that rate holds in the longer run; None: it must be run again."""
+        known = self._proofs[rate]
+        if known.held:  # one that breaks may be a neighbour's doing; nothing makes a rate hold that does not
+            breaks = sum(t.verdict.outcome in ("broken", "generator") for t in known.tries)
+            most = self._keys.repeats // 2 + 1
+            if not breaks or known.held >= most:
+                return True
+        if known.broken > self._keys.repeats // 2 or (
+            len(known.tries) == 1 and self._gross(known.tries[0].verdict)
         ):
             return False
         return None
+
+    def _step(self, rate: float, holds: bool) -> None:
+        """The rate that is the knee, or the next lower one."""
+        self._longer = 1.0
+        if holds:
+            self._low = rate
+            self._end("above" if math.isinf(self._high) else "found")
+            return
+        self._high, lower = rate, rate / (1 + self._keys.resolution)
+        if lower < self._keys.least_rate_per_s:
+            self._low = 0.0
+            self._end("below")
+            return
+        self._low = max((r for r in self._rates if r < rate and self._holds(r)), default=0.0)
+        self._ask(lower, "prove")
 
     def _decide(self, rate: float, holds: bool) -> None:
         """Moves an end of the bracket; one that is not confirmed gives way to the next that is known."""
@@ -254,9 +310,12 @@ class Search:
                 self._confirming = rate
                 self._ask(rate, "confirm")
                 return
+        if status in ("found", "above") and self._keys.confirm_seconds > self._keys.seconds:
+            self._ask(self._low, "prove")
+            return
         self._end(status)
 
-    def _ask(self, rate: float, why: Literal["bracket", "halve", "again", "confirm"]) -> None:
+    def _ask(self, rate: float, why: Why) -> None:
         self._rate, self._why = rate, why
 
     def _within(self, rate: float) -> float:
@@ -265,8 +324,9 @@ class Search:
     def _end(self, status: Status) -> None:
         broke: Counter[Broke] = Counter()
         if not math.isinf(self._high):
-            for one in self._rates[self._high].tries:
-                broke.update(one.verdict.broke)
+            for one in self._tries:
+                if one.ask.rate_per_s == self._high:
+                    broke.update(one.verdict.broke)
         names = tuple(name for name, _ in broke.most_common())
         self.found = Knee(status, self._low, self._high, self._closed, names, tuple(self._tries))
 

@@ -51,15 +51,16 @@ class ServiceLevel(Strict):
     lagging_after_ms: float = Field(default=10.0, gt=0)
     """A message sent this much after its planned time is sent late, milliseconds."""
     others_share: float = Field(default=0.15, ge=0, le=1)
-    """A break counts at once only where other programs had at most this share of the processors; else the
-    rate is
-    tried again, and counts all the same when it goes on like that."""
+    """A break counts at once only where other programs had at most this share of the processors of the side
+    that gave way; else the rate is tried again, and counts all the same when it goes on like that, labelled
+    as their doing."""
 
     def judge(self, found: ProbeResult) -> Verdict:
         """What the probe says of the rate: held, broken and by what, or nothing, as the generator lagged."""
         value = found.quantile_ms(self.percentile)
-        late, disturbed = found.late(self.late_after_ms), found.others_share > self.others_share
+        late = found.late(self.late_after_ms)
         share = found.bad_share(self.late_after_ms)
+        disturbed = found.others_beside("platform") > self.others_share
         if value is None:
             return Verdict("too_few", (), value, share, late, disturbed)
         broke: list[Broke] = ["latency"] if value > self.latency_ms else []
@@ -68,6 +69,7 @@ class ServiceLevel(Strict):
             broke += [name for name, n in counts.items() if n]  # type: ignore[misc]
         if broke and found.lagging_share > self.lagging_share:
             # Latency counts from the planned send, so what holds in spite of a late generator does hold.
+            disturbed = found.others_beside("generator") > self.others_share
             return Verdict("generator", ("generator",), value, share, late, disturbed)
         return Verdict("broken" if broke else "held", tuple(broke), value, share, late, disturbed)
 
@@ -114,6 +116,10 @@ class ProbeResult:
     lag_p99_ms: float = 0.0
     others_share: float = 0.0
     """Of the machine's processors, used by other programs meanwhile."""
+    others_generator: float | None = None
+    """Of the processors that the generator was bound to; None: it was bound to none."""
+    others_platform: float | None = None
+    """The same of the platform's."""
     resources: tuple[Any, ...] = ()
     """`experiments.capacity.utilisation.Resource` of what had work."""
     cost_us: float | None = None
@@ -140,6 +146,11 @@ class ProbeResult:
         if at >= len(self.latency_ms):
             return math.inf
         return float(np.partition(self.latency_ms, at)[at])
+
+    def others_beside(self, side: Literal["generator", "platform"]) -> float:
+        """Others' share of the processors of that side; of all, where they are not told apart."""
+        own = self.others_generator if side == "generator" else self.others_platform
+        return self.others_share if own is None else own
 
     def late(self, after_ms: float) -> int:
         """Triggers that took longer."""

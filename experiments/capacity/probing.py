@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class PlatformProbe:
 
     def probe(self, rate_per_s: float, seconds: float, seed: int) -> ProbeResult:
         """See `experiments.capacity.levels.Probe`. A platform that breaks off has lost everything."""
-        seconds = max(seconds, self.town.least_s(rate_per_s))
+        seconds = min(max(seconds, self.town.least_s(rate_per_s)), self.town.most_s(rate_per_s))
         drawn = self.town.draw(rate_per_s, seconds, seed)
         try:
             return self._probed(drawn, rate_per_s, seconds, seed)
@@ -85,7 +85,17 @@ class PlatformProbe:
         )
         destinations = {submit.contact_id: submit.destination for submit in phase.weaver.submits}
         # Late ones are counted by the level, of the same latencies.
-        verdict = judge(expected, drawn.plan, phase.records.triggers, joined, destinations, math.inf)
+        woven = set(phase.woven[:, 0].tolist())
+        verdict = judge(
+            expected,
+            drawn.plan,
+            phase.records.triggers,
+            joined,
+            destinations,
+            math.inf,
+            woven,
+            phase.records.behaviours,
+        )
         limits = self.town.terms.limits
         lag = phase.lag(limits)["lag_ms"]
         lagging, held_back = held_up(phase, limits.late_after_ms)
@@ -105,8 +115,20 @@ class PlatformProbe:
             cost_us=1e6 * float(used["processor_s"]) / drawn.plan.batch.n if used else None,
             memory_mib=memory[0] if memory else None,
             others_share=beside.share or 0.0,
-            notes={**_notes(phase, joined.columns), "held_back": round(held_back, 5)},
+            others_generator=beside.of(*self._used("generator", phase.generator)),
+            others_platform=beside.of(*self._used("platform", used)),
+            notes={
+                **_notes(phase, joined.columns),
+                "held_back": round(held_back, 5),
+                "merged": verdict.merged,
+            },
         )
+
+    def _used(self, side: str, used: Mapping[str, Any]) -> tuple[frozenset[int], float]:
+        """The processors of a side, none where they are anybody's, and what it used of them, seconds."""
+        if self.cores is None or self.cores.why_not or not used:
+            return frozenset(), 0.0
+        return getattr(self.cores, side), float(used["processor_s"])
 
     @contextmanager
     def _phase(self, drawn: Drawn, **hosting: Any) -> Iterator[Phase]:

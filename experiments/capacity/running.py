@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import sigtran
 from experiments.capacity.concluding import conclude, probe_row, write_probes
+from experiments.capacity.keeping import Keeper, KeptProbe
 from experiments.capacity.knee import Knee, Try, find
 from experiments.capacity.levels import ProbeResult, least_triggers
 from experiments.capacity.measured import Found, Measured
 from experiments.capacity.probing import PlatformProbe
 from experiments.capacity.town import Town, extra_campaigns
 from experiments.capacity_study import Keys
-from experiments.folder import RunFolder, write_json
+from experiments.folder import RunFolder, machine, write_json
 from experiments.latency.phase import Terms
 from experiments.latency.usage import Cores, cores_of
 from experiments.problems import RunInvalid, relative
@@ -34,6 +37,8 @@ __all__ = ["run_study"]
 
 SUMMARY_SCHEMA: Final = "kairos.capacity/1"
 DRAWN_SCHEMA: Final = "kairos.capacity-drawn/1"
+SCRATCH: Final = "probes-"
+"""Folders in that of a run that last as long as it is measured."""
 Say = Callable[[str], None]
 
 
@@ -48,9 +53,12 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
     files = {"world": keys.world, "policy": keys.policy}
     files |= {"sizing world": keys.sizing.world}
     files |= {f"campaign {path.stem}": path for path in keys.campaigns}
-    folder = begin(loaded, out, arguments, files).folder
+    begun = begin(loaded, out, arguments, files)
+    folder = begun.folder
     cores = cores_of() if keys.pin else None
     folder.update(cores=cores.as_json() if cores else {"apart": False, "why_not": "pin: false"})
+    here = {**machine(), "cores": folder.manifest["cores"], "transport": choice.kind}
+    keeper = Keeper.of(begun, here)
     measured, said, code = Measured(), [], 0
     with Stopping() as stopping:
         with Display() as display:
@@ -58,8 +66,10 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
                 f"{keys.study}: {relative(folder.path)}, seed {keys.seed}, signalling over {choice.kind}"
             )
             try:
-                with TemporaryDirectory(prefix="probes-", dir=folder.path) as scratch:
-                    site = _Site(keys, choice.kind, cores, Path(scratch), display.note, measured)
+                for left in folder.path.glob(f"{SCRATCH}*"):
+                    shutil.rmtree(left)  # of a sitting that was killed
+                with TemporaryDirectory(prefix=SCRATCH, dir=folder.path) as scratch:
+                    site = _Site(keys, choice.kind, cores, Path(scratch), display.note, measured, keeper)
                     site.run()
                 write_json(folder.path / "drawn.json", {"schema": DRAWN_SCHEMA, **site.drawn})
             except RunInvalid as error:
@@ -71,9 +81,8 @@ def run_study(loaded: LoadedStudy, keys: Keys, out: Path, arguments: Sequence[st
                 folder.finish([f"{type(error).__name__}: {error}"], whole=False)
                 raise
         stopping.closing()
-        closed = _close(
-            folder, loaded, keys, measured, said, {"kind": choice.kind, "why": choice.why}, started
-        )
+        transport = {"kind": choice.kind, "why": choice.why}
+        closed = _close(folder, loaded, keys, measured, said, transport, keeper.sittings(folder), started)
     return code or closed
 
 
@@ -81,18 +90,27 @@ class _Site:
     """Where it is measured: towns by their number of people, each built once."""
 
     def __init__(
-        self, keys: Keys, transport: Kind, cores: Cores | None, scratch: Path, say: Say, measured: Measured
+        self,
+        keys: Keys,
+        transport: Kind,
+        cores: Cores | None,
+        scratch: Path,
+        say: Say,
+        measured: Measured,
+        keeper: Keeper,
     ) -> None:
         self._keys, self._transport, self._cores = keys, transport, cores
-        self._scratch, self._say, self._measured = scratch, say, measured
+        self._scratch, self._say, self._measured, self._keeper = scratch, say, measured, keeper
         limits = Limits(start_s=keys.start_s, late_after_ms=keys.level.lagging_after_ms)
         self._terms = Terms(policy=keys.policy, lists=keys.lists, streams=keys.streams, limits=limits)
         self._towns: dict[int, Town] = {}
+        self._said_of: dict[int, dict[str, Any]] = {}
+        self._probes: dict[tuple[int, int, int, bool], PlatformProbe] = {}
 
     @property
     def drawn(self) -> dict[str, Any]:
         """What hangs on the seed alone, whatever the machine."""
-        towns = {str(people): town.per_world_s for people, town in sorted(self._towns.items())}
+        towns = {str(people): said["per_world_s"] for people, said in sorted(self._said_of.items())}
         return {
             "busy_hour_messages": self._measured.busy_hour_messages,
             "messages_per_world_s": towns,
@@ -113,10 +131,27 @@ class _Site:
 
     def _size(self) -> None:
         sizing = self._keys.sizing
-        self._say(f"sizing: {sizing.sample:,} people of {sizing.world.stem} live a day")
-        scenario = load_world(sizing.world)
-        day = expect(scenario, seed=self._keys.seed, sample=sizing.sample, memory_sample=0)
-        self._measured.busy_hour_messages = day.busiest_messages_per_s * 3600 / scenario.subscribers
+
+        def lived() -> dict[str, Any]:
+            self._say(f"sizing: {sizing.sample:,} people of {sizing.world.stem} live a day")
+            scenario = load_world(sizing.world)
+            day = expect(scenario, seed=self._keys.seed, sample=sizing.sample, memory_sample=0)
+            return {"busy_hour_messages": day.busiest_messages_per_s * 3600 / scenario.subscribers}
+
+        found = self._keeper.have("size", "", "size", lived)
+        self._measured.busy_hour_messages = found["busy_hour_messages"]
+
+    def _about(self, people: int) -> dict[str, Any]:
+        """What the search must know of a town, which need not be built for it once that is known."""
+
+        def asked() -> dict[str, Any]:
+            town = self._town(people)
+            most = town.most_per_s(self._keys.search.seconds)
+            return {"per_world_s": town.per_world_s, "most_per_s": most}
+
+        if people not in self._said_of:
+            self._said_of[people] = self._keeper.have("town", str(people), f"town/{people}", asked)
+        return self._said_of[people]
 
     def _town(self, people: int) -> Town:
         if people not in self._towns:
@@ -129,6 +164,12 @@ class _Site:
 
     def _probe(self, workers: int, people: int, campaigns: int = 0, *, free: bool = False) -> PlatformProbe:
         """`campaigns` at least as many as are judged; `free`: nobody is bound to a processor."""
+        key = (workers, people, campaigns, free)
+        if key not in self._probes:
+            self._probes[key] = self._made(workers, people, campaigns, free=free)
+        return self._probes[key]
+
+    def _made(self, workers: int, people: int, campaigns: int, *, free: bool) -> PlatformProbe:
         town = self._town(people)
         extra = max(0, campaigns - len(self._keys.campaigns))
         beside = extra_campaigns(extra, town.site, self._scratch / f"campaigns-{people}-{extra}")
@@ -138,11 +179,11 @@ class _Site:
         return PlatformProbe(town, self._keys.campaigns, beside, workers, cores, folder, quiet)
 
     def _find(self, workers: int, people: int) -> Found:
-        keys = self._keys
-        probe = self._probe(workers, people)
+        keys, name = self._keys, f"{workers}x{people}"
+        probe = KeptProbe(self._keeper, name, lambda: self._probe(workers, people))
         named = f"{workers} worker{'s' if workers > 1 else ''}, {people:,} people"
+        most = min(keys.search.most_rate_per_s, self._about(people)["most_per_s"])
         self._say(f"{named}: closed probe")
-        most = min(keys.search.most_rate_per_s, probe.town.most_per_s(keys.search.seconds))
         search = keys.search.model_copy(update={"most_rate_per_s": most})
         knee = find(probe, search, keys.level, keys.seed, lambda one: self._say(f"{named}: {told(one)}"))
         self._say(
@@ -153,7 +194,7 @@ class _Site:
         for number, share in enumerate(keys.loads if knee.rate_per_s else ()):
             rate = share * knee.rate_per_s
             seconds = self._long_enough(rate, keys.load_seconds, knee)
-            found = probe.probe(rate, seconds, keys.seed + 1000 + number)
+            found = probe.phase("run", f"{name}/run-{number}", rate, seconds, keys.seed + 1000 + number)
             runs.append((share, found))
             self._say(f"{named}: {share:.0%} of the knee: {_figures(found, keys.level.percentile)}")
         return Found(workers, people, knee, tuple(runs))
@@ -182,8 +223,12 @@ class _Site:
                 for value, (n_people, n_campaigns) in values if len(values) > 1 else ():
                     done = known.setdefault((n_people, n_campaigns), [])
                     if len(done) <= repeat:
-                        probe = self._probe(workers, n_people, n_campaigns)
-                        done.append(probe.probe(rate, keys.search.seconds, keys.seed + 2000 + repeat))
+                        probe = KeptProbe(
+                            self._keeper, "", partial(self._probe, workers, n_people, n_campaigns)
+                        )
+                        key = f"growth/{n_people}-{n_campaigns}-{repeat}"
+                        seed = keys.seed + 2000 + repeat
+                        done.append(probe.phase("growth", key, rate, keys.search.seconds, seed))
                         cost = done[-1].cost_us
                         said = "not measured" if cost is None else f"{cost:.1f} us a message"
                         self._say(
@@ -196,18 +241,21 @@ class _Site:
 
     def _scale(self) -> None:
         keys = self._keys
-        people = keys.subscribers[0]
         for number in range(keys.scaling.rounds):
-            counts = keys.workers if number % 2 == 0 else keys.workers[::-1]
-            found = {}
-            for workers in counts:
-                probe = self._probe(workers, people, free=True)
-                found[workers] = probe.closed(
-                    keys.search.outstanding, keys.scaling.seconds, keys.seed + 3000 + number
-                )
+            # A round is kept whole: its probes are compared with one another, so they belong together.
+            rated = self._keeper.have("round", "", f"scaling/{number}", partial(self._round, number))
+            found = {workers: float(rated[str(workers)]) for workers in keys.workers}
             self._measured.rounds.append(found)
             rates = ", ".join(f"{workers}: {found[workers]:,.0f}/s" for workers in keys.workers)
             self._say(f"scaling, round {number + 1} of {keys.scaling.rounds}: {rates}")
+
+    def _round(self, number: int) -> dict[str, Any]:
+        keys, found = self._keys, {}
+        for workers in keys.workers if number % 2 == 0 else keys.workers[::-1]:
+            probe = self._probe(workers, keys.subscribers[0], free=True)
+            seed = keys.seed + 3000 + number
+            found[str(workers)] = probe.closed(keys.search.outstanding, keys.scaling.seconds, seed)
+        return found
 
 
 def told(one: Try) -> str:
@@ -237,6 +285,7 @@ def _close(
     measured: Measured,
     said: list[str],
     transport: dict[str, str],
+    sittings: list[dict[str, Any]],
     started: float,
 ) -> int:
     """Writes tables, summary and page, tells them; the exit code."""
@@ -271,6 +320,7 @@ def _close(
         "world": keys.world.stem,
         "campaigns": [path.stem for path in keys.campaigns],
         "results": results,
+        "sittings": sittings,
         "time": {
             "started": folder.manifest["started"],
             "ended": folder.manifest["ended"],

@@ -36,6 +36,8 @@ WHOLE_CALLS_S: Final = 180.0
 by then."""
 HOPELESS: Final = 2.0
 """Nobody looks whether a day has this many times the messages that its first minute promises."""
+SPARING: Final = 0.75
+"""Share of what the day should have that a phase is made so long for: afternoons are quieter."""
 MARGIN: Final = 1.1
 """So much more of it is drawn than should be needed."""
 
@@ -94,6 +96,10 @@ class Town:
     def least_s(self, rate_per_s: float) -> float:
         """So long a phase of that rate must be for calls that begin in it to end in it too."""
         return self.per_world_s * WHOLE_CALLS_S / rate_per_s
+
+    def most_s(self, rate_per_s: float) -> float:
+        """So long a phase of that rate is at most: some of the day's signalling is left."""
+        return SPARING * self.most_per_s(rate_per_s)
 
     def draw(self, rate_per_s: float, seconds: float, seed: int) -> Drawn:
         """The first messages from a moment that hangs on the seed, squeezed into so many seconds.

@@ -9,7 +9,7 @@ nothing of the platform, and the knee is labelled so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from statistics import median
 from typing import Any, Final, Literal
@@ -65,7 +65,8 @@ class Bottleneck:
     """What gave way first."""
 
     limited_by: Literal["generator", "transport", "platform", "others", "unknown"]
-    """others: programs that are no part of this had too much of the machine for anything to be said.
+    """others: programs that are no part of this had more of the processors of the side that gave way than the
+    level allows, in most of the probes that broke; what was busiest beside them is named all the same.
     unknown: everything had room left, as when a disk is waited for, or nothing was measured."""
     resource: str = ""
     stage: str = ""
@@ -73,6 +74,10 @@ class Bottleneck:
     """Of the resource."""
     full: bool = True
     """Whether it had no room left; else work queued before it, as it came unevenly or in batches."""
+    others: float = 0.0
+    """What others had of the processors of the side that gave way: the median of what broke there."""
+    side: Literal["generator", "platform"] = "platform"
+    """Whose processors these are."""
 
     @property
     def of_platform(self) -> bool:
@@ -123,10 +128,13 @@ def at_knee(knee: Knee) -> tuple[tuple[Resource, ...], Bottleneck]:
     """What was busy at the lowest rate that breaks, and what gave way there."""
     breaking = knee.breaking
     resources = joined(t.result.resources for t in breaking if t.result.resources)
-    if sum(t.verdict.disturbed for t in breaking) * 2 > len(breaking):
-        return resources, Bottleneck("others")
     lagged = sum(t.verdict.outcome == "generator" for t in breaking) * 2 > len(breaking)
-    return resources, bottleneck(resources, lagged=lagged)
+    side: Literal["generator", "platform"] = "generator" if lagged else "platform"
+    shares = [t.result.others_beside(side) for t in breaking]
+    found = replace(bottleneck(resources, lagged=lagged), others=median(shares) if shares else 0.0, side=side)
+    if sum(t.verdict.disturbed for t in breaking) * 2 > len(breaking):
+        found = replace(found, limited_by="others")
+    return resources, found
 
 
 def as_json(resource: Resource) -> dict[str, Any]:

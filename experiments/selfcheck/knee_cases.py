@@ -110,6 +110,7 @@ def find_clocked(job: Clocked) -> dict[str, Any]:
     keys = SearchKeys(
         seconds=job.seconds,
         closed_seconds=job.seconds / 4,
+        confirm_seconds=2 * job.seconds,
         outstanding=64,
         resolution=0.02,
         least_rate_per_s=0.7 * job.serves_per_s,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from experiments.capacity import busy
 from experiments.capacity.busy import held_up, loop_shares
+from experiments.capacity.keeping import of_plain, plain
 from experiments.capacity.levels import ProbeResult, ServiceLevel, least_triggers
 from experiments.capacity.scaling import pair_ratio, scalability, slope
 from experiments.capacity.sizing import SizingKeys, Unit, needs
@@ -76,6 +80,51 @@ def test_what_the_association_held_up_is_not_the_generators_fault():
     )
     own, kept_back = held_up(phase, 10.0)
     assert (own, kept_back) == (0.2, 0.2)
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=30), st.one_of(st.none(), st.floats(0, 1)), st.integers(0, 5))
+def test_a_kept_result_is_the_result(latencies, others, lost):
+    found = probed(
+        latencies, lost=lost, others_platform=others, cost_us=others, resources=(LOOP, SENDER),
+        notes={"stages_p99_ms": {"wire": 0.25}, "broke_off": "said"},
+    )  # fmt: skip
+    again = of_plain(json.loads(json.dumps(plain(found))))
+    for name in ProbeResult.__dataclass_fields__:
+        if name in ("latency_ms", "at_s"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
+        else:
+            assert getattr(again, name) == getattr(found, name), name
+
+
+def test_others_are_told_processor_by_processor(tmp_path, monkeypatch):
+    """Two processors over ten seconds: on the first we had four of its nine, on the second others three."""
+    tick = 1 / os.sysconf("SC_CLK_TCK")
+    stat = tmp_path / "stat"
+    times = iter((100.0, 110.0))
+    spent = iter((50.0, 54.0))
+    monkeypatch.setattr(busy.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(busy.Usage, "of", lambda pid: SimpleNamespace(processor_s=next(spent)))
+    monkeypatch.setattr(busy, "processors_busy_s", partial(busy.processors_busy_s, stat))
+    beside = busy.Beside()
+    for stage, first, second in (("sending", 0, 0), ("sent", 9, 3)):
+        rows = [("cpu", first + second), ("cpu0", first), ("cpu1", second)]
+        # user nice system idle iowait irq softirq steal guest guest_nice: idle and iowait are no work
+        stat.write_text(
+            "".join(
+                f"{name} {round(s / tick)} 0 0 {round(s / tick)} 7 0 0 0 {round(s / tick)} 0\n"
+                for name, s in rows
+            )
+            + "intr 5 5\n"
+        )
+        beside(stage)
+    assert beside.of(frozenset({0}), 4.0) == pytest.approx(0.5)
+    assert beside.of(frozenset({1}), 0.0) == pytest.approx(0.3)
+    assert beside.share == pytest.approx(0.4)
+    assert beside.of(frozenset(), 0.0) is None
+    assert beside.of(frozenset({0, 7}), 0.0) is None
+    assert busy.Beside().share is None
+    stat.write_text("cpu0 what\n")
+    assert busy.processors_busy_s() == {}
 
 
 # --------------------------------------------------------------------------- bottlenecks

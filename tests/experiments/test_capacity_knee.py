@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal, getcontext
 
 import numpy as np
@@ -14,7 +15,7 @@ from experiments.capacity.knee import Search, SearchKeys, find
 from experiments.capacity.levels import ProbeResult, ServiceLevel, least_triggers
 from experiments.capacity.mock import VirtualQueue, served
 from experiments.capacity.mock_site import ClockedMock
-from experiments.capacity.utilisation import at_knee
+from experiments.capacity.utilisation import Resource, at_knee
 
 KEYS = SearchKeys(seconds=8, resolution=0.03)
 LEVEL = ServiceLevel(latency_ms=100)
@@ -181,6 +182,92 @@ def test_a_break_while_others_are_at_work_is_tried_again():
     assert any(t.verdict.disturbed for t in found.tries)
 
 
+@pytest.mark.parametrize(
+    ("more", "limited_by", "side", "others"),
+    [
+        ({"others_share": 0.6}, "others", "platform", 0.6),
+        ({"others_share": 0.1}, "platform", "platform", 0.1),
+        # Bound to processors of their own: what others do on those of the generator is not the platform's.
+        ({"others_share": 0.3, "others_generator": 0.6, "others_platform": 0.0}, "platform", "platform", 0.0),
+        ({"others_share": 0.1, "others_generator": 0.0, "others_platform": 0.2}, "others", "platform", 0.2),
+        ({"others_share": 0.1, "others_generator": 0.2, "others_platform": 0.0, "lagging_share": 0.5},
+         "others", "generator", 0.2),
+        ({"others_share": 0.3, "others_generator": 0.0, "others_platform": 0.6, "lagging_share": 0.5},
+         "generator", "generator", 0.0),
+    ],
+)  # fmt: skip
+def test_others_are_named_where_they_had_the_processors_of_who_gave_way(more, limited_by, side, others):
+    class Beside(Monotone):
+        def probe(self, rate_per_s, seconds, seed):
+            found = super().probe(rate_per_s, seconds, seed)
+            busy = (
+                Resource("generator_thread", 0.5, {"generator": 0.5}, "generator"),
+                Resource("platform_loop", 0.95, {"engine": 0.95}),
+            )
+            return replace(found, resources=busy, **more)
+
+    knee = find(Beside(2000, 2400), SearchKeys(resolution=0.04), LEVEL)
+    assert knee.rate_per_s == pytest.approx(2000, rel=0.05)
+    _, gave_way = at_knee(knee)
+    assert (gave_way.limited_by, gave_way.side, gave_way.others) == (limited_by, side, others)
+    assert gave_way.resource == ("generator_thread" if side == "generator" else "platform_loop")
+
+
+class Tiring(Monotone):
+    """Bears more for a few seconds than in the long run."""
+
+    def __init__(self, knee, lasting, closed):
+        super().__init__(knee, closed, margin=8.0)
+        self.short, self.lasting = knee, lasting
+
+    def probe(self, rate_per_s, seconds, seed):
+        self.knee = self.short if seconds < 12 else self.lasting
+        return super().probe(rate_per_s, seconds, seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lasting=st.floats(0.3, 1.5), resolution=st.floats(0.03, 0.3), most=st.sampled_from([1500, 200_000]))
+def test_the_knee_is_a_rate_that_holds_in_a_longer_run(lasting, resolution, most):
+    keys = SearchKeys(seconds=6, resolution=resolution, most_probes=300, most_rate_per_s=most)
+    found = find(Tiring(2000, 2000 * lasting, 3000), keys, LEVEL)
+    assert found.status == ("above" if 2000 * min(1, lasting) >= most else "found")
+    assert found.proof.result.seconds >= 15
+    assert found.proof.verdict.outcome == "held"
+    assert found.rate_per_s <= 2000 * min(1, lasting) * (1 + 1e-9)
+    if found.status == "found":
+        assert found.breaks_at_per_s <= found.rate_per_s * (1 + resolution) * (1 + 1e-9)
+        assert found.breaks_at_per_s >= 2000 * min(1, lasting) * (1 - 1e-9)
+        assert all(one.verdict.outcome == "broken" for one in found.breaking)
+        assert found.breaking
+    # As many rates were given up as broke in the longer run.
+    gave_up = {t.ask.rate_per_s for t in found.tries if t.ask.why == "prove"} - {found.rate_per_s}
+    assert found.stepped_down == len(gave_up)
+
+
+def test_a_platform_that_holds_no_longer_run_has_no_knee():
+    keys = SearchKeys(seconds=6, resolution=0.3, least_rate_per_s=1000)
+    found = find(Tiring(2000, 500, 3000), keys, LEVEL)
+    assert (found.status, found.rate_per_s, found.proof) == ("below", 0.0, None)
+
+
+def test_one_break_in_the_longer_run_may_be_a_neighbours_doing():
+    class Once(Tiring):
+        broke = False
+
+        def probe(self, rate_per_s, seconds, seed):
+            found = super().probe(rate_per_s, seconds, seed)
+            if seconds < 12 or self.broke:
+                return found
+            self.broke = True
+            n = found.messages
+            return ProbeResult(rate_per_s, seconds, seed, n, np.full(n, 300.0), np.zeros(n))
+
+    found = find(Once(2000, 2000, 2400), SearchKeys(resolution=0.04), LEVEL)
+    assert found.stepped_down == 0
+    proofs = [t.verdict.outcome for t in found.tries if t.ask.why == "prove"]
+    assert proofs == ["broken", "held", "held"]
+
+
 def test_too_few_triggers_make_the_next_probe_longer():
     search = Search(SearchKeys(seconds=2), LEVEL, 1000.0)
     ask = search.next()
@@ -206,6 +293,7 @@ def test_the_knee_of_a_mock_that_serves_by_the_wall_clock():
     keys = SearchKeys(
         seconds=1.5,
         closed_seconds=0.4,
+        confirm_seconds=3,
         outstanding=64,
         resolution=0.05,
         most_rate_per_s=650,

@@ -102,6 +102,7 @@ def on_queues(monkeypatch):
 
 SETTINGS = (
     "search.seconds=8",
+    "search.confirm_seconds=15",
     "search.resolution=0.04",
     "subscribers=[10000,40000]",
     "sizing.world=../worlds/province.yaml",
@@ -142,7 +143,12 @@ def test_a_study_on_queues_says_what_they_are(tmp_path, on_queues):
     table = pq.read_table(folder / "probes.parquet")
     assert table.num_rows == sum(one["knee"]["probes"] + len(one["runs"]) for one in found.values())
     assert len((folder / "probes.csv").read_text().splitlines()) == table.num_rows + 1
-    assert not [path for path in folder.iterdir() if path.is_dir()]
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == ["kept"]
+    assert all(one["knee"]["proof"]["seconds"] >= 15 for one in found.values())
+    (sitting,) = summary["sittings"]
+    measured = {(piece["what"], piece["of"]): piece["n"] for piece in sitting["measured"]}
+    assert measured["probe", "1x10000"] == found["1x10000"]["knee"]["probes"]
+    assert (measured["run", "2x10000"], measured["round", ""], measured["town", "40000"]) == (3, 4, 1)
     # What the seed alone decides is hashed, for `kairos rerun`.
     drawn = json.loads((folder / "drawn.json").read_text())
     assert drawn["busy_hour_messages"] == pytest.approx(36.0)
@@ -221,12 +227,68 @@ def test_a_stopped_study_keeps_what_it_has(tmp_path, on_queues, monkeypatch):
         del self.closed
 
     monkeypatch.setattr(Queued, "__init__", begin)
-    code, _, folder, summary = ran(tmp_path)
+    code, text, folder, summary = ran(tmp_path)
     assert code == 130
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["validity"] == "invalid"
     assert "stopped by Ctrl-C" in manifest["invalid_reasons"]
     assert len(summary["results"]["configurations"]) == 2
+    assert f"Go on with: kairos run --resume {folder}" in text
+
+
+def test_a_run_that_is_gone_on_with_measures_only_what_lacks(tmp_path, on_queues, monkeypatch):
+    """Its figures are those of a run that was never interrupted, as queues in virtual time are exact."""
+    whole = ran(tmp_path / "whole")[3]
+    asked = []
+    made = Queued.__init__
+
+    def stopping(self, town, campaigns, beside, workers, *rest):
+        made(self, town, campaigns, beside, workers, *rest)
+
+        def probe(rate_per_s, seconds, seed):
+            if len(asked) == 20:
+                raise KeyboardInterrupt
+            asked.append((workers, town.subscribers, rate_per_s, seed))
+            return self.queue.probe(rate_per_s, seconds, seed)
+
+        self.probe = probe
+
+    monkeypatch.setattr(Queued, "__init__", stopping)
+    code, _, folder, broken = ran(tmp_path / "broken")
+    assert code == 130
+    assert len(broken["results"]["configurations"]) < 3
+    kept = {file: file.stat().st_mtime_ns for file in folder.glob("kept/**/*.json")}
+    monkeypatch.setattr(Queued, "__init__", made)
+    code, text = kairos("run", "--resume", folder)
+    assert code == 0, text
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept, "what was done was done again"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["results"] == whole["results"]
+    one, two = summary["sittings"]
+    probes = [sum(p["n"] for p in sitting["measured"] if p["what"] in ("probe", "run", "growth"))
+              for sitting in (one, two)]  # fmt: skip
+    assert probes[0] == len(asked) == 20
+    every = summary["results"]["configurations"]
+    growth = sum(row["runs"] for row in summary["results"]["growth"]["axes"]["campaigns"]["levels"])
+    growth += sum(row["runs"] for row in summary["results"]["growth"]["axes"]["subscribers"]["levels"][1:])
+    assert sum(probes) == sum(e["knee"]["probes"] + len(e["runs"]) for e in every) + growth
+    page = html.unescape((folder / "report.html").read_text())
+    assert "The study was broken off and gone on with" in page
+    assert "in 2 sittings" in page
+    assert kairos("report", folder, "--language", "zh")[0] == 0
+    assert "分 2 次测完" in (folder / "report.zh.html").read_text()
+
+
+def test_pieces_of_another_machine_are_refused(tmp_path, on_queues, monkeypatch):
+    monkeypatch.setattr(Queued, "more", {"loses": 0.05})  # no knee: not valid, so it may be gone on with
+    code, _, folder, _ = ran(tmp_path, "workers=[1]", "subscribers=[10000]")
+    assert code == 3
+    here = running.machine()
+    monkeypatch.setattr(running, "machine", lambda: here | {"cpus": here["cpus"] + 62})
+    code, text = kairos("run", "--resume", folder)
+    assert code == 2
+    assert "kept of another job: job.machine.cpus was" in text.replace("\n", " ")
+    assert "Traceback" not in text
 
 
 def test_a_folder_that_is_no_run_of_it_is_refused(tmp_path):
