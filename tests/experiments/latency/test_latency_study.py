@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cli import cli
+from reports.language import Words
 from reports.records import read
+from reports.rendering import number
 from sigtran import TransportUnavailable, choose
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -108,7 +111,7 @@ def test_the_page_is_rebuilt_from_the_folder_alone_in_both_languages(stalled, tm
     assert first.count("<svg") == 4
     for outside in ('src="http', "<script", "@import", "<link"):
         assert outside not in first
-    for language, words in (("en", "A stall was planted in 1 phase(s)"), ("zh", "人为制造了停顿")):
+    for language, words in (("en", "A stall was planted in 1 phase and shows"), ("zh", "人为制造了停顿")):
         page = tmp_path / f"{language}.html"
         said = CliRunner().invoke(cli, ["report", str(folder), "--language", language, "--out", str(page)])
         assert said.exit_code == 0, said.output
@@ -143,6 +146,84 @@ def test_runs_are_added_up(stalled, tmp_path):
     said = CliRunner().invoke(cli, ["merge", str(folder), str(other), "--out", str(tmp_path)])
     assert said.exit_code == 2
     assert "load differs" in said.output
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    """Quiet hours that end in mid-phase, under a campaign that waits for their end."""
+    folder = tmp_path_factory.mktemp("held")
+    campaign = (SCENARIOS / "campaigns" / "hang-up-sms.yaml").read_text()
+    assert campaign.count("hold: drop") == 1
+    (folder / "waits.yaml").write_text(campaign.replace("hold: drop", "hold: release"))
+    # The default policy is quiet until 09:00; some hundred seconds of the world pass in a second.
+    load = "load={shape: fixed, seconds: 4, rate_per_s: 3000}"
+    campaigns = f"campaigns=[{folder / 'waits.yaml'}]"
+    return run(folder / "runs", load, campaigns, "starts='08:57'", LENIENT)
+
+
+@needs_sctp
+def test_what_the_policy_holds_on_purpose_stands_apart(held):
+    said, folder = held
+    assert said.exit_code == 0, said.output
+    results = summary_of(folder)["results"]
+    stages = read(folder / "phases/0/stages.parquet")
+    hold, intended, arrived = (
+        stages[name].to_numpy() for name in ("hold_ns", "t_intended_ns", "t_arrived_ns")
+    )
+    waited = hold > 0
+    n_held, n_free = int(waited.sum()), int((~waited).sum())
+    assert n_held > 20
+    assert n_free > 100
+    # All were released at one instant, the end of the quiet hours; nothing came before it.
+    (released,) = np.unique(intended[waited])
+    assert 0.5e9 < released < 3.5e9
+    assert arrived.min() > released
+    # Who hung up before that was held until then, and who did so after it was not.
+    assert np.all(hold[waited] <= released)
+    assert np.all(intended[~waited] + 0.5e9 > released)
+    # Apart from the latencies: counted, and in none of their histograms.
+    assert results["held"]["n"] == results["held"]["hold_ms"]["n"] == n_held
+    assert results["held"]["hold_ms"]["max"] == pytest.approx(hold.max() / 1e6, rel=1e-3)
+    after = (arrived - intended)[waited]
+    assert results["held"]["released_ms"]["max"] == pytest.approx(after.max() / 1e6, rel=1e-3)
+    for tag in ("corrected", "raw"):
+        assert results["latency_ms"][tag]["n"] == n_free
+    own = (arrived - intended)[~waited]
+    assert results["latency_ms"]["corrected"]["max"] == pytest.approx(own.max() / 1e6, rel=1e-3)
+    median = np.quantile(own, 0.5, method="inverted_cdf") / 1e6
+    assert results["latency_ms"]["corrected"]["p50"]["value"] == pytest.approx(median, rel=2e-3)
+    assert {stage["n"] for stage in results["stages_ms"].values()} <= set(range(n_free + 1))
+    # A hold is nobody's fault.
+    assert (results["verdict"]["lost"], results["verdict"]["wrong"]) == (0, 0)
+    # Each trigger that was found is somewhere.
+    reckoned = results["reckoned"]
+    assert (reckoned["held"], reckoned["measured"]) == (n_held, n_free)
+    assert (reckoned["waiting"], reckoned["lost"], reckoned["failed"]) == (0, 0, 0)
+    ends = n_held + n_free + reckoned["unplanned"] + sum(reckoned["suppressed"].values())
+    assert reckoned["found"] == results["triggers"]["total"] == ends
+
+
+@needs_sctp
+def test_the_page_says_what_was_held_and_where_every_trigger_went(held, tmp_path):
+    _, folder = held
+    results = summary_of(folder)["results"]
+    n, found = results["held"]["n"], results["reckoned"]["found"]
+    for language, words in (
+        ("en", (f"{n} triggers that arrived had been held on purpose", "Nothing was left out as warm-up")),
+        ("zh", (f"到达的触发中有 {n} 次曾被策略有意暂缓", "没有把任何部分当作预热而舍去")),
+    ):
+        page = tmp_path / f"{language}.html"
+        said = CliRunner().invoke(cli, ["report", str(folder), "--language", language, "--out", str(page)])
+        assert said.exit_code == 0, said.output
+        text = html.unescape(page.read_text())
+        for one in words:
+            assert one in text
+        rows = re.findall(r'<th scope="row">([^<]*)</th><td class="n">([^<]*)</td>', text)
+        ends = Words("latency", language)
+        assert (ends("reckoned.end.found"), number(found)) in rows
+        assert (ends("reckoned.end.held"), number(n)) in rows
+        assert (ends("held.hold"), number(n)) in rows
+        assert (ends("held.released"), number(n)) in rows
 
 
 @needs_sctp
