@@ -130,7 +130,7 @@ def _heat(
         for y, x in np.ndindex(*values.shape):
             if values[y, x]:
                 whole = values[y, x] >= 10 or float(values[y, x]).is_integer()
-                text = number(round(values[y, x])) if whole else f"{values[y, x]:.1f}"
+                text = number(round(float(values[y, x]))) if whole else f"{values[y, x]:.1f}"
                 axes.text(x, y, text, ha="center", va="center", fontsize=size, color=INK)
         axes.set_yticks(range(len(rows)), rows, fontsize=9)
         axes.set_xticks(range(len(columns)), columns, fontsize=9, rotation=TURN, ha="right")
@@ -183,7 +183,7 @@ def _pressure(pressure: Mapping[str, Any], words: Words) -> str:
         bars.bar(range(len(many)), shares, 0.75, color="#8fabc9", edgecolor=INK, linewidth=0.7)
         for x, (share, n) in enumerate(zip(shares, many, strict=True)):
             if n and len(many) <= 12:
-                bars.annotate(number(round(n)), (x, share), (0, 2), textcoords="offset points",
+                bars.annotate(number(round(float(n))), (x, share), (0, 2), textcoords="offset points",
                               ha="center", fontsize=8)  # fmt: skip
         bars.set_xlabel(words("pressure.contacts"), fontsize=9)
         bars.set_ylabel(words("pressure.people"), fontsize=9)
