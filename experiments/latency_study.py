@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,9 @@ from experiments.latency.shapes import SHAPES, Load
 from experiments.problems import BadInput
 from experiments.study import Clock, Lists, LoadedStudy, StudyName
 from marketing.config import ExistingFile, Strict
+
+if TYPE_CHECKING:
+    from experiments.latency.recording import Recording
 
 __all__ = ["Bounds", "Keys", "Plant", "check", "foretell", "report", "results", "run"]
 
@@ -120,6 +123,7 @@ def check(loaded: LoadedStudy) -> None:
     problems += problems_of(lambda: load_policy(keys.policy))
     for campaign in keys.campaigns:
         problems += problems_of(partial(load, campaign))
+    problems += problems_of(partial(_recording, keys.load))
     if not problems:
         problems = campaign_problems(keys.campaigns, keys.policy, keys.world, keys.world_settings)
     if problems:
@@ -137,7 +141,19 @@ def foretell(loaded: LoadedStudy) -> dict[str, int | float]:
     }
     if (knots := SHAPES[keys.load.shape].knots) is not None:
         said["messages offered, each"] = counted(knots(keys.load))[1][-1]
+    elif (recording := _recording(keys.load)) is not None and keys.load.factor is not None:
+        said["seconds of sending, each"] = float(recording.since_us[-1]) / 1e6 / keys.load.factor
+        said["messages offered, each"] = recording.messages.n
     return said
+
+
+def _recording(load: Load) -> Recording | None:
+    """What the load plays of a capture; None: it plays none."""
+    from experiments.latency.recording import read_recording
+
+    if load.file is None or load.factor is None:
+        return None
+    return read_recording(load.file, load.seconds * load.factor * 1e6)
 
 
 def run(loaded: LoadedStudy, out: Path, arguments: Sequence[str]) -> int:

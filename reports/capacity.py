@@ -152,7 +152,12 @@ def checks(summary: Mapping[str, Any], manifest: Mapping[str, Any], words: Words
     row(
         "complete",
         (loss["lost"] + loss["wrong"] == 0) if runs else None,
-        words("trust.complete_found", lost=loss["lost"], wrong=loss["wrong"], n=number(loss["triggers"])),
+        words(
+            "trust.complete_found",
+            lost=number(loss["lost"]),
+            wrong=number(loss["wrong"]),
+            n=number(loss["triggers"]),
+        ),
     )
     held = sum(run["outcome"] == "held" for run in runs)
     said = words("trust.held_found", held=held, n=len(runs))

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from reports.capacity_tables import config_name, workers_name
 from reports.drawing import ACCENT, BAND, INK, OTHER, STYLE, figure_of, svg
 from reports.language import Words
-from reports.rendering import number
+from reports.numerals import number, plain
 
 __all__ = ["busy", "pictures"]
 
@@ -95,7 +95,7 @@ def _load(results: Mapping[str, Any], words: Words) -> str:
     axes.set_yscale("log")
     axes.set_ylim(bottom, top)
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axes.set_xlim(0, right)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.set_xlabel(words("shown.rate"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.language import Words
-from reports.rendering import number
+from reports.numerals import number, plain
 
 __all__ = ["checks", "reconciled"]
 
@@ -50,7 +50,7 @@ def checks(summary: dict[str, Any], details: dict[str, Any], words: Words) -> li
     if live is not None:
         row(
             "schedule", live["late_share"] <= live["late_share_bound"],
-            late=f"{100 * live['late_share']:.2f}", after=f"{live['late_after_ms']:g}",
+            late=f"{100 * live['late_share']:.2f}", after=plain(live["late_after_ms"]),
             bound=f"{100 * live['late_share_bound']:g}", lag=f"{live['lag_ms']['p99']:.2f}",
         )  # fmt: skip
         sent, received = live["triggers"]["sent"], live["audit"]["contacts"]

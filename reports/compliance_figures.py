@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from reports.figures import INK, STYLE, svg
 from reports.language import Words
+from reports.numerals import number
 
 __all__ = ["TIME_BINS", "pictures", "users_words"]
 
@@ -129,7 +130,7 @@ def _heat(
         for y, x in np.ndindex(*values.shape):
             if values[y, x]:
                 whole = values[y, x] >= 10 or float(values[y, x]).is_integer()
-                text = f"{values[y, x]:.0f}" if whole else f"{values[y, x]:.1f}"
+                text = number(round(float(values[y, x]))) if whole else f"{values[y, x]:.1f}"
                 axes.text(x, y, text, ha="center", va="center", fontsize=size, color=INK)
         axes.set_yticks(range(len(rows)), rows, fontsize=9)
         axes.set_xticks(range(len(columns)), columns, fontsize=9, rotation=TURN, ha="right")
@@ -182,7 +183,7 @@ def _pressure(pressure: Mapping[str, Any], words: Words) -> str:
         bars.bar(range(len(many)), shares, 0.75, color="#8fabc9", edgecolor=INK, linewidth=0.7)
         for x, (share, n) in enumerate(zip(shares, many, strict=True)):
             if n and len(many) <= 12:
-                bars.annotate(f"{n:.0f}", (x, share), (0, 2), textcoords="offset points",
+                bars.annotate(number(round(float(n))), (x, share), (0, 2), textcoords="offset points",
                               ha="center", fontsize=8)  # fmt: skip
         bars.set_xlabel(words("pressure.contacts"), fontsize=9)
         bars.set_ylabel(words("pressure.people"), fontsize=9)
@@ -198,7 +199,7 @@ def _pressure(pressure: Mapping[str, Any], words: Words) -> str:
         curve.set_ylabel(words("pressure.lorenz_y"), fontsize=9)
         for axes in (bars, curve):
             axes.tick_params(labelsize=9)
-        said = words("pressure.alt", reached=pressure["reached"], people=pressure["people"])
+        said = words("pressure.alt", reached=number(pressure["reached"]), people=number(pressure["people"]))
         return _svg(figure, "pressure", said)
 
 
@@ -213,7 +214,7 @@ def _suppressed(life: Mapping[str, Any], words: Words) -> str:
         return ""
     order = sorted(totals, key=lambda reason: (-totals[reason], reason))
     values = np.array([[by.get(name, {}).get(reason, 0) for reason in order] for name in names], np.float64)
-    said = words("suppressed.alt", n=sum(totals.values()))
+    said = words("suppressed.alt", n=number(sum(totals.values())))
     return _heat("suppressed", names, [words(f"why_not.{reason}") for reason in order], values, said)
 
 
@@ -226,7 +227,7 @@ def _displaced(life: Mapping[str, Any], words: Words) -> str:
     unknown = np.array([[found["unplaced"][name]] for name in names], np.float64)
     if unknown.any():
         values, columns = np.hstack((values, unknown)), [*columns, words("displaced.unknown")]
-    return _heat("displaced", names, columns, values, words("displaced.alt", n=found["total"]))
+    return _heat("displaced", names, columns, values, words("displaced.alt", n=number(found["total"])))
 
 
 def _releases(by_hour: Sequence[int], words: Words) -> str:
@@ -249,7 +250,7 @@ def _releases(by_hour: Sequence[int], words: Words) -> str:
         axes.set_ylabel(words("holds.axis_y"), fontsize=9)
         axes.tick_params(labelsize=9)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        return _svg(figure, "releases", words("holds.alt", n=sum(by_hour)))
+        return _svg(figure, "releases", words("holds.alt", n=number(sum(by_hour))))
 
 
 def _near(

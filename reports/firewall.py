@@ -173,7 +173,7 @@ def _rule(rule: str, words: Words) -> str:
 
 def _violated(case: Mapping[str, Any], words: Words) -> str:
     found = words("mark.comma").join(
-        words("mark.counted", name=_rule(rule, words), n=n) for rule, n in case["violated"].items()
+        words("mark.counted", name=_rule(rule, words), n=number(n)) for rule, n in case["violated"].items()
     )
     if case["expected"]:
         wanted = _rule(case["expected"], words)

@@ -2,6 +2,9 @@
 
 A catalogue is `reports/catalogues/<page>.yaml`: keys, nested as deep as one likes, each leaf with one text
 for each language. Texts name values in braces, as `str.format` has it. `common.yaml` is there for every page.
+
+A word with two forms, `{n} {n:phase|phases}`, is said in the first where the value is 1. A language that does
+not tell one from several, as Chinese, leaves it out.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from typing import Any, Final
 import yaml
 from markupsafe import escape
 
+from reports.numerals import number
+
 __all__ = ["LANGUAGES", "CatalogueError", "Words", "catalogue", "catalogues"]
 
 LANGUAGES: Final = ("en", "zh")
@@ -29,6 +34,8 @@ _GAPS: Final = {"en": " ", "zh": ""}
 """What stands between two sentences."""
 _VOCABULARIES: Final = ("rule", "arm", "short")
 """Words of the records that stand in sentences of programs."""
+_FORMS: Final = re.compile(r"\{(\w+):([^{}|]*)\|([^{}|]*)\}")
+"""A word with the form for one thing and that for several: the value that decides, and both."""
 _NUMBER: Final = r"[-−+]?\d[\d.,\u2009 ]*"
 """What a value named `n`, or `n_` and more, is in a sentence that a program wrote."""
 
@@ -85,7 +92,7 @@ class Words:
         Raises:
             KeyError: there is no such key, or a value that the text names was not given.
         """
-        text = self._texts[key][self.language]
+        text = _numbered(self._texts[key][self.language], values)
         if any(hasattr(value, "__html__") for value in values.values()):
             # A value that is a piece of a page already makes the whole one: nothing is escaped twice.
             return escape(text).format(**values)
@@ -103,19 +110,22 @@ class Words:
         """A sentence that a program wrote in English into a record, in this language.
 
         The catalogue's keys below `under` are searched for the one whose English text it is; values are what
-        stands in place of its braces, told in turn; those named `n` or `n_...` are numbers. None: no
-        catalogue knows it.
+        stands in place of its braces, told in turn; those named `n` or `n_...` are numbers, and large ones
+        get their thousands apart. In English the sentence says of one thing what is said of one. None: no
+        catalogue knows it; in English it is given back as it is.
         """
-        if self.language == LANGUAGES[0]:
-            return text
-        for words in _VOCABULARIES:
-            if f"{words}.{text}" in self._texts:
-                return self(f"{words}.{text}")
+        if self.language != LANGUAGES[0]:
+            for words in _VOCABULARIES:
+                if f"{words}.{text}" in self._texts:
+                    return self(f"{words}.{text}")
         for key, pattern in _patterns(self._page, under):
             if found := pattern.fullmatch(text):
-                values = {name: self.told(said, under) or said for name, said in found.groupdict().items()}
+                values = {
+                    name: _apart(said) if _is_number(name) else self.told(said, under) or said
+                    for name, said in found.groupdict().items()
+                }
                 return self(key, **values)
-        return None
+        return text if self.language == LANGUAGES[0] else None
 
     def list(self, parts: Iterable[str]) -> str:
         """Parts one after another, as this language separates them."""
@@ -128,16 +138,40 @@ def _patterns(page: str, under: str) -> list[tuple[str, re.Pattern[str]]]:
     found = []
     for key, texts in {**catalogue(COMMON), **catalogue(page)}.items():
         if key.startswith(f"{under}."):
-            parts = [(said, name) for said, name, _, _ in Formatter().parse(texts[LANGUAGES[0]])]
-            known, built = set[str](), ""
-            for said, name in parts:
-                built += re.escape(said)
-                if name is not None:
-                    what = _NUMBER if name == "n" or name.startswith("n_") else ".+?"
+            parts = [(said, name, form) for said, name, form, _ in Formatter().parse(texts[LANGUAGES[0]])]
+            known, built, own = set[str](), "", 0
+            for said, name, form in parts:
+                built, own = built + re.escape(said), own + len(said)
+                if form and "|" in form:
+                    own += max(map(len, form.split("|")))
+                    built += f"(?:{'|'.join(re.escape(one) for one in form.split('|'))})"
+                elif name is not None:
+                    what = _NUMBER if _is_number(name) else ".+?"
                     built += f"(?P={name})" if name in known else f"(?P<{name}>{what})"
                     known.add(name)
-            found.append((sum(len(said) for said, _ in parts), key, re.compile(built, re.DOTALL)))
+            found.append((own, key, re.compile(built, re.DOTALL)))
     return [(key, pattern) for _, key, pattern in sorted(found, key=lambda row: (-row[0], row[1]))]
+
+
+def _numbered(text: str, values: Mapping[str, Any]) -> str:
+    """The text with each word of two forms in the one that its value asks for."""
+
+    def form(found: re.Match[str]) -> str:
+        name, one, several = found.groups()
+        return one if str(values[name]) == "1" else several
+
+    return _FORMS.sub(form, text) if "|" in text else text
+
+
+def _is_number(name: str) -> bool:
+    """Whether a value of this name is a number in a sentence that a program wrote."""
+    return name == "n" or name.startswith("n_")
+
+
+def _apart(said: str) -> str:
+    """A number of a program's sentence with its thousands apart, as everywhere on a page."""
+    whole, point, rest = said.partition(".")
+    return f"{number(int(whole))}{point}{rest}" if whole.isdecimal() and len(whole) > 3 else said
 
 
 def _leaves(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -11,6 +11,7 @@ import numpy as np
 from reports.compared import Figure
 from reports.language import LANGUAGES, Words
 from reports.latency_figures import Wakes, pictures
+from reports.numerals import plain
 from reports.records import read
 from reports.rendering import Filters, NotReportable, as_written, number, publish, read_json
 
@@ -18,6 +19,8 @@ __all__ = ["NotReportable", "answer", "checks", "compared", "screen", "write_rep
 
 PAGE: Final = "latency"
 PERCENTILES: Final = ("p50", "p90", "p95", "p99", "p99.9")
+_ENDS: Final = ("measured", "held", "unplanned", "waiting", "failed", "lost")
+"""How triggers end for whoever measures latencies (`experiments.latency.reckoning`), beside suppressed."""
 _FILES: Final = ("summary.json", "summary.csv", "manifest.json", "schedule.json", "latency.hlog")
 _PHASE_FILES: Final = ("facts.json", "latency.hlog", "stages.parquet", "sends.parquet", "wakes.parquet")
 
@@ -45,6 +48,8 @@ def write_report(run_dir: Path, out: Path | None = None, language: str = LANGUAG
             checks=checks(summary, words),
             load=load_said(summary, words),
             percentiles=_percentiles(summary, words),
+            reckoned=_reckoned(summary, words),
+            held=_held(summary, words),
             stages=_stages(summary, words),
             used=_used(summary),
             pictures=pictures(summary, _wakes(run_dir), words),
@@ -57,7 +62,7 @@ def answer(summary: Mapping[str, Any], words: Words) -> str:
     found = summary["results"]["latency_ms"]["corrected"]
     known = [name for name in PERCENTILES if "value" in found[name]]
     if not known:
-        return words("answer.none", n=found["n"])
+        return words("answer.none", n=number(found["n"]))
     top = found[known[-1]]
     said = words(
         "answer.within",
@@ -81,7 +86,7 @@ def load_said(summary: Mapping[str, Any], words: Words) -> str:
     """The load in words."""
     load = summary["load"]
     rates = [one["schedule"]["rate_per_s"] for one in summary["results"]["phases"]]
-    values = {name: number(value) for name, value in load.items() if isinstance(value, int | float)}
+    values = {name: plain(value) for name, value in load.items() if isinstance(value, int | float)}
     values["mean"] = number(round(float(np.mean(rates))))
     values = {name: value.replace(" ", "\u00a0") for name, value in values.items()}  # not torn apart
     values["file"] = load.get("file", "")
@@ -103,10 +108,10 @@ def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
         "schedule",
         lag["late_share"] <= bounds["late_share"] and lag["lag_ms"]["p99"] <= bounds["lag_p99_ms"],
         late=f"{100 * lag['late_share']:.2f}",
-        after=f"{bounds['late_after_ms']:g}",
-        bound=f"{100 * bounds['late_share']:g}",
+        after=plain(bounds["late_after_ms"]),
+        bound=plain(100 * bounds["late_share"]),
         p99=ms(lag["lag_ms"]["p99"]),
-        p99_bound=f"{bounds['lag_p99_ms']:g}",
+        p99_bound=plain(bounds["lag_p99_ms"]),
     )
     row(
         "no_loss",
@@ -125,7 +130,7 @@ def checks(summary: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
         lost=number(verdict["lost"]),
         wrong=number(verdict["wrong"]),
         late=number(verdict["late"]),
-        after=f"{bounds['trigger_late_ms']:g}",
+        after=plain(bounds["trigger_late_ms"]),
     )
     aside = summary["aside"]
     if aside or summary["again"]:
@@ -192,14 +197,16 @@ def screen(run_dir: Path) -> str:
         for one in results["latency_ms"]["corrected"].values()
         if isinstance(one, dict) and "refused" in one
     }
-    lines += [f"Refused: {why}" for why in sorted(refused)]
+    lines += [f"Refused: {words.told(why, 'refusal')}" for why in sorted(refused)]
+    if reckoned := _reckoned(summary, words):
+        lines += [reckoned["said"], *(f"  {n:>10}  {end}" for end, n, _ in reckoned["rows"][1:]), ""]
     for check in checks(summary, words):
         mark = {True: "ok", False: "FAILS", None: "-"}[check["holds"]]
         lines.append(f"  {mark:6}{check['asked']}: {check['found']}")
     if summary["invalid_reasons"]:
-        lines += ["", f"The run is not valid, {len(summary['invalid_reasons'])} reasons:"]
+        lines += ["", words("screen.invalid", n=len(summary["invalid_reasons"]))]
         lines += [f"  {reason}" for reason in summary["invalid_reasons"]]
-    lines.append(f"{len(results['phases'])} phases, {summary['time']['wall_s']:.0f} s.")
+    lines.append(words("screen.took", n=len(results["phases"]), wall=f"{summary['time']['wall_s']:.0f}"))
     return "\n".join(lines)
 
 
@@ -207,7 +214,7 @@ def ms(value: float | None) -> str:
     """Milliseconds for people: three figures that count."""
     if value is None:
         return "–"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else number(round(value))
 
 
 def _estimate(one: Mapping[str, Any], words: Words) -> str:
@@ -228,6 +235,47 @@ def _percentiles(summary: Mapping[str, Any], words: Words) -> dict[str, Any]:
         one["refused"] for one in (found["corrected"][name] for name in PERCENTILES) if "refused" in one
     ]
     return {"rows": rows, "refused": refused}
+
+
+def _reckoned(summary: Mapping[str, Any], words: Words) -> dict[str, Any] | None:
+    """What became of each trigger: a row each end that some had, with why; None where it was not reckoned."""
+    reckoned = summary["results"].get("reckoned")
+    if not reckoned:
+        return None
+    rows = [
+        [words(f"reckoned.end.{end}"), number(reckoned[end]), words(f"reckoned.why.{end}")]
+        for end in ("found", *_ENDS)
+        if reckoned[end] or end in ("found", "measured")
+    ]
+    for reason, n in sorted(reckoned["suppressed"].items(), key=lambda row: (-row[1], row[0])):
+        why = f"reckoned.reason.{reason}"
+        rows.append(
+            [
+                words("reckoned.suppressed", reason=words.name(reason, "rule")),
+                number(n),
+                words(why) if why in words else words("reckoned.reason.unknown"),
+            ]
+        )
+    found, measured = reckoned["found"], reckoned["measured"]
+    values = {"found": number(found), "measured": number(measured), "left": number(found - measured)}
+    said = words("reckoned.some" if found > measured else "reckoned.all", **values)
+    return {"said": said, "rows": rows}
+
+
+def _held(summary: Mapping[str, Any], words: Words) -> list[list[str]]:
+    """How long triggers were held, and how long they took from their release; nothing where none was."""
+    held = summary["results"]["held"]
+    if not held["n"]:
+        return []
+    return [
+        [
+            words(f"held.{tag}"),
+            number(held[f"{tag}_ms"]["n"]),
+            *(_estimate(held[f"{tag}_ms"][name], words) for name in ("p50", "p90", "p99")),
+            ms(held[f"{tag}_ms"]["max"]),
+        ]
+        for tag in ("hold", "released")
+    ]
 
 
 def _stages(summary: Mapping[str, Any], words: Words) -> list[list[str]]:

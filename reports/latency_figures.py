@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from reports.drawing import ACCENT, BAND, INK, OTHER, STYLE, figure_of, svg
 from reports.language import Words
+from reports.numerals import number, plain
 
 __all__ = ["Wakes", "pictures"]
 
@@ -83,7 +84,7 @@ def _log_ms(axes: Axes, low: float, high: float, side: str = "y") -> None:
     (axes.set_yscale if side == "y" else axes.set_xscale)("log")
     (axes.set_ylim if side == "y" else axes.set_xlim)(low / 1.3, high * 1.3)
     axis.set_major_locator(FixedLocator(ticks))
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_major_formatter(lambda value, _: plain(value))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 
@@ -221,5 +222,6 @@ def _load(results: Mapping[str, Any], words: Words) -> str:
     axes.set_xlabel(words("time.x"))
     axes.set_ylabel(words("load.y"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10)
-    said = words("load.said", low=f"{planned.min():.0f}", high=f"{planned.max():.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: plain(value))
+    said = words("load.said", low=number(round(planned.min())), high=number(round(planned.max())))
     return svg(figure, "load", said, words("load.title"))

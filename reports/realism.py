@@ -172,7 +172,7 @@ def _figure(value: float | None, words: Words) -> str:
         return f"−{_figure(-value, words)}"
     if value and abs(value) < 0.0095:
         return f"{value:.1g}"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else number(round(value))
 
 
 def _interval(found: Mapping[str, Any], words: Words) -> str:

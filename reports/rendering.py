@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from reports.language import LANGUAGES, Words
+from reports.numerals import number
 from reports.tabular import csv_of
 
 __all__ = [
@@ -70,16 +71,6 @@ def as_written(files: str) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, AttributeError, jinja2.UndefinedError) as error:
         said = f"{files} is not as a run writes it ({type(error).__name__}: {error})"
         raise NotReportable(said) from None
-
-
-def number(value: float | None) -> str:
-    """A number for people: thousands apart, two decimals at most."""
-    if value is None:
-        return "–"
-    if abs(value) >= 1000:
-        value = round(value)
-    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-    return text.replace(",", "\N{NO-BREAK SPACE}").replace("-", "−")
 
 
 def percent(value: float | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.language import LANGUAGES, Words
+from reports.numerals import number
 from reports.rendering import Filters, NotReportable, as_written, publish, read_json
 
 __all__ = ["NotReportable", "screen", "write_report"]
@@ -87,7 +88,7 @@ def value_text(value: float | None) -> str:
     """A number as short as it can be told apart."""
     if value is None:
         return "–"
-    return f"{value:,.0f}".replace(",", " ") if value == int(value) else f"{value:.4g}"
+    return number(value) if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def band_text(words: Words, low: float | None, high: float | None) -> str:

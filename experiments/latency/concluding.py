@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.folder import read_json, write_json
 from experiments.latency.histograms import Log, Ranked, percentiles, read_log, spectrum, write_log
+from experiments.latency.reckoning import add_reckoned
 from experiments.latency.worker import STAGES
 from experiments.problems import BadInput, relative
 from experiments.summary import add_signalling, add_triggers
@@ -106,6 +107,7 @@ def results(run_dir: Path, bounds: Mapping[str, Any]) -> tuple[dict[str, Any], l
         "windows": _windows(log, facts),
         "signalling": add_signalling(one["signalling"] for one in facts),
         "triggers": add_triggers(one["triggers"] for one in facts),
+        "reckoned": add_reckoned(one.get("reckoned") for one in facts),
         "verdict": judged,
         "lag": _worst_lag(facts, bounds),
         "phases": facts,

@@ -82,18 +82,24 @@ def expected_of(
         name, scene = str(values["campaign"]), values.get("scene") or {}
         begin = scene.get("begin") or {}
         plain = set(scene) == {"begin"} and set(begin) <= _PLAIN and not values.get("audience")
-        if visible is None or not plain or begin.get("behaviour") not in _KINDS:
+        kinds = _listed(begin.get("behaviour"))
+        if visible is None or not plain or not kinds or not _KINDS.keys() >= set(kinds):
             unjudged.append(name)
             continue
-        rows = (visible["kind"] == _KINDS[begin["behaviour"]]) & np.isin(visible["imsi"], known)
+        rows = np.isin(visible["kind"], [_KINDS[kind] for kind in kinds]) & np.isin(visible["imsi"], known)
         rows &= (visible["corr"] > 0) & (visible["corr"] <= last_corr)
         if "role" in begin:
             rows &= visible["role"] == _ROLES[begin["role"]]
         if "peer" in begin:
-            peers = begin["peer"] if isinstance(begin["peer"], list) else [begin["peer"]]
-            rows &= np.isin(visible["peer"], [str(peer).encode() for peer in peers])
+            peers = [str(peer).encode() for peer in _listed(begin["peer"])]
+            rows &= np.isin(visible["peer"], peers)
         by_campaign[name] = frozenset(visible["corr"][rows].tolist())
     return Expected(by_campaign, tuple(unjudged))
+
+
+def _listed(value: Any) -> list[Any]:
+    """What a campaign file says of one or of several."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def judge(

@@ -1,6 +1,6 @@
 """One open-loop phase: a platform of its own, a schedule drawn before, and raw records of what became of it.
 
-A `Site` is a world made ready, which any number of phases share. `run_phase` starts a platform, sends a
+A `Site` is a world made ready, which any number of phases share. `run_phase` has a platform started, sends a
 schedule to it, weaves in what the network does about its messages, ends it and gives back records; nothing is
 judged here but that the platform lived.
 """
@@ -9,124 +9,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.arm import HOST, PASSWORD, SYSTEM_ID, boss_of, linked, memory_doors, smsc_door
-from experiments.bench.fsync import syncing
-from experiments.child import PlatformChild
-from experiments.hosts import blamed, ended, host
-from experiments.inputs import ArmFiles, ArmKeys, arm_files, draw_lists, world_files
+from experiments.hosts import blamed, ended
+from experiments.inputs import ArmFiles
+from experiments.latency.hosted import Hosted, Hosting, hosted
 from experiments.latency.joining import Joined, LagBounds, join, lag
-from experiments.latency.pacing import SETTLE_MOST_S, SETTLE_S, Schedule, Wakes, pace, settle
-from experiments.latency.plants import Stall, Stalls
-from experiments.latency.usage import Cores, Usage, pinned
+from experiments.latency.pacing import Schedule, Wakes, settle
+from experiments.latency.plants import Stalls
+from experiments.latency.sites import Reacts, Site, SiteKeys, Terms
+from experiments.latency.usage import Usage
 from experiments.platform_records import PlatformRecords
 from experiments.problems import RunInvalid
-from experiments.study import Limits, Lists
 from experiments.weave import Weaver
-from sigtran.transport import Kind
-from sim.backoffice.boss import BossDoor
-from sim.network.messages import Submit
-from sim.run import LivePhase, Reaction, build
-from sim.scenario import load_world
 
 __all__ = ["Hosting", "Phase", "Reacts", "Site", "SiteKeys", "Terms", "run_phase"]
 
-TOLD_S: Final = 5.0
-"""So long the platform may take to answer the last receipts."""
 FLUSH_S: Final = 5.0
 """So long the association may take to get rid of the last messages."""
-
-
-class SiteKeys(ArmKeys, Protocol):
-    """What a site reads of a study; `experiments.study.Study` has it all, and so has `Terms`."""
-
-    @property
-    def lists(self) -> Lists: ...
-    @property
-    def streams(self) -> int: ...
-    @property
-    def limits(self) -> Limits: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The keys of a site for studies that are of another kind than end-to-end."""
-
-    policy: Path
-    """Contact policy file."""
-    lists: Lists = field(default_factory=Lists)
-    streams: int = 16
-    limits: Limits = field(default_factory=Limits)
-    segments: Path | None = None
-    blanket_at: str = "10:00"
-
-
-class Reacts(Protocol):
-    """What the network does about a message of the platform (`sim.run.LivePhase`, or a replay)."""
-
-    def react(self, submit: Submit, t_us: int) -> Reaction: ...
-
-
-class Site:
-    """A world, what BOSS knows of it, and who is on which list: built once, used by any number of phases."""
-
-    def __init__(
-        self,
-        keys: SiteKeys,
-        world: Path,
-        seed: int,
-        folder: Path,
-        *,
-        settings: Mapping[str, Any] | None = None,
-        transport: Kind = "usrsctp",
-    ) -> None:
-        """`folder` is where the platform's inputs are written; `settings` are laid over the world file."""
-        self.keys = keys
-        self.transport = transport
-        self.inputs = folder / "inputs"
-        self.scenario = load_world(world, settings)
-        self.world = build(self.scenario, seed)
-        self.extract = world_files(self.world, self.inputs)
-        self.drawn = draw_lists(keys.lists, self.world.draws, self.world.n)
-
-    def live(self, start_us: int, end_us: int, most: int | None = None) -> LivePhase:
-        """The world's signalling between two moments, of `most` messages at the most."""
-        return LivePhase(self.world, start_us, end_us, most=most)
-
-
-@dataclass(frozen=True, slots=True)
-class Hosting:
-    """How a phase hosts its platform, and what is watched beside."""
-
-    campaigns: Sequence[Path]
-    config: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the platform's configuration beside those that a phase sets, such as `workers: 2`."""
-    cores: Cores | None = None
-    """None: nobody is bound to a processor."""
-    stall: Stall | None = None
-    """Planted fault; None: none. Only for a platform in a process of its own."""
-    fsync: bool = False
-    """Whether fsync is timed on the disk of the ledger meanwhile."""
-    settle_s: float = SETTLE_S
-    settle_most_s: float = SETTLE_MOST_S
-    """How long texts are waited for after the last send, seconds."""
-    told_s: float = TOLD_S
-    on_stage: Callable[[str], None] = lambda name: None
-    """Told `sending` and `sent`."""
-    on_progress: Callable[[int, int], None] = lambda at_ns, sent: None
-    """Told now and then: nanoseconds since the beginning, messages sent."""
-    pacing: Callable[..., tuple[int, NDArray[np.int64]]] = pace
-    """How the schedule is sent: as `pace` does, or closed."""
-    before_end: Callable[[Mapping[str, Any]], None] = lambda ready: None
-    """Told where the platform's doors are, after all was sent and before the platform ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,104 +135,103 @@ def run_phase(site: Site, network: Reacts, plan: Schedule, folder: Path, hosting
     Raises:
         RunInvalid: the platform did not start, broke off, or did not stop; a `PlatformEnded` where it ended.
     """
-    keys, memory, clock = site.keys, site.transport == "memory", time.monotonic_ns
-    if hosting.stall is not None and hosting.stall.platform_s and memory:
+    if hosting.stall is not None and hosting.stall.platform_s and site.transport == "memory":
         raise ValueError("a platform in this process cannot be stopped by itself")
-    with ExitStack() as stack:
-        if hosting.cores is not None:
-            stack.callback(pinned, 0, frozenset(os.sched_getaffinity(0)))
-            pinned(0, hosting.cores.generator)
-        centre = stack.enter_context(smsc_door(site.scenario, memory))
-        boss = boss_of(site.extract)
-        url = "http://boss" if memory else stack.enter_context(BossDoor(boss, HOST)).url
-        origin_ns = clock()
-        at = {"start_s": plan.time.start_us / 1e6, "factor": plan.time.factor, "origin_ns": origin_ns}
-        files = arm_files(
-            folder,
-            site.inputs,
-            keys,
-            site.scenario,
-            site.drawn,
-            site.extract,
-            hosting.campaigns,
-            clock={"mode": "live", **at},
-            collector={
-                "transport": site.transport,
-                "host": HOST,
-                "port": 0,
-                "encap_port": 0,
-                "streams": keys.streams,
-            },
-            smpp={"host": HOST, "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD},
-            boss_url=url,
-            more=hosting.config,
-        )
-        doors = memory_doors(centre, boss) if memory else None
-        platform = stack.enter_context(host(files.config, folder / "platform.log", doors))
-        pid = platform.process.pid if isinstance(platform, PlatformChild) else 0
-        if pid and hosting.cores is not None:
-            pinned(pid, hosting.cores.platform)
-        addresses: dict[str, Any] = {}
-        link = stack.enter_context(linked(platform, centre, keys, on_ready=addresses.update))
-        weaver = Weaver(network.react, centre, link.send_raw, time=plan.time, streams=keys.streams)
-        synced = stack.enter_context(syncing(folder)) if hosting.fsync else _nothing
-        wakes = Wakes(plan.seconds)
-        load = os.getloadavg()[0]
-        stalls = Stalls(hosting.stall, pid, weaver.look) if hosting.stall is not None else None
-        hosting.on_stage("sending")
-        before = _usage(pid)
-        with blamed(platform):
-            try:
-                look = weaver.look if stalls is None else stalls.look
-                begin_ns, sent_ns = hosting.pacing(plan, link, hosting.on_progress, look, wakes)
-            finally:
-                if stalls is not None:
-                    stalls.go_on()
-        seconds = (clock() - begin_ns) / 1e9
-        used = [
-            now.since(then, seconds) if now and then else None
-            for now, then in zip(_usage(pid), before, strict=True)
-        ]
-        fsync_ns = synced()
-        hosting.on_stage("sent")
-        end_ns = int(plan.intended_ns[-1])
-        with blamed(platform):
-            weaver.finish(clock() - begin_ns, end_ns)
-            drained_ns = clock() - begin_ns if link.association.flush(FLUSH_S) else -1
-            settle(weaver.take, hosting.settle_s, hosting.settle_most_s)
-            settled_ns = clock() - begin_ns
-            weaver.finish(settled_ns, end_ns)
-            untold = weaver.untold(hosting.told_s)
-            hosting.before_end(addresses)
-        ended(platform, broken=bool(untold))
-        weaver.finish(clock() - begin_ns, end_ns)
+    with hosted(site, network, plan, folder, hosting) as up:
+        sending = _send(plan, up, hosting)
+        waited = _wait_out(plan, up, sending.begin_ns, hosting)
     return Phase(
         plan=plan,
-        files=files,
-        begin_ns=begin_ns,
-        origin_ns=origin_ns,
-        sent_ns=sent_ns,
-        drained_ns=drained_ns,
-        settled_ns=settled_ns,
-        weaver=weaver,
-        records=PlatformRecords(files.records),
-        untold=untold,
-        wakes=wakes.columns(),
-        generator=used[0] or {},
-        platform=used[1],
-        stopped_ns=_since(begin_ns, stalls),
-        fsync_ns=fsync_ns,
-        load=load,
+        files=up.files,
+        begin_ns=sending.begin_ns,
+        origin_ns=up.origin_ns,
+        sent_ns=sending.sent_ns,
+        drained_ns=waited.drained_ns,
+        settled_ns=waited.settled_ns,
+        weaver=up.weaver,
+        records=PlatformRecords(up.files.records),
+        untold=waited.untold,
+        wakes=sending.wakes.columns(),
+        generator=sending.generator,
+        platform=sending.platform,
+        stopped_ns=sending.stopped_ns,
+        fsync_ns=sending.fsync_ns,
+        load=sending.load,
         epoch_us=site.scenario.epoch_unix_us,
     )
 
 
-def _usage(pid: int) -> tuple[Usage | None, Usage | None]:
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """What was noted while the schedule went out; see `Phase`."""
+
+    begin_ns: int
+    sent_ns: NDArray[np.int64]
+    wakes: Wakes
+    generator: Mapping[str, Any]
+    platform: Mapping[str, Any] | None
+    stopped_ns: tuple[int, int] | None
+    fsync_ns: NDArray[np.int64]
+    load: float
+
+
+def _send(plan: Schedule, up: Hosted, hosting: Hosting) -> _Sending:
+    """Sends the schedule and watches what both processes use meanwhile. Leaves no platform stopped."""
+    wakes = Wakes(plan.seconds)
+    load = os.getloadavg()[0]
+    stalls = Stalls(hosting.stall, up.pid, up.weaver.look) if hosting.stall is not None else None
+    look = up.weaver.look if stalls is None else stalls.look
+    hosting.on_stage("sending")
+    ours, theirs = _usage(up.pid)
+    with blamed(up.platform):
+        try:
+            begin_ns, sent_ns = hosting.pacing(plan, up.link, hosting.on_progress, look, wakes)
+        finally:
+            if stalls is not None:
+                stalls.go_on()
+    seconds = (time.monotonic_ns() - begin_ns) / 1e9
+    ours_now, theirs_now = _usage(up.pid)
+    fsync_ns = up.synced()
+    hosting.on_stage("sent")
+    return _Sending(
+        begin_ns=begin_ns,
+        sent_ns=sent_ns,
+        wakes=wakes,
+        generator=ours_now.since(ours, seconds),
+        platform=theirs_now.since(theirs, seconds) if theirs and theirs_now else None,
+        stopped_ns=_since(begin_ns, stalls),
+        fsync_ns=fsync_ns,
+        load=load,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Waited:
+    """What was noted after the last send; see `Phase`."""
+
+    drained_ns: int
+    settled_ns: int
+    untold: str
+
+
+def _wait_out(plan: Schedule, up: Hosted, begin_ns: int, hosting: Hosting) -> _Waited:
+    """Waits for the texts and receipts that are still on their way, and ends the platform."""
+    weaver, clock, end_ns = up.weaver, time.monotonic_ns, int(plan.intended_ns[-1])
+    with blamed(up.platform):
+        weaver.finish(clock() - begin_ns, end_ns)
+        drained_ns = clock() - begin_ns if up.link.association.flush(FLUSH_S) else -1
+        settle(weaver.take, hosting.settle_s, hosting.settle_most_s)
+        settled_ns = clock() - begin_ns
+        weaver.finish(settled_ns, end_ns)
+        untold = weaver.untold(hosting.told_s)
+        hosting.before_end(up.addresses)
+    ended(up.platform, broken=bool(untold))
+    weaver.finish(clock() - begin_ns, end_ns)
+    return _Waited(drained_ns, settled_ns, untold)
+
+
+def _usage(pid: int) -> tuple[Usage, Usage | None]:
     return Usage.of(os.getpid(), without=pid), Usage.of(pid) if pid else None
-
-
-def _nothing() -> NDArray[np.int64]:
-    return np.zeros(0, np.int64)
 
 
 def _since(begin_ns: int, stalls: Stalls | None) -> tuple[int, int] | None:

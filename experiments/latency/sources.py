@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.latency.pacing import Schedule
-from experiments.latency.phase import Reacts, Site
+from experiments.latency.recording import read_recording
 from experiments.latency.shapes import SHAPES, Load, counted, spread
+from experiments.latency.sites import Reacts, Site
 from experiments.latency.worldtime import WorldTime
-from experiments.problems import BadInput, RunInvalid, relative
+from experiments.problems import RunInvalid
 from experiments.weave import streams_of
 from sigtran import MessageBatch
-from sigtran.capture import CaptureError, read_messages
-from sigtran.m3ua import DataMessage, DecodeError, decode
 from sim.network.messages import Submit
 from sim.network.smsc import receipt
 from sim.run import LivePhase, Reaction
@@ -57,7 +56,7 @@ def drawn(site: Site, load: Load, start_us: int, most_factor: float) -> Source:
 
     Raises:
         RunInvalid: the world has too little signalling.
-        BadInput: the capture cannot be read.
+        BadInput: the capture cannot be played.
     """
     knots_of = SHAPES[load.shape].knots
     streams = site.keys.streams
@@ -101,36 +100,11 @@ def recorded(file: Path, factor: float, seconds: float, start_us: int, streams: 
     Octets stay as they are. Streams are those of the capture as far as the association has them.
 
     Raises:
-        BadInput: it cannot be read, or has no DATA.
+        BadInput: it cannot be played.
     """
-    parts: list[bytes] = []
-    times: list[int] = []
-    stream: list[int] = []
-    corr: list[int] = []
-    try:
-        for batch in read_messages(file):
-            rows = zip(batch.t_unix_us.tolist(), batch.messages, batch.messages.streams.tolist(), strict=True)
-            for t_us, octets, number in rows:
-                message = bytes(octets)
-                if message[2:4] != b"\x01\x01":  # RFC 4666 3.1.2: Transfer, DATA
-                    continue
-                parts.append(message)
-                times.append(t_us)
-                stream.append(1 + (number - 1) % (streams - 1))
-                corr.append(DataMessage.from_message(decode(message)).correlation_id or 0)
-    except (CaptureError, DecodeError, OSError) as error:
-        raise BadInput(f"{relative(file)}: {error}") from None
-    if not parts:
-        raise BadInput(f"{relative(file)}: no DATA message in it")
-    order = np.argsort(np.array(times, np.int64), kind="stable")
-    t_us = np.array(times, np.int64)[order]
-    intended = ((t_us - t_us[0]) * 1000 / factor).astype(np.int64)
-    kept = order[intended <= seconds * 1e9]
-    messages = MessageBatch.from_messages([parts[i] for i in kept], [stream[i] for i in kept])
-    ids = np.array(corr, np.int64)[kept]
-    if np.any(np.diff(ids) <= 0):  # absent, or those of several senders: nothing can be looked up by them
-        raise BadInput(
-            f"{relative(file)}: its messages have no ascending correlation ids (RFC 4666 3.3.1), by which a "
-            "trigger is tied to its message; `kairos capture` writes them"
-        )
-    return Schedule(messages, intended[: len(kept)], ids, WorldTime.even(start_us, factor))
+    recording = read_recording(file, seconds * factor * 1e6)
+    intended = (recording.since_us * 1000 / factor).astype(np.int64)
+    said = recording.messages
+    own = (1 + (said.streams.astype(np.int64) - 1) % (streams - 1)).astype(np.uint16)
+    messages = MessageBatch(said.data, said.offsets, own)
+    return Schedule(messages, intended, recording.corr, WorldTime.even(start_us, factor))

@@ -22,6 +22,7 @@ from experiments.latency.judged import expected_of, judge
 from experiments.latency.pacing import Schedule
 from experiments.latency.phase import Hosting, Phase, Site, Terms, run_phase
 from experiments.latency.plants import Stall
+from experiments.latency.reckoning import reckon
 from experiments.latency.sources import Source, drawn
 from experiments.latency.stall_law import seen
 from experiments.latency.usage import cores_of
@@ -133,6 +134,7 @@ def conclude(
         },
         "signalling": phase.signalling(),
         "triggers": phase.records.counts(),
+        "reckoned": reckon(phase.records.triggers, joined, phase.arrivals),
         "contacts": phase.weaver.contacts(),
         "verdict": verdict.as_json(),
         "unjudged": list(expected.unjudged),

@@ -71,7 +71,7 @@ def test_figures_that_lie_apart_are_named(two, tmp_path):
     summary["uplift"]["precise_vs_control"] |= {"estimate": 0.2, "ci95": [0.19, 0.21]}
     (two[1] / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     page = compare(two, tmp_path / "page.html")
-    assert "1 of 6 figures with intervals lie apart" in text_of(page)
+    assert "1 of 6 figures with intervals lies apart" in text_of(page)
     table = csv.DictReader(io.StringIO((tmp_path / "page.csv").read_text(encoding="utf-8")))
     rows = {row["key"]: row for row in table}
     assert float(rows["uplift.precise_vs_control"]["other low"]) == pytest.approx(19)

@@ -20,6 +20,8 @@ NAMES = {
     "hdrhistogram", "fsync",
 }  # fmt: skip
 """Libraries, programs, modules and signs that a Chinese page may name in small letters."""
+CODES = re.compile(r"10086\d*|\d{11,}|4666|9260|6951|4097|4098|4099|4100|4112|0+")
+"""Numbers that are names: of lines, senders and subscribers, of RFCs, of the town's location areas."""
 WORLDS = Path(__file__).parents[2] / "scenarios" / "worlds"
 NAMES |= {part for world in WORLDS.glob("*.yaml") for part in world.stem.split("-")}
 CITED = re.compile(
@@ -113,6 +115,34 @@ def test_the_english_page_leaves_no_code_unsaid(page_of, kind):
     """Words of the records have names: no `snake_case` is read on a page outside of code."""
     texts = texts_of(page_of(kind, "en")).texts
     assert [text for text in texts if re.search(r"\b[a-z]+_[a-z_]+\b", text)] == []
+
+
+YEARS = re.compile(r"(19|20)\d\d")
+SEVERAL = re.compile(
+    r"(?<![\w.,–−\-\u00a0/%])1 (triggers|messages|phases|contacts|people|days|cases|runs|probes|workers|"
+    r"processors|subscribers|take-ups|violations|replays|cells|worlds|checks|values|campaigns|restarts|observations)\b"
+)
+
+
+def test_large_numbers_have_their_thousands_apart(page_of, page_name, language):
+    """But for years, and for what only looks like a number: hashes, versions, names of runs, short codes."""
+    left = {
+        text: bare
+        for text in texts_of(page_of(page_name, language)).texts
+        if (
+            bare := [
+                number
+                for number in re.findall(r"(?<![\w.,:/#–\-])\d{4,}(?![\w.:/\-]*[\w])", text)
+                if not YEARS.fullmatch(number) and not CODES.fullmatch(number)
+            ]
+        )
+    }
+    assert left == {}
+
+
+def test_one_thing_is_not_said_as_several(page_of, page_name):
+    texts = texts_of(page_of(page_name, "en")).texts
+    assert [text for text in texts if SEVERAL.search(text) or "(s)" in text] == []
 
 
 SOURCES = [

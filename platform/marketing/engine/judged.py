@@ -102,10 +102,10 @@ class Judged:
         return REASON_OF[int(self.verdicts.reason[at])]
 
     def held_until_us(self, at: int) -> int:
-        """When it will be decided again, or was released."""
+        """When it will be decided again; of one released, when that fell due, however late it was decided."""
         if self.action(at) == "hold":
             return self.verdicts.windows[int(self.verdicts.window[at])].release_us
-        return int(self.at_us[at]) if self.wishes["released"][at] else 0
+        return int(self.wishes["when_us"][at]) if self.wishes["released"][at] else 0
 
     def arm(self, at: int) -> str:
         """Of the campaign's experiment."""

@@ -104,11 +104,18 @@ def test_what_must_trigger_is_read_from_the_visible_acts(tmp_path):
     staged.write_text(
         "campaign: staged\nscene:\n  begin: {behaviour: call_ended}\n  dwell: {place: mall, minutes: 5}\n"
     )
+    several = tmp_path / "several.yaml"
+    several.write_text(
+        "campaign: several\nscene:\n"
+        "  begin: {behaviour: [call_ended, call_rejected], role: caller, peer: ['10086', '12580']}\n"
+    )
+    unseen = tmp_path / "unseen.yaml"
+    unseen.write_text("campaign: unseen\nscene:\n  begin: {behaviour: [call_ended, daydream]}\n")
     rows = np.zeros(7, VISIBLE)
     rows["kind"], rows["role"], rows["peer"], rows["imsi"] = 12, 1, b"10086", 1011
     rows["corr"] = [1, 2, 3, 4, 5, 6, 90]
     rows["kind"][1], rows["role"][2], rows["peer"][3], rows["imsi"][4] = 13, 2, b"12580", 5
-    found = expected_of([plain, staged], rows, ["1011", "1012"], 10)
-    assert found.by_campaign == {"plain": frozenset({1, 6})}
-    assert found.unjudged == ("staged",)
+    found = expected_of([plain, staged, several, unseen], rows, ["1011", "1012"], 10)
+    assert found.by_campaign == {"plain": frozenset({1, 6}), "several": frozenset({1, 2, 4, 6})}
+    assert found.unjudged == ("staged", "unseen")
     assert expected_of([plain], None, ["1011"], 10).unjudged == ("plain",)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.latency.phase import Site, Terms
 from experiments.latency.shapes import Load
-from experiments.latency.sources import drawn, recorded
-from experiments.problems import BadInput, RunInvalid
+from experiments.latency.sites import Site, Terms
+from experiments.latency.sources import drawn
+from experiments.problems import RunInvalid
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 START_US = 36_000_000_000
@@ -59,10 +59,3 @@ def test_a_schedule_is_drawn_whole_and_the_same_for_a_seed(sites, load):
 def test_more_than_the_world_says_is_not_drawn(sites):
     with pytest.raises(RunInvalid, match="too small"):
         drawn(sites["one"], Load(shape="fixed", seconds=4, rate_per_s=5000), START_US, 10)
-
-
-def test_what_is_no_capture_is_the_users_mistake(tmp_path):
-    file = tmp_path / "tap.pcapng"
-    file.write_bytes(b"no capture at all")
-    with pytest.raises(BadInput, match=r"tap\.pcapng"):
-        recorded(file, 1.0, 10.0, START_US, 16)

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cli import cli
+from reports.language import Words
 from reports.records import read
+from reports.rendering import number
 from sigtran import TransportUnavailable, choose
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -108,7 +111,7 @@ def test_the_page_is_rebuilt_from_the_folder_alone_in_both_languages(stalled, tm
     assert first.count("<svg") == 4
     for outside in ('src="http', "<script", "@import", "<link"):
         assert outside not in first
-    for language, words in (("en", "A stall was planted in 1 phase(s)"), ("zh", "人为制造了停顿")):
+    for language, words in (("en", "A stall was planted in 1 phase and shows"), ("zh", "人为制造了停顿")):
         page = tmp_path / f"{language}.html"
         said = CliRunner().invoke(cli, ["report", str(folder), "--language", language, "--out", str(page)])
         assert said.exit_code == 0, said.output
@@ -143,6 +146,99 @@ def test_runs_are_added_up(stalled, tmp_path):
     said = CliRunner().invoke(cli, ["merge", str(folder), str(other), "--out", str(tmp_path)])
     assert said.exit_code == 2
     assert "load differs" in said.output
+
+
+CYCLE_S, CLOSED_S, MARGIN_S = 120, 60, 10
+"""Of every two minutes of the world one is closed; nothing is submitted ten seconds before that either."""
+CLOSED = [(600 + 2 * n, 600 + 2 * n + 1) for n in range(50)]
+"""In minutes of the day. The platform's clock runs while it starts, and a second is a minute of the world: so
+hours that open and close for long enough that a phase meets them however long that took."""
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    """Closed hours that end in mid-phase, under a campaign that waits for their end."""
+    folder = tmp_path_factory.mktemp("held")
+    campaign = (SCENARIOS / "campaigns" / "hang-up-sms.yaml").read_text()
+    assert campaign.count("hold: drop") == 1
+    (folder / "waits.yaml").write_text(campaign.replace("hold: drop", "hold: release"))
+    clock = [tuple(f"{at // 60:02d}:{at % 60:02d}" for at in span) for span in CLOSED]
+    hours = "".join(f"  - {{name: '{a}', from: '{a}', to: '{b}', then: hold}}\n" for a, b in clock)
+    (folder / "policy.yaml").write_text(
+        f"timezone: Asia/Shanghai\nclosed_hours:\n{hours}delivery_margin_s: {MARGIN_S}\n"
+        "validity_guard_s: 5\nmarketing_originators: ['100860']\n"
+    )
+    load = "load={shape: fixed, seconds: 5, rate_per_s: 3000}"
+    files = f"campaigns=[{folder / 'waits.yaml'}]", f"policy={folder / 'policy.yaml'}"
+    return run(folder / "runs", load, *files, LENIENT)
+
+
+@needs_sctp
+def test_what_the_policy_holds_on_purpose_stands_apart(held):
+    said, folder = held
+    assert said.exit_code == 0, said.output
+    results = summary_of(folder)["results"]
+    stages = read(folder / "phases/0/stages.parquet")
+    hold, intended, arrived = (
+        stages[name].to_numpy() for name in ("hold_ns", "t_intended_ns", "t_arrived_ns")
+    )
+    waited = hold > 0
+    n_held, n_free = int(waited.sum()), int((~waited).sum())
+    assert n_held > 20
+    assert n_free > 20
+    # Released together when closed hours ended, and at no other moment: two minutes of the world apart.
+    cycle_ns = CYCLE_S * 1e9 / results["phases"][0]["schedule"]["factor"]
+    released = np.unique(intended[waited])
+    assert 1 < len(released) < 8
+    cycles = np.diff(released) / cycle_ns
+    assert cycles == pytest.approx(np.round(cycles), abs=1e-4)
+    # Held for as long as it was closed then at most; whoever was slow to be read was held for less.
+    assert hold.max() <= (CLOSED_S + MARGIN_S) / CYCLE_S * cycle_ns + 0.3e9
+    assert np.all(arrived > intended)
+    # Apart from the latencies: counted, and in none of their histograms.
+    assert results["held"]["n"] == results["held"]["hold_ms"]["n"] == n_held
+    assert results["held"]["hold_ms"]["max"] == pytest.approx(hold.max() / 1e6, rel=1e-3)
+    after = (arrived - intended)[waited]
+    assert results["held"]["released_ms"]["max"] == pytest.approx(after.max() / 1e6, rel=1e-3)
+    for tag in ("corrected", "raw"):
+        assert results["latency_ms"][tag]["n"] == n_free
+    own = (arrived - intended)[~waited]
+    assert results["latency_ms"]["corrected"]["max"] == pytest.approx(own.max() / 1e6, rel=1e-3)
+    median = np.quantile(own, 0.5, method="inverted_cdf") / 1e6
+    assert results["latency_ms"]["corrected"]["p50"]["value"] == pytest.approx(median, rel=2e-3)
+    assert max(stage["n"] for stage in results["stages_ms"].values()) == n_free
+    # A hold is nobody's fault.
+    assert (results["verdict"]["lost"], results["verdict"]["wrong"]) == (0, 0)
+    # Each trigger that was found is somewhere.
+    reckoned = results["reckoned"]
+    assert (reckoned["held"], reckoned["measured"]) == (n_held, n_free)
+    assert (reckoned["lost"], reckoned["failed"]) == (0, 0)
+    assert reckoned["waiting"] == results["triggers"]["held"]
+    ends = n_held + n_free + sum(reckoned[end] for end in ("unplanned", "waiting"))
+    assert reckoned["found"] == results["triggers"]["total"] == ends + sum(reckoned["suppressed"].values())
+
+
+@needs_sctp
+def test_the_page_says_what_was_held_and_where_every_trigger_went(held, tmp_path):
+    _, folder = held
+    results = summary_of(folder)["results"]
+    n, found = results["held"]["n"], results["reckoned"]["found"]
+    for language, words in (
+        ("en", (f"{n} triggers that arrived had been held on purpose", "Nothing was left out as warm-up")),
+        ("zh", (f"到达的触发中有 {n} 次曾被策略有意暂缓", "没有把任何部分当作预热而舍去")),
+    ):
+        page = tmp_path / f"{language}.html"
+        said = CliRunner().invoke(cli, ["report", str(folder), "--language", language, "--out", str(page)])
+        assert said.exit_code == 0, said.output
+        text = html.unescape(page.read_text())
+        for one in words:
+            assert one in text
+        rows = re.findall(r'<th scope="row">([^<]*)</th><td class="n">([^<]*)</td>', text)
+        ends = Words("latency", language)
+        assert (ends("reckoned.end.found"), number(found)) in rows
+        assert (ends("reckoned.end.held"), number(n)) in rows
+        assert (ends("held.hold"), number(n)) in rows
+        assert (ends("held.released"), number(n)) in rows
 
 
 @needs_sctp

@@ -172,6 +172,15 @@ def test_hold_and_release(town):
     assert sent.trigger.trigger_id == held.trigger.trigger_id
 
 
+def test_a_release_that_comes_late_says_when_it_was_due(town):
+    """However long the platform stood still meanwhile: what waited for it is not what the policy held."""
+    state = town.engine_state(town.campaign())
+    play(state, town.batch({"t": f"{DAY} 22:00:00", "sub": 1, "kind": "power_on"}))
+    due, now = town.at("2009-03-03 09:00:00"), town.at("2009-03-03 09:00:05")
+    (sent,) = on_timers(state, now, now)
+    assert (sent.action, sent.held_until_us, sent.t_us) == ("send", due, now)
+
+
 def test_a_release_is_checked_again(town):
     state = town.engine_state(town.campaign())
     play(state, town.batch({"t": f"{DAY} 22:00:00", "sub": 1, "kind": "power_on"}))
