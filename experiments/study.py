@@ -32,6 +32,7 @@ from sim.subscribers.response import Offer
 __all__ = ["CaptureKeys", "Eligible", "Limits", "Lists", "LiveKeys", "LoadedStudy", "Study", "load_study"]
 
 Model = TypeVar("Model", bound=BaseModel)
+SHIPPED = Path("scenarios/studies")
 TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
 Arm = Literal["control", "precise", "blanket"]
 
@@ -196,6 +197,9 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     Raises:
         BadInput: every problem of the file and of the settings.
     """
+    shipped = SHIPPED / f"{path.stem}.yaml"
+    if not path.exists() and shipped.is_file():
+        raise BadInput(f"{relative(path)}: no such file. Did you mean {str(shipped)!r}?")
     values = _values(path)
     found = kind_of_values(values)
     if found is None and isinstance(values, dict) and "study" in values and values.get("kind") != END_TO_END:
