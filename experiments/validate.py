@@ -151,6 +151,10 @@ def kind_of(path: Path) -> str:
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise BadInput(f"{relative(path)}: no such file.{hint}") from None
+    except IsADirectoryError:
+        raise BadInput(
+            f"{relative(path)}: a folder; name its files, such as {relative(path)}/*.yaml"
+        ) from None
     except OSError as error:
         raise BadInput(f"{relative(path)}: cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError as error:

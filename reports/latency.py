@@ -197,9 +197,9 @@ def screen(run_dir: Path) -> str:
         mark = {True: "ok", False: "FAILS", None: "-"}[check["holds"]]
         lines.append(f"  {mark:6}{check['asked']}: {check['found']}")
     if summary["invalid_reasons"]:
-        lines += ["", f"The run is not valid, {len(summary['invalid_reasons'])} reasons:"]
+        lines += ["", "The run is not valid:"]
         lines += [f"  {reason}" for reason in summary["invalid_reasons"]]
-    lines.append(f"{len(results['phases'])} phases, {summary['time']['wall_s']:.0f} s.")
+    lines.append(f"Phases: {len(results['phases'])}. It took {summary['time']['wall_s']:.0f} s.")
     return "\n".join(lines)
 
 
