@@ -155,6 +155,8 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise _refusal(name, 0, "no such file", suggest(path.name, beside)) from None
+    except IsADirectoryError:
+        raise _refusal(name, 0, f"a folder; name its files, such as {name}/*.yaml") from None
     except UnicodeDecodeError as error:
         raise _refusal(name, 0, f"expected UTF-8 text; octet {error.start + 1} is none") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it

@@ -87,7 +87,7 @@ def test_a_study_whose_values_lie_in_their_bands_is_passed(groups, tmp_path):
 def test_a_value_outside_its_band_makes_it_fail(groups, tmp_path):
     code, said, folder = run(tmp_path, "known, failing")
     assert code == 3
-    assert "3 of 5 checks do not hold." in said
+    assert "3 of 5 checks failed." in said
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["invalid_reasons"] == [
         "failing: outside: share 0.9, expected 0.93 to 0.97",
