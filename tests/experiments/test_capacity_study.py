@@ -201,7 +201,7 @@ def test_a_knee_that_is_not_the_platforms_is_labelled_so(
     page = (folder / "report.html").read_text()
     assert said in page
     assert "The platform gives way first" not in page
-    assert "0 of 1 configurations" in page  # the trust block
+    assert "0 of 1 configuration" in page  # the trust block
 
 
 def test_a_study_without_a_knee_is_not_valid(tmp_path, on_queues, monkeypatch):
