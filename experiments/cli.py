@@ -45,7 +45,7 @@ BENCH_EXAMPLES: Final = """\b
 Examples:
   kairos bench
   kairos bench decode correlate --json figures.json
-  kairos bench decode --capture tap.pcapng --yardstick /tmp/cpeer
+  kairos bench decode --capture tap.pcapng --yardstick ./my-decoder
   kairos bench decode decode-brief --threads 2
 """
 
@@ -99,7 +99,7 @@ def cli() -> None:
     """Kairos: a simulated GSM network, a marketing platform that listens to it, and honest experiments.
 
     \b
-    A first run (under two minutes on two cores):
+    A first run (about a minute on two cores):
       kairos run scenarios/studies/demo.yaml
 
     Scenarios are YAML files; every key is explained in scenarios/README.md. Results go to
@@ -149,9 +149,13 @@ def serve(config: Path, taps: tuple[str, ...], exit_at_end: bool) -> None:
 def validate(files: tuple[Path, ...], cells: Path | None, subscribers: Path | None) -> None:
     """Check scenario files and print every mistake at once.
 
-    The kind of each file (world, campaign, study, platform, policy) is recognised by its keys. Each mistake
-    is one
-    line: file:line: key = value: what was expected, with a suggestion for a misspelt key.
+    The kind of each file (world, campaign, study, platform, policy, audience) is recognised by its keys.
+    Each mistake is one line: file:line: key = value: what was expected, with a suggestion for a misspelt key.
+
+    \b
+    Examples:
+      kairos validate scenarios/studies/demo.yaml my-campaign.yaml
+      kairos validate my-campaign.yaml --cells cells.csv --subscribers subscribers.parquet
     """
     from experiments.validate import check_campaigns_together, check_file
 
@@ -314,8 +318,7 @@ def bench(stages: tuple[str, ...], json_file: Path | None, **options: Any) -> No
     Only when named:
       import        seconds from import to the decoder's first message
       tshark        `tshark -T fields` with the columns of decode-brief, and how many times as fast that is
-      engine        behaviours of a province's busy hour to decisions; the first time takes minutes to
-      simulate it
+      engine        behaviours of a province's busy hour to decisions (simulated once, which takes minutes)
       change        campaigns and an extract changed while the engine runs: until when, and what it costs
       restart       how long a killed engine takes to go on, and what a snapshot costs
       collector     messages over libusrsctp, from another process, to behaviours; by the wall clock

@@ -161,8 +161,16 @@ def judge(
 
 @click.command()
 @click.argument("world", type=click.Path(path_type=Path))
-@click.option("--hours", type=click.FloatRange(0, min_open=True), default=24.0, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="Simulated hours from midnight of day 1.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of all that is drawn."
+)
 @click.option(
     "--periods",
     type=click.IntRange(1),
@@ -173,7 +181,12 @@ def judge(
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Sets one key of the world. Repeatable."
 )
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Writes it all.")
+@click.option(
+    "--json",
+    "as_json",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write all counts here.",
+)
 def see(
     world: Path, hours: float, seed: int, periods: int, settings: tuple[str, ...], as_json: Path | None
 ) -> None:

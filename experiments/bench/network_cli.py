@@ -11,7 +11,13 @@ __all__ = ["network_command"]
 
 
 @click.command("bench network")
-@click.option("--subscribers", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True)
+@click.option(
+    "--subscribers",
+    type=click.IntRange(1, 10_000_000),
+    default=100_000,
+    show_default=True,
+    help="People, in place of the world's own number.",
+)
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),

@@ -1,4 +1,4 @@
-"""The command line of `kairos bench workers`; what it does is in `bench_workers`."""
+"""The command line of `kairos bench workers`; what it does is imported when it runs."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _at_scale(command: Command) -> Command:
             metavar="ADDRESS",
             help="Run the jobs of the study (replicates, seeds, sweeps) on the Dask cluster whose scheduler "
             "has this address, such as tcp://10.0.0.5:8786. Its workers need the same Kairos and files. "
-            "Needs the extra: pip install 'kairos-testbed[cluster]'.",
+            "Needs the extra: ./run pip install -e '.[cluster]'.",
         ),
         click.option(
             "--processes",
@@ -232,7 +232,7 @@ def rerun(
     manifest.json, or its folder.
 
     Exit codes: 0 all hashes are equal; 1 some differ, each file is named; 2 it cannot be run again: a
-    file is missing or has changed.
+    file is missing or has changed; 3 the new run came to no end.
     """
     from experiments.running.rerun import rerun_study
 

@@ -111,7 +111,7 @@ class Cluster:
         except ImportError:
             raise BadInput(
                 f"--cluster {self.address}: Dask is not installed here; install the extra `cluster`: "
-                "pip install 'kairos-testbed[cluster]'"
+                "./run pip install -e '.[cluster]'"
             ) from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said here, once
         try:
