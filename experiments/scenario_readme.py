@@ -15,6 +15,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -27,8 +28,16 @@ __all__ = ["readme", "table"]
 
 FOLDERS: Final = {
     "world": ("worlds/", "who lives where, the network, and how much they use it"),
-    "campaign": ("campaigns/", "audience x scene -> offer, with its texts and reply codes"),
-    "policy": ("policies/", "how often and when one subscriber may be contacted"),
+    "campaign": (
+        "campaigns/",
+        "audience x scene -> offer, with its texts and reply codes. How one is written, every behaviour, "
+        "feature and function, and those that ship: [campaigns/README.md](campaigns/README.md)",
+    ),
+    "policy": (
+        "policies/",
+        "how often and when one subscriber may be contacted. "
+        "Presets: [policies/README.md](policies/README.md)",
+    ),
     "audience": ("audiences/", "segments of customers: where they are met and what suits them"),
     "study": ("studies/", "what is asked of which world with which campaigns: `kairos run FILE`"),
     "platform": ("", "configuration of the platform: `kairos serve FILE`; a study writes its own"),
@@ -47,21 +56,47 @@ YAML 1.2 words: `21:00` and `no` are text. Paths are taken from the file's own f
 name: `_s` seconds, `_ms` milliseconds, `_min` minutes, `_h` hours, `_m` metres, `_km` kilometres, `_per_s` a
 second; a `share` is a part of one; a `logit` is the logarithm of odds. Keys without a default are needed.
 
-This page is made from the schemas by `python -m experiments.scenario_readme`; a test keeps it true.
+This page is made from the schemas and files by `python -m experiments.scenario_readme`; a test keeps it true.
 """
+_SHIPPED: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "world": (("file", "people", "cells", "what it is for"), ("subscribers", "network.cells", "about")),
+    "study": (("file", "kind", "asks"), ("kind", "title")),
+}
+"""Kinds whose files are listed: heads of the table, and the keys of its columns behind the file's name."""
 
 
-def readme() -> str:
-    """The page."""
+def readme(scenarios: Path = Path("scenarios")) -> str:
+    """The page, of the schemas and of the files in a folder."""
     parts = [_HEAD]
     for kind, (folder, said) in FOLDERS.items():
         title = f"## {kind.capitalize()}" + (f" (`{folder}`)" if folder else "")
-        parts.append(f"{title}\n\n{said[0].upper()}{said[1:]}.\n\n{table(model_of(kind))}")
+        parts.append(f"{title}\n\n{said[0].upper()}{said[1:]}.\n")
+        if kind in _SHIPPED:
+            parts.append(shipped(kind, scenarios / folder))
+        parts.append(table(model_of(kind)))
         if kind == "study":
             for name, other in kinds().items():
                 about = " ".join((other.Keys.__doc__ or "").split())
                 parts.append(f"### Study of kind {name}\n\n{about}\n\n{table(other.Keys)}")
     return "\n".join(parts)
+
+
+def shipped(kind: str, folder: Path) -> str:
+    """The files of a kind, with what they say of themselves."""
+    heads, keys = _SHIPPED[kind]
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    for path in sorted(folder.glob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        cells = [f"[{path.name}]({folder.name}/{path.name})", *(_said(values, key) for key in keys)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _said(values: Any, key: str) -> str:
+    """What a file says at a dotted key; empty where it says nothing."""
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return _figure(values) if isinstance(values, int) else " ".join(str(values or "").split())
 
 
 def table(model: type[BaseModel]) -> str:

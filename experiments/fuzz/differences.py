@@ -1,7 +1,7 @@
 """Fast decoder against reference codec, one message at a time: equal, both refuse, or where they differ.
 
 Every refusal of the fast decoder alone is a difference, and every refusal of the reference alone that the
-list `fuzz_deeper.DEEPER` does not name.
+list `experiments.fuzz.deeper.DEEPER` does not name.
 """
 
 from __future__ import annotations

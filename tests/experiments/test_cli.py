@@ -224,6 +224,7 @@ def test_scenarios_readme_is_made_from_the_schemas():
         text=True,
         check=True,
         timeout=60,
+        cwd=SCENARIOS.parent,
     )
     assert done.stdout == (SCENARIOS / "README.md").read_text(), (
         "run: python -m experiments.scenario_readme > scenarios/README.md"
