@@ -262,7 +262,10 @@ def open_run(path: Path) -> RunFolder:
     if not path.exists():
         raise BadInput(f"{relative(path)}: no such folder; runs are in experiments/runs/STUDY/RUN-ID")
     if not (path / "manifest.json").exists():
-        raise BadInput(f"{relative(path)}: not a run folder, it has no manifest.json")
+        # Names begin with the time at which the run did: the last one is the newest.
+        runs = sorted(found.parent for found in path.glob("*/manifest.json"))
+        hint = f"; the newest run in it is {relative(runs[-1])}" if runs else ""
+        raise BadInput(f"{relative(path)}: not a run folder, it has no manifest.json{hint}")
     manifest = read_json(path / "manifest.json")
     return RunFolder(path, manifest)
 

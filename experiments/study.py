@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 Model = TypeVar("Model", bound=BaseModel)
+SHIPPED = Path("scenarios/studies")
 StudyName = Annotated[
     str,
     Field(max_length=60),
@@ -218,6 +219,9 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     Raises:
         BadInput: every problem of the file and of the settings.
     """
+    shipped = SHIPPED / f"{path.stem}.yaml"
+    if not path.exists() and shipped.is_file():
+        raise BadInput(f"{relative(path)}: no such file. Did you mean {str(shipped)!r}?")
     values = raw_values(path)
     found = kind_of_values(values)
     if found is None and isinstance(values, dict) and "study" in values and values.get("kind") != END_TO_END:

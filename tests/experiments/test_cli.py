@@ -205,6 +205,22 @@ def test_a_folder_that_is_no_run(tmp_path, command):
     assert "no manifest.json" in done.stderr
 
 
+def test_a_folder_of_runs_names_the_newest(tmp_path):
+    for name in ("20260101-120000-seed1", "20260301-120000-seed1", "20260201-120000-seed1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+    done = kairos("report", tmp_path)
+    assert done.returncode == 2
+    assert "not a run folder" in done.stderr
+    assert done.stderr.strip().endswith("20260301-120000-seed1")
+
+
+def test_a_shipped_study_called_by_its_name_alone():
+    done = kairos("run", "demo", cwd=SCENARIOS.parent)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "demo: no such file. Did you mean 'scenarios/studies/demo.yaml'?"
+
+
 def test_serve_without_a_file():
     done = kairos("serve", "nowhere.yaml")
     assert done.returncode == 2
