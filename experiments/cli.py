@@ -51,6 +51,33 @@ Examples:
 
 KINDS: Final = ("world", "campaign", "study", "platform", "policy", "audience")
 
+SHORT: Final = {
+    "run": "Run a study and write its report.",
+    "rerun": "Run a study again and compare the hashes of its results.",
+    "dry-run": "Say what a world, study or campaign will come to.",
+    "report": "Make the page of a run again, or compare several runs.",
+    "merge": "Add up runs of one latency study.",
+    "audit": "Judge contacts by a policy, from handset records alone.",
+    "validate": "Check scenario files; every mistake at once.",
+    "explain": "Say in plain words what triggers a campaign, and whom.",
+    "schema": "Print the JSON Schema of a kind of file, for editors.",
+    "map": "Draw the network of a world.",
+    "see": "Compare what the platform sees with what was to be seen.",
+    "serve": "Start the platform by itself.",
+    "capture": "Write what a tap on a simulated network would see.",
+    "decode": "Decode a capture of the A interface, or single messages.",
+    "judge": "Let decoders that others wrote judge our messages.",
+    "import": "Put an extract or a list of people in force.",
+    "export": "Write a run's profiles, features, behaviours as Parquet.",
+    "bench": "Measure how fast this machine decodes, decides, sends.",
+    "bench compare": "Tell whether HEAD is slower than a base commit.",
+    "bench aa": "Measure how often that alarms falsely on this machine.",
+    "bench network": "Measure how fast the simulated network lives.",
+    "bench workers": "Measure what several engines gain over one.",
+    "fuzz": "Compare both decoders on damaged messages.",
+    "token": "Make tokens for the platform's HTTP door.",
+}
+"""Every command in the order of use, in words that fit on a line of 80 letters."""
 
 _BENCH: Final = {str(command.name): command for command in (*COMMANDS, network_command, workers_command)}
 """Commands of two words; `bench` alone takes stages."""
@@ -60,11 +87,7 @@ class _Commands(click.Group):
     """Lists the commands in the order of use and turns mistakes into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [
-            "run", "rerun", "dry-run", "report", "merge", "audit", "validate", "explain", "schema", "map",
-            "see", "serve", "capture", "decode", "judge", "import", "export", "bench", *_BENCH, "fuzz",
-            "token",
-        ]  # fmt: skip
+        return list(SHORT)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -103,7 +126,8 @@ def cli() -> None:
       kairos run scenarios/studies/demo.yaml
 
     Scenarios are YAML files; every key is explained in scenarios/README.md. Results go to
-    ./experiments/runs/STUDY/RUN-ID/ with a report.html to open in a browser.
+    ./experiments/runs/STUDY/RUN-ID/ with a report.html to open in a browser. Options and examples of a
+    command: kairos COMMAND --help.
     """
 
 
@@ -346,6 +370,8 @@ for _command in (
     *TOKEN_COMMANDS,
 ):
     cli.add_command(_command)
+for _name, _words in SHORT.items():
+    cli.commands[_name].short_help = _words
 
 
 def main() -> NoReturn:
