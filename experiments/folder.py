@@ -299,6 +299,9 @@ def read_table(path: Path, columns: list[str]) -> pa.Table:
     if not path.is_file():
         raise BadInput(f"{relative(path)}: missing: the run's summary or folder says it should be there")
     try:
+        present = pq.read_schema(path).names
+        if lacking := [name for name in columns if name not in present]:
+            raise BadInput(f"{relative(path)}: lacks {', '.join(lacking)}: not such a table of a run")
         return pq.read_table(path, columns=columns)
     except (OSError, pa.ArrowException) as error:
         said = str(error).strip().partition("\n")[0]

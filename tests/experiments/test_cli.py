@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -213,6 +215,19 @@ def test_a_folder_of_runs_names_the_newest(tmp_path):
     assert done.returncode == 2
     assert "not a run folder" in done.stderr
     assert done.stderr.strip().endswith("20260301-120000-seed1")
+
+
+def test_a_folder_is_told_from_a_file():
+    done = kairos("validate", SCENARIOS / "campaigns")
+    assert done.returncode == 2
+    assert "campaigns: a folder; name its files, such as " in done.stderr
+
+
+def test_a_table_that_holds_no_handset_records(tmp_path):
+    pq.write_table(pa.table({"msisdn": ["8613900000001"]}), tmp_path / "x.parquet")
+    done = kairos("audit", tmp_path / "x.parquet", "--policy", SCENARIOS / "policies" / "default.yaml")
+    assert done.returncode == 2
+    assert "x.parquet: lacks t_us: not such a table" in done.stderr
 
 
 def test_a_shipped_study_called_by_its_name_alone():
