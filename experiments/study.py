@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from experiments.problems import BadInput
+from experiments.problems import BadInput, relative
 from experiments.running.how import Running
 from experiments.study_kinds import END_TO_END, kind_of_values, kinds
 from marketing.config import (
