@@ -167,6 +167,8 @@ def kind_of(path: Path) -> str:
     """
     from marketing.config import shorten
 
+    if path.is_dir():
+        raise BadInput(f"{relative(path)}: a folder; name its files, such as {relative(path / '*.yaml')}")
     values = top_keys(path)
     for key, kind in (("study", "study"), ("campaign", "campaign"), ("audiences", "audience")):
         if key in values:

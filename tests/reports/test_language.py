@@ -82,7 +82,7 @@ def test_a_word_with_two_forms_needs_its_value() -> None:
             "refused",
             "1 take-ups on both sides; 10 needed",
             "1 take-up on both sides; 10 needed",
-            "两方共办理 1 次，至少需要 10 次",
+            "两方共订购 1 次，至少需要 10 次",
         ),
         ("latency", "reason", "phase 2: the moon was full", "phase 2: the moon was full", None),
     ],
