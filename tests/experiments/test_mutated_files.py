@@ -195,12 +195,12 @@ def test_misspelt_keys_at_the_top_are_found_and_the_right_one_named(copied, name
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["validate", "worlds"], "worlds: cannot be read: Is a directory."),
+        (["validate", "worlds"], "worlds: a folder; name its files, such as worlds/*.yaml"),
         (["validate", "none.yaml"], "none.yaml: no such file."),
         (["validate", "/dev/null"], "/dev/null: expected a file; that is a pipe or a device."),
         (["run", "worlds/town.yaml"], "worlds/town.yaml: a world file; expected a study."),
         (["run", "policies/default.yaml"], "policies/default.yaml: a policy file; expected a study."),
-        (["run", "worlds"], "worlds: cannot be read: Is a directory."),
+        (["run", "worlds"], "worlds: a folder; name its files, such as worlds/*.yaml"),
         (["run", "none.yaml"], "none.yaml: no such file."),
         (["run", "studies/demo.yaml", "--set", "dayz=3"], "--set: dayz = 3: no such key here"),
         (["run", "studies/demo.yaml", "--set", "days"], "--set days: expected path=value"),

@@ -94,5 +94,5 @@ def test_what_is_wrong_with_a_cluster_is_said_before_anything_runs(tmp_path, mon
 
 def test_without_the_extra_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(BadInput, match=r"Dask is not installed here; .*kairos-testbed\[cluster\]"):
+    with pytest.raises(BadInput, match=r"Dask is not installed here; .*\.\[cluster\]"):
         executor_of(cluster="tcp://127.0.0.1:1")
